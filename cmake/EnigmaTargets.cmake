@@ -1,0 +1,50 @@
+# enigma_library(NAME SOURCES a.cc ... DEPS targets...): a static library enigma_NAME that includes from the
+# repository root and is held to the project's warnings.
+# enigma_test(NAME LABELS unit SOURCES ... DEPS ...): a GoogleTest binary and its ctest entries.
+set(ENIGMA_WARNINGS -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror)
+
+# gRPC's headers cost seconds per file, so one precompiled header serves every target that names PCH grpc.
+file(WRITE ${CMAKE_BINARY_DIR}/pch/grpc.cc.in "// Carries the precompiled gRPC headers; has no code of its own.\n")
+configure_file(${CMAKE_BINARY_DIR}/pch/grpc.cc.in ${CMAKE_BINARY_DIR}/pch/grpc.cc COPYONLY)
+add_library(enigma_pch_grpc OBJECT ${CMAKE_BINARY_DIR}/pch/grpc.cc)
+target_compile_options(enigma_pch_grpc PRIVATE ${ENIGMA_WARNINGS})
+target_link_libraries(enigma_pch_grpc PUBLIC gRPC::grpc++ protobuf::libprotobuf absl::status absl::statusor)
+target_precompile_headers(enigma_pch_grpc PRIVATE <grpcpp/grpcpp.h> <grpcpp/generic/generic_stub.h>
+  <grpcpp/generic/async_generic_service.h> <google/protobuf/message.h> <absl/status/statusor.h> <string> <vector> <memory>
+  <map> <mutex> <thread> <functional>)
+
+function(enigma_settings target)
+  target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_compile_options(${target} PRIVATE ${ENIGMA_WARNINGS})
+endfunction()
+
+function(enigma_library name)
+  cmake_parse_arguments(ARG "" "PCH" "SOURCES;DEPS" ${ARGN})
+  add_library(enigma_${name} STATIC ${ARG_SOURCES})
+  enigma_settings(enigma_${name})
+  target_link_libraries(enigma_${name} PUBLIC ${ARG_DEPS})
+  if("${ARG_PCH}" STREQUAL "grpc")
+    target_link_libraries(enigma_${name} PUBLIC gRPC::grpc++ protobuf::libprotobuf)
+    target_precompile_headers(enigma_${name} REUSE_FROM enigma_pch_grpc)
+  endif()
+endfunction()
+
+function(enigma_test name)
+  cmake_parse_arguments(ARG "SERIAL" "PCH;TIMEOUT" "LABELS;SOURCES;DEPS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  enigma_settings(${name})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} enigma_test_support GTest::gmock GTest::gtest_main)
+  if("${ARG_PCH}" STREQUAL "grpc")
+    target_link_libraries(${name} PRIVATE gRPC::grpc++ protobuf::libprotobuf)
+    target_precompile_headers(${name} REUSE_FROM enigma_pch_grpc)
+  endif()
+  # One ctest entry per binary: thousands of small cases would otherwise each start a process.
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+  if(ARG_SERIAL)
+    set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
+  endif()
+endfunction()
