@@ -1,10 +1,10 @@
 #include "base/counter_random.h"
 
+#include <sys/random.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-
-#include <sys/random.h>
 
 namespace enigma {
 

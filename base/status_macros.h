@@ -6,10 +6,9 @@
 #include <absl/status/statusor.h>
 
 // Returns from the enclosing function when `expr` (an absl::Status) is an error.
-#define ENIGMA_RETURN_IF_ERROR(expr)                              \
-  do {                                                            \
-    if (absl::Status enigma_status = (expr); !enigma_status.ok()) \
-      return enigma_status;                                       \
+#define ENIGMA_RETURN_IF_ERROR(expr)                                                    \
+  do {                                                                                  \
+    if (absl::Status enigma_status = (expr); !enigma_status.ok()) return enigma_status; \
   } while (false)
 
 #define ENIGMA_CONCAT_INNER(a, b) a##b

@@ -14,7 +14,7 @@ std::string ReadFileOrDie(const std::string& path);
 
 }  // namespace enigma::testing
 
-#define ENIGMA_REQUIRE_DATA(variable, relative)                                                       \
-  const auto variable##_or = ::enigma::testing::TestDataPath(relative);                               \
+#define ENIGMA_REQUIRE_DATA(variable, relative)                                                        \
+  const auto variable##_or = ::enigma::testing::TestDataPath(relative);                                \
   if (!variable##_or) GTEST_SKIP() << "test data absent: " << (relative) << " (set ENIGMA_TEST_DATA)"; \
   const std::string& variable = *variable##_or
