@@ -1,0 +1,121 @@
+#include "telemetry/metric_names.h"
+
+#include <cstddef>
+
+namespace enigma {
+namespace {
+
+// Seconds. The same bounds for every latency, so that histograms of different stages can be added.
+const std::vector<double>& LatencyBuckets() {
+  static const std::vector<double> bounds = {0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                             0.25,    0.5,    1,     2.5,    5,     10,   25,    60,   120};
+  return bounds;
+}
+
+const std::vector<double>& RowBuckets() {
+  static const std::vector<double> bounds = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048};
+  return bounds;
+}
+
+std::vector<MetricInfo> MakeTable() {
+  constexpr auto kCounter = MetricKind::kCounter;
+  constexpr auto kGauge = MetricKind::kGauge;
+  constexpr auto kHistogram = MetricKind::kHistogram;
+  return {
+      {Metric::kBeaconsSent, kCounter, "enigma_beacons_sent_total", "Discovery beacons sent, by interface.", {}},
+      {Metric::kBeaconSendErrors,
+       kCounter,
+       "enigma_beacon_send_errors_total",
+       "Beacons that an interface refused to send.",
+       {}},
+      {Metric::kBeaconsReceived, kCounter, "enigma_beacons_received_total", "Beacons accepted, by interface.", {}},
+      {Metric::kBeaconsDropped, kCounter, "enigma_beacons_dropped_total", "UDP packets dropped, by reason.", {}},
+      {Metric::kDuplicateNodeIds,
+       kCounter,
+       "enigma_duplicate_node_ids_total",
+       "Times two live processes were seen to claim one node id.",
+       {}},
+      {Metric::kNodes, kGauge, "enigma_nodes", "Nodes known to the coordinator, by state.", {}},
+      {Metric::kJoins, kCounter, "enigma_joins_total", "Requests to join the cluster, by result.", {}},
+      {Metric::kHeartbeatAge, kGauge, "enigma_heartbeat_age_seconds", "Age of the last heartbeat, by node.", {}},
+      {Metric::kHeartbeatRoundTrip, kHistogram, "enigma_heartbeat_round_trip_seconds",
+       "Time from sending a heartbeat to its answer.", LatencyBuckets()},
+      {Metric::kUnauthorisedCalls,
+       kCounter,
+       "enigma_unauthorised_calls_total",
+       "Calls refused for want of a certificate or role.",
+       {}},
+      {Metric::kStages, kGauge, "enigma_stages", "Stages loaded on this worker.", {}},
+      {Metric::kStageSteps, kCounter, "enigma_stage_steps_total", "Steps computed, by replica and stage.", {}},
+      {Metric::kStageStepSeconds, kHistogram, "enigma_stage_step_seconds", "Time to compute one step of a stage.",
+       LatencyBuckets()},
+      {Metric::kStageRows, kHistogram, "enigma_stage_rows", "Token rows in one step of a stage.", RowBuckets()},
+      {Metric::kLastStepAge,
+       kGauge,
+       "enigma_last_step_age_seconds",
+       "Time since the last finished step of a stage that has work.",
+       {}},
+      {Metric::kLinkBytesSent,
+       kCounter,
+       "enigma_link_bytes_sent_total",
+       "Bytes of hidden states sent to the next stage.",
+       {}},
+      {Metric::kLinkFramesSent, kCounter, "enigma_link_frames_sent_total", "Frames sent to the next stage.", {}},
+      {Metric::kLinkFramesRejected,
+       kCounter,
+       "enigma_link_frames_rejected_total",
+       "Frames refused because header or lengths were wrong.",
+       {}},
+      {Metric::kPieceBytesFetched,
+       kCounter,
+       "enigma_weight_bytes_fetched_total",
+       "Weight bytes that moved over the network to this node.",
+       {}},
+      {Metric::kPieceBytesServed,
+       kCounter,
+       "enigma_weight_bytes_served_total",
+       "Weight bytes sent to other nodes.",
+       {}},
+      {Metric::kPieceFetchFailures,
+       kCounter,
+       "enigma_weight_fetch_failures_total",
+       "Pieces of weights that a source failed to deliver or delivered wrong.",
+       {}},
+      {Metric::kRequestsWaiting,
+       kGauge,
+       "vllm:num_requests_waiting",
+       "Requests that wait to be run, by model_name.",
+       {}},
+      {Metric::kRequestsRunning, kGauge, "vllm:num_requests_running", "Requests being run, by model_name.", {}},
+      {Metric::kKvCacheUsage,
+       kGauge,
+       "vllm:kv_cache_usage_perc",
+       "Share of KV blocks in use, 0 to 1, by model_name.",
+       {}},
+      {Metric::kPromptTokens, kCounter, "vllm:prompt_tokens_total", "Prompt tokens taken in, by model_name.", {}},
+      {Metric::kGenerationTokens, kCounter, "vllm:generation_tokens_total", "Tokens generated, by model_name.", {}},
+      {Metric::kRequestsFinished,
+       kCounter,
+       "vllm:request_success_total",
+       "Requests finished, by model_name and finished_reason.",
+       {}},
+      {Metric::kTimeToFirstToken, kHistogram, "vllm:time_to_first_token_seconds",
+       "Time from a request's arrival to its first token.", LatencyBuckets()},
+      {Metric::kTimePerOutputToken, kHistogram, "vllm:time_per_output_token_seconds",
+       "Time between two tokens of one request.", LatencyBuckets()},
+      {Metric::kRequestSeconds, kHistogram, "vllm:e2e_request_latency_seconds",
+       "Time from a request's arrival to its end.", LatencyBuckets()},
+      {Metric::kBuildInfo, kGauge, "enigma_build_info", "Always 1; the version is in the labels.", {}},
+  };
+}
+
+}  // namespace
+
+const std::vector<MetricInfo>& AllMetrics() {
+  static const std::vector<MetricInfo> table = MakeTable();
+  return table;
+}
+
+const MetricInfo& Describe(Metric metric) { return AllMetrics()[static_cast<size_t>(metric)]; }
+
+}  // namespace enigma

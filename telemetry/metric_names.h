@@ -1,0 +1,65 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace enigma {
+
+// Every metric of the product. A metric is added here and in the table of metric_names.cc, nowhere else.
+enum class Metric {
+  // Discovery
+  kBeaconsSent,
+  kBeaconSendErrors,
+  kBeaconsReceived,
+  kBeaconsDropped,
+  kDuplicateNodeIds,
+  // Membership
+  kNodes,
+  kJoins,
+  kHeartbeatAge,
+  kHeartbeatRoundTrip,
+  kUnauthorisedCalls,
+  // Stages
+  kStages,
+  kStageSteps,
+  kStageStepSeconds,
+  kStageRows,
+  kLastStepAge,
+  kLinkBytesSent,
+  kLinkFramesSent,
+  kLinkFramesRejected,
+  // Weights
+  kPieceBytesFetched,
+  kPieceBytesServed,
+  kPieceFetchFailures,
+  // Requests
+  kRequestsWaiting,
+  kRequestsRunning,
+  kKvCacheUsage,
+  kPromptTokens,
+  kGenerationTokens,
+  kRequestsFinished,
+  kTimeToFirstToken,
+  kTimePerOutputToken,
+  kRequestSeconds,
+  // Build
+  kBuildInfo,
+  kCount_,
+};
+
+enum class MetricKind { kCounter, kGauge, kHistogram };
+
+struct MetricInfo {
+  Metric metric;
+  MetricKind kind;
+  const char* name;
+  const char* help;
+  std::vector<double> buckets;  // upper bounds; histograms only
+};
+
+const MetricInfo& Describe(Metric metric);
+
+// In the order of the enum.
+const std::vector<MetricInfo>& AllMetrics();
+
+}  // namespace enigma
