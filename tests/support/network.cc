@@ -9,7 +9,7 @@ namespace enigma::testing {
 namespace {
 
 bool Shell(const std::string& command, std::string* error = nullptr) {
-  const RunResult result = Run({"sh", "-c", command}, std::chrono::seconds(20));
+  const RunResult result = RunCommand({"sh", "-c", command}, std::chrono::seconds(20));
   if (result.status != 0 && error != nullptr) *error = command + ": " + result.err;
   return result.status == 0;
 }

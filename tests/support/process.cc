@@ -104,7 +104,8 @@ bool Process::WaitForOutput(const std::string& text, std::chrono::milliseconds t
   }
 }
 
-RunResult Run(std::vector<std::string> argv, std::chrono::milliseconds timeout, std::vector<std::string> environment) {
+RunResult RunCommand(std::vector<std::string> argv, std::chrono::milliseconds timeout,
+                     std::vector<std::string> environment) {
   TemporaryDirectory directory;
   auto process = Process::Start(
       {.argv = std::move(argv), .directory = directory.path(), .label = "run", .environment = std::move(environment)});

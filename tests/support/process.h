@@ -15,9 +15,9 @@ class Process {
  public:
   struct Options {
     std::vector<std::string> argv;
-    std::string directory;                 // where its stdout and stderr files go; must exist
-    std::string label;                     // names those files
-    std::vector<std::string> environment;  // NAME=value, beside the inherited ones
+    std::string directory;                      // where its stdout and stderr files go; must exist
+    std::string label;                          // names those files
+    std::vector<std::string> environment = {};  // NAME=value, beside the inherited ones
   };
   static std::unique_ptr<Process> Start(Options options);
   ~Process();
@@ -46,8 +46,8 @@ struct RunResult {
   std::string err;
 };
 // Runs to the end.
-RunResult Run(std::vector<std::string> argv, std::chrono::milliseconds timeout = std::chrono::seconds(120),
-              std::vector<std::string> environment = {});
+RunResult RunCommand(std::vector<std::string> argv, std::chrono::milliseconds timeout = std::chrono::seconds(120),
+                     std::vector<std::string> environment = {});
 
 // A directory under the system's temporary one, removed with its contents when the object goes.
 class TemporaryDirectory {
