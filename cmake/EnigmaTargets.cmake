@@ -29,6 +29,10 @@ function(enigma_library name)
   endif()
 endfunction()
 
+# What the sanitizer builds compile: `unit_tests` every test labelled unit, `fuzz_replays` every corpus replay.
+add_custom_target(unit_tests)
+add_custom_target(fuzz_replays)
+
 function(enigma_test name)
   cmake_parse_arguments(ARG "SERIAL" "PCH;TIMEOUT" "LABELS;SOURCES;DEPS" ${ARGN})
   if(NOT ARG_TIMEOUT)
@@ -44,6 +48,9 @@ function(enigma_test name)
   # One ctest entry per binary: thousands of small cases would otherwise each start a process.
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+  if("unit" IN_LIST ARG_LABELS)
+    add_dependencies(unit_tests ${name})
+  endif()
   if(ARG_SERIAL)
     set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
   endif()
