@@ -22,7 +22,7 @@ enum class DType : uint32_t {
 };
 
 struct DTypeTraits {
-  const char* name;        // as commands and messages spell it: "q4_k"
+  const char* name;         // as commands and messages spell it: "q4_k"
   uint32_t block_elements;  // elements that share scales; rows are whole numbers of blocks
   uint32_t block_bytes;
 };

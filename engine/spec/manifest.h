@@ -64,8 +64,9 @@ struct Manifest {
   uint64_t file_bytes = 0;  // of the GGUF file it was made from
   std::vector<Blob> blobs;  // head, shared (if any), embedding, layers in order, output
 
-  // Blobs that the stage [first, last) of `layers` needs: always the head and, where it exists, the small kShared piece;
-  // the embedding for the first stage, and for the last where the head is tied; its layers; kOutput for the last.
+  // Blobs that the stage [first, last) of `layers` needs: always the head and, where it exists, the small kShared
+  // piece; the embedding for the first stage, and for the last where the head is tied; its layers; kOutput for the
+  // last.
   std::vector<const Blob*> ForStage(uint32_t first, uint32_t last, uint32_t layers, bool tied) const;
 };
 

@@ -49,8 +49,8 @@ struct ModelSpec {
   uint32_t vocab = 0;
   uint32_t context = 0;  // trained context length in tokens
   float norm_epsilon = 1e-5F;
-  bool qkv_bias = false;        // attn_{q,k,v}.bias exist
-  bool qk_norm = false;         // attn_{q,k}_norm.weight exist, one vector of head_dim for all heads
+  bool qkv_bias = false;         // attn_{q,k,v}.bias exist
+  bool qk_norm = false;          // attn_{q,k}_norm.weight exist, one vector of head_dim for all heads
   bool tied_embeddings = false;  // no output.weight: the head is token_embd.weight
   RopeSpec rope;
   std::vector<LayerSpec> layers;
@@ -58,8 +58,8 @@ struct ModelSpec {
   uint32_t layer_count() const { return static_cast<uint32_t>(layers.size()); }
 };
 
-// Reads the shape of a supported family (engine/spec/families/) from a file's metadata and tensor table, and checks that
-// every tensor the family needs is there with the right shape. The error names what is missing or unsupported.
+// Reads the shape of a supported family (engine/spec/families/) from a file's metadata and tensor table, and checks
+// that every tensor the family needs is there with the right shape. The error names what is missing or unsupported.
 absl::StatusOr<ModelSpec> ModelSpecFromGguf(const GgufFile& file);
 
 // Id of the arithmetic that a CPU stage of this project performs; docs/numerics.md defines it.

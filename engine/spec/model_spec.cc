@@ -1,0 +1,37 @@
+#include "engine/spec/model_spec.h"
+
+#include <array>
+
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+
+#include "base/status_macros.h"
+#include "engine/spec/families/family.h"
+#include "engine/spec/gguf_cursor.h"
+
+namespace enigma::engine {
+namespace {
+
+constexpr std::array<Family, 3> kFamilies = {{
+    {"llama", ReadLlama},
+    {"qwen2", ReadQwen2},
+    {"qwen3", ReadQwen3},
+}};
+
+}  // namespace
+
+absl::StatusOr<ModelSpec> ModelSpecFromGguf(const GgufFile& file) {
+  const auto architecture = file.metadata().String("general.architecture");
+  if (!architecture.ok()) {
+    return absl::Status(architecture.status().code(), absl::StrCat(file.path(), ": ", architecture.status().message()));
+  }
+  for (const Family& family : kFamilies) {
+    if (*architecture == family.architecture) return family.read(file);
+  }
+  const auto name = [](std::string* out, const Family& family) { out->append(family.architecture); };
+  return absl::UnimplementedError(absl::StrCat(file.path(), ": architecture ", QuotedName(*architecture),
+                                               " is not supported; these are: ", absl::StrJoin(kFamilies, ", ", name)));
+}
+
+}  // namespace enigma::engine
