@@ -1,0 +1,25 @@
+// A whole GGUF file from a stranger: the head is parsed, and what it says of the model is read.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+
+#include "engine/spec/gguf.h"
+#include "engine/spec/manifest.h"
+#include "engine/spec/model_spec.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace enigma::engine;
+  const auto file = GgufFile::ParseHead({data, size}, size, "fuzz");
+  if (!file.ok()) return 0;
+  // What the parser let through must lie inside the file.
+  for (const TensorInfo& tensor : (*file)->tensors()) {
+    if (tensor.offset > size || tensor.bytes > size - tensor.offset) std::abort();
+  }
+  for (const std::string& key : (*file)->metadata().keys()) {
+    if (!(*file)->metadata().Has(key)) std::abort();
+  }
+  const auto spec = ModelSpecFromGguf(**file);
+  if (spec.ok() && spec->layers.size() > (*file)->tensors().size()) std::abort();
+  return 0;
+}
