@@ -43,6 +43,9 @@ function(enigma_test name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} enigma_test_support GTest::gmock GTest::gtest_main)
   if("${ARG_PCH}" STREQUAL "grpc")
     target_link_libraries(${name} PRIVATE gRPC::grpc++ protobuf::libprotobuf)
+    # CMake compiles executables with -fPIE, the precompiled header is -fPIC, and GCC insists on one of them.
+    set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${name} PRIVATE -fPIC)
     target_precompile_headers(${name} REUSE_FROM enigma_pch_grpc)
   endif()
   # One ctest entry per binary: thousands of small cases would otherwise each start a process.
