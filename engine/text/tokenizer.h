@@ -27,7 +27,8 @@ class Tokenizer {
 
   // `text` may hold any bytes; invalid UTF-8 is encoded byte by byte where the vocabulary can.
   virtual std::vector<TokenId> Encode(std::string_view text, TokenizeOptions options) const = 0;
-  // The raw bytes of one token: possibly part of a character. Control tokens give "" unless `render_special`.
+  // The raw bytes of one token: possibly part of a character. Control tokens give "" unless `render_special`; so do ids
+  // that are none of the vocabulary's, always.
   virtual std::string TokenBytes(TokenId id, bool render_special) const = 0;
 
   virtual uint32_t vocab_size() const = 0;
@@ -38,6 +39,9 @@ class Tokenizer {
   virtual bool IsEndOfGeneration(TokenId id) const = 0;
   // SentencePiece vocabularies put a space before the first word; decoding a whole text drops it again.
   virtual bool StripsLeadingSpace() const = 0;
+  // How often cutting a text into words ran into the bound on its work, so that a piece of fixed size was cut instead:
+  // nothing is lost then, but the tokens may differ from those that the model was trained with.
+  virtual uint64_t pre_tokenizer_limit_hits() const { return 0; }
 
   // By `tokenizer.ggml.model` ("llama" = SentencePiece, "gpt2" = byte-level BPE) and `tokenizer.ggml.pre`. An unknown
   // pre-tokenizer is an error that names it, never a silent default.
@@ -53,17 +57,18 @@ class Tokenizer {
 class Detokenizer {
  public:
   // `continuation`: the ids follow a prompt, so a leading space belongs to the text.
-  explicit Detokenizer(const Tokenizer& tokenizer, bool continuation);
+  explicit Detokenizer(const Tokenizer& tokenizer, bool continuation, bool render_special = false);
   std::string Add(TokenId id);  // text that became complete with this id; may be empty
   std::string Finish();         // what is still held back
 
  private:
   const Tokenizer& tokenizer_;
-  std::string pending_;
-  bool at_start_;
+  const bool render_special_;
+  bool drop_space_;      // the next byte, if it is a space, is the one that encoding put before the text
+  std::string pending_;  // the beginning of a character
 };
 
-// All of `ids` at once.
+// All of `ids` at once, as a text of its own.
 std::string Decode(const Tokenizer& tokenizer, const std::vector<TokenId>& ids, bool render_special = false);
 
 }  // namespace enigma::engine
