@@ -1,0 +1,55 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+#include <absl/time/time.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include "rpc/identity.h"
+
+namespace enigma {
+
+// Largest message either side accepts: a step frame of 2,048 rows of 8,192 f32 is 64 MiB.
+inline constexpr int kMessageBytesMax = 72 << 20;
+
+struct ServerOptions {
+  std::string host = "0.0.0.0";  // a wildcard listens on IPv4 and IPv6
+  int port = 0;                  // 0 picks a free one
+  // Presented to callers; callers' certificates are checked against its CA. Null serves plain text (--insecure).
+  const NodeIdentity* identity = nullptr;
+  std::vector<grpc::Service*> services = {};  // must outlive the server
+  bool health = true;                         // grpc.health.v1
+  bool reflection = false;
+  // For what the fields do not say: generic services, completion queues.
+  std::function<void(grpc::ServerBuilder&)> configure = nullptr;
+};
+
+// A gRPC server on one port. Callers without a certificate may connect, because joining has to; each call states with
+// rpc/authorisation.h whom it serves.
+class RpcServer {
+ public:
+  // A busy or forbidden port is an error that names it and says what to do.
+  static absl::StatusOr<std::unique_ptr<RpcServer>> Start(const ServerOptions& options);
+  ~RpcServer();
+  RpcServer(const RpcServer&) = delete;
+  RpcServer& operator=(const RpcServer&) = delete;
+
+  [[nodiscard]] int port() const { return port_; }
+  [[nodiscard]] grpc::Server& grpc_server() { return *server_; }
+
+  // Lets calls in progress end for at most `grace`, then cancels them. Idempotent.
+  void Shutdown(absl::Duration grace = absl::Milliseconds(500));
+
+ private:
+  RpcServer(std::unique_ptr<grpc::Server> server, int port) : server_(std::move(server)), port_(port) {}
+
+  const std::unique_ptr<grpc::Server> server_;
+  const int port_;
+};
+
+}  // namespace enigma
