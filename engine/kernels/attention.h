@@ -4,16 +4,15 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/spec/kv_type.h"
 #include "engine/tensor/thread_pool.h"
 
 namespace enigma::engine {
 
-// How keys and values are stored.
-enum class KvType : uint32_t { kF32 = 0, kF16 = 1, kBF16 = 2, kQ8 = 3 };
-
 // One layer's paged key/value memory. A block holds 32 tokens, head-major: for each kv head first the keys, transposed
 // [head_dim][32] so that SIMD lanes run over tokens, then the values [32][head_dim]. kQ8 stores int8 with one f32 scale
-// per token for the key and one for the value of each head, after the head's int8 data: [32] key scales, [32] value scales.
+// per token for the key and one for the value of each head, after the head's int8 data: [32] key scales, [32] value
+// scales.
 struct KvLayerView {
   uint8_t* base = nullptr;
   size_t block_bytes = 0;  // distance between blocks
@@ -33,14 +32,15 @@ struct AttentionRun {
 };
 
 // Stores the new keys and values, [tokens, kv_heads * head_dim] with the given stride in floats, rounding to the type.
-void StoreKv(const KvLayerView& kv, const std::vector<AttentionRun>& runs, const float* k, const float* v, size_t stride,
-             ThreadPool& pool);
+void StoreKv(const KvLayerView& kv, const std::vector<AttentionRun>& runs, const float* k, const float* v,
+             size_t stride, ThreadPool& pool);
 
 // Causal grouped-query attention of each run's queries over everything stored for its sequence, itself included.
-// q, out: [tokens, heads * head_dim] with strides in floats. `window`: how many tokens back a query sees, itself included;
-// 0 for all. Softmax is accumulated over blocks in rising order, online (Milakov and Gimelshein, 2018), so a query's bits
-// do not depend on how many other rows share the step. Reads keys and values as stored, in prefill and decode alike.
-void Attention(const KvLayerView& kv, const std::vector<AttentionRun>& runs, const float* q, size_t q_stride, size_t heads,
-               float scale, uint32_t window, float* out, size_t out_stride, ThreadPool& pool);
+// q, out: [tokens, heads * head_dim] with strides in floats. `window`: how many tokens back a query sees, itself
+// included; 0 for all. Softmax is accumulated over blocks in rising order, online (Milakov and Gimelshein, 2018), so a
+// query's bits do not depend on how many other rows share the step. Reads keys and values as stored, in prefill and
+// decode alike.
+void Attention(const KvLayerView& kv, const std::vector<AttentionRun>& runs, const float* q, size_t q_stride,
+               size_t heads, float scale, uint32_t window, float* out, size_t out_stride, ThreadPool& pool);
 
 }  // namespace enigma::engine

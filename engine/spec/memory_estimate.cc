@@ -12,14 +12,44 @@ namespace {
 constexpr uint64_t kPanelRows = 16;      // rows of a packed matrix come in panels of this many
 constexpr uint64_t kKvBlockTokens = 32;  // tokens of a KV block
 
-uint64_t RoundUp(uint64_t value, uint64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+uint64_t PartsOf(uint64_t value, uint64_t part) { return (value + part - 1) / part; }
 
-// Packed bytes of one 32-element part of a row.
-uint64_t PackedBytesPer32(DType type);
+// Sixteen packed rows are a sequence of units; engine/kernels/panel_layout.h lays them out.
+struct PackedUnit {
+  uint64_t columns;
+  uint64_t bytes;
+};
+
+PackedUnit UnitOf(DType type) {
+  switch (type) {
+    case DType::kF32:
+      return {1, 64};
+    case DType::kF16:
+    case DType::kBF16:
+      return {1, 32};
+    case DType::kQ8_0:
+      return {64, 1088};
+    case DType::kQ4_0:
+      return {64, 576};
+    case DType::kQ4_1:
+      return {64, 640};
+    case DType::kQ5_0:
+      return {64, 704};
+    case DType::kQ5_1:
+      return {64, 768};
+    case DType::kQ4_K:
+      return {256, 2368};
+    case DType::kQ5_K:
+      return {256, 2880};
+    case DType::kQ6_K:
+      return {256, 3392};
+  }
+  return {1, 64};
+}
 
 uint64_t TensorWeightBytes(const TensorInfo& tensor) {
   if (tensor.shape.size() < 2) return (tensor.shape.empty() ? 0 : tensor.shape[0]) * sizeof(float);
-  return RoundUp(tensor.shape[1], kPanelRows) * tensor.shape[0] * PackedBytesPer32(tensor.type) / 32;
+  return PackedWeightBytes(tensor.type, tensor.shape[1], tensor.shape[0]);
 }
 
 uint64_t WorkspaceBytes(const ModelSpec& spec, const StageMemoryOptions& options, bool last_stage) {
@@ -40,6 +70,11 @@ uint64_t WorkspaceBytes(const ModelSpec& spec, const StageMemoryOptions& options
 }
 
 }  // namespace
+
+uint64_t PackedWeightBytes(DType type, uint64_t rows, uint64_t cols) {
+  const PackedUnit unit = UnitOf(type);
+  return PartsOf(rows, kPanelRows) * PartsOf(cols, unit.columns) * unit.bytes;
+}
 
 uint64_t LayerWeightBytes(const GgufFile& head, uint32_t layer) {
   const std::string prefix = absl::StrCat("blk.", layer, ".");

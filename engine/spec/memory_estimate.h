@@ -11,6 +11,9 @@ namespace enigma::engine {
 // What a CPU stage will occupy, from the head of a model file alone: placement decides with these numbers before any
 // weight is read. tests/unit/engine/model holds them against real stages. All in bytes.
 
+// One matrix of `rows` rows of `cols` elements as kernels read it.
+uint64_t PackedWeightBytes(DType type, uint64_t rows, uint64_t cols);
+
 // Packed weights of one layer.
 uint64_t LayerWeightBytes(const GgufFile& head, uint32_t layer);
 
