@@ -10,8 +10,8 @@
 
 namespace enigma::engine {
 
-// Block memory of a stage's layers. Which block belongs to which sequence is not its business (block_table.h). Block ids
-// are the same on every stage of a replica, so a step plan can name them.
+// Block memory of a stage's layers. Which block belongs to which sequence is not its business (block_table.h). Block
+// ids are the same on every stage of a replica, so a step plan can name them.
 class KvCache {
  public:
   struct Options {
@@ -27,6 +27,7 @@ class KvCache {
 
   KvLayerView layer(uint32_t index);
   uint32_t blocks() const { return options_.blocks; }
+  uint64_t bytes() const { return Bytes(options_); }
 
  private:
   Options options_;

@@ -8,6 +8,7 @@
 #include <absl/status/statusor.h>
 
 #include "engine/kernels/attention.h"
+#include "engine/spec/memory_estimate.h"
 #include "engine/spec/model_spec.h"
 #include "engine/tensor/thread_pool.h"
 #include "engine/text/tokenizer.h"
@@ -36,34 +37,38 @@ class Stage {
  public:
   struct Options {
     uint32_t first_layer = 0;
-    uint32_t last_layer = 0;      // exclusive; 0: all layers
-    uint32_t kv_blocks = 64;      // of 32 tokens each
-    uint32_t context = 0;         // longest sequence in tokens; 0: the model's own
+    uint32_t last_layer = 0;  // exclusive; 0: all layers
+    uint32_t kv_blocks = 64;  // of 32 tokens each
+    uint32_t context = 0;     // longest sequence in tokens; 0: the model's own
     KvType kv_type = KvType::kF16;
-    uint32_t max_rows = 512;      // most rows in one step (workspace)
+    uint32_t max_rows = 512;  // most rows in one step (workspace)
+    uint32_t max_logit_rows =
+        128;  // most runs with .logits in one step; the last stage keeps a row of vocab floats each
   };
-  // Packs the weights of its layers (memory beside the mapped file). Errors name the tensor.
+  // Packs the weights of its layers (memory beside the mapped file). Errors name the tensor. ResourceExhausted, with
+  // numbers, when the machine has not the memory. `weights` and `pool` must outlive the stage.
   static absl::StatusOr<std::unique_ptr<Stage>> Create(const WeightSource& weights, const Options& options,
                                                        ThreadPool& pool);
   virtual ~Stage() = default;
 
   // Later stages and tests: hidden states [rows, hidden] after this stage's last layer; valid until the next call.
-  // Errors (InvalidArgument) for runs that do not fit the batch, positions beyond the context, token ids beyond the vocab.
+  // Errors (InvalidArgument) for runs that do not fit the batch, positions beyond the context, token ids beyond the
+  // vocab; nothing is changed then. Internal when the result is not finite: the weights are damaged.
   struct Output {
     std::span<const float> hidden;  // all but the last stage: [rows, hidden]
     std::span<const float> logits;  // last stage: [runs with .logits, vocab], in run order
+    std::span<const float>
+        final_hidden;  // last stage: [runs with .logits, hidden], the normed rows the logits come from
   };
   virtual absl::StatusOr<Output> Forward(const Batch& batch) = 0;
 
   virtual const ModelSpec& spec() const = 0;
   virtual bool is_first() const = 0;
   virtual bool is_last() const = 0;
-  virtual uint32_t context() const = 0;
+  virtual uint32_t context() const = 0;       // the option's, and no more than kv_blocks hold
   virtual uint64_t weight_bytes() const = 0;  // packed
   virtual uint64_t kv_bytes() const = 0;
+  virtual uint64_t workspace_bytes() const = 0;
 };
-
-// f32 where the model's weights are f32, so that nothing is rounded that need not be; else f16.
-KvType DefaultKvType(const GgufFile& head);
 
 }  // namespace enigma::engine
