@@ -1,0 +1,28 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace enigma::testing {
+
+// Path of a GGUF file with random weights: `shape` and `type` as SynthesiseModel takes them. Written once per process,
+// to a temporary directory that goes when the process ends. Dies when it cannot be written. Thread-safe.
+std::string SyntheticModelPath(std::string_view shape, std::string_view type);
+
+// A model that a suite is run over: synthetic, or, with an empty type, a file of the shared data ("stories260K").
+struct TestModel {
+  std::string shape;
+  std::string type;
+
+  std::string name() const;  // fit for the name of a test
+  // Empty when the shared data are absent.
+  std::optional<std::string> Path() const;
+};
+
+}  // namespace enigma::testing
+
+#define ENIGMA_REQUIRE_MODEL(variable, model)                                                             \
+  const auto variable##_or = (model).Path();                                                              \
+  if (!variable##_or) GTEST_SKIP() << "test data absent: " << (model).shape << " (set ENIGMA_TEST_DATA)"; \
+  const std::string& variable = *variable##_or
