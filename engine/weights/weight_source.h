@@ -18,7 +18,8 @@ struct StoredTensor {
   std::span<const uint8_t> data;
 };
 
-// Where a stage takes its weights from. Implementations are immutable and thread-safe; data lives as long as the source.
+// Where a stage takes its weights from. Implementations are immutable and thread-safe; data lives as long as the
+// source.
 class WeightSource {
  public:
   virtual ~WeightSource() = default;

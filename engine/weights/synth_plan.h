@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "engine/spec/gguf.h"
+#include "engine/weights/gguf_writer.h"
+
+namespace enigma::engine {
+
+struct SynthShape {
+  const char* name;
+  const char* architecture;
+  uint32_t layers, hidden, heads, kv_heads, head_dim, ffn, vocab, context;
+  double rope_theta;
+  bool tied;
+};
+std::span<const SynthShape> SynthShapes();
+
+struct SynthType {
+  const char* name;
+  DType type;          // of the matrices
+  uint32_t file_type;  // general.file_type (llama_ftype)
+  bool mixed;          // q4_k_m: some matrices are q6_k
+};
+std::span<const SynthType> SynthTypes();
+
+// Everything but the tokenizer's keys.
+GgufMetadata SynthMetadata(const SynthShape& shape, const SynthType& type);
+// In the order of the file.
+std::vector<TensorPlan> SynthTensors(const SynthShape& shape, const SynthType& type);
+
+// Adds a SentencePiece-like vocabulary of exactly `size` tokens (at least 259): <unk>, <s>, </s>, the 256 bytes, then
+// printable characters, then made-up words, each one letter longer than another piece so that merging reaches it.
+void AddSynthVocabulary(uint32_t size, GgufMetadata& metadata);
+
+}  // namespace enigma::engine
