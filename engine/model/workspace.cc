@@ -21,10 +21,10 @@ Workspace::Workspace(const ModelSpec& spec, size_t max_rows)
 
 uint64_t Workspace::bytes() const {
   const size_t floats = x.size() + normed.size() + qkv.size() + attention.size() + gate_up.size() + projected.size();
-  // Quantised rows: int8 values, an f32 scale for each 32, an int32 sum for each 16 (ActivationRows).
   const size_t rows = x.size() / hidden;
   const size_t widest = std::max({hidden, attention_width, ffn});
-  return floats * sizeof(float) + rows * (widest + widest / 32 * 4 + widest / 16 * 4);
+  const size_t chunks = (widest + ActivationChunk::kElements - 1) / ActivationChunk::kElements;
+  return floats * sizeof(float) + rows * chunks * sizeof(ActivationChunk);
 }
 
 }  // namespace enigma::engine

@@ -57,8 +57,8 @@ uint64_t WorkspaceBytes(const ModelSpec& spec, const StageMemoryOptions& options
   const uint64_t kv = uint64_t{spec.kv_heads} * spec.head_dim;
   const uint64_t row_floats = 3 * uint64_t{spec.hidden} + 2 * attention + 2 * kv + 2 * uint64_t{spec.ffn};
   const uint64_t widest = std::max({uint64_t{spec.hidden}, attention, uint64_t{spec.ffn}});
-  // The widest quantised row: int8 values, a scale for each 32 of them, a sum for each 16.
-  const uint64_t quantised = widest + widest / 32 * sizeof(float) + widest / 16 * sizeof(int32_t);
+  // The widest row once quantised for products: chunks of 512 elements in 768 bytes (ActivationChunk).
+  const uint64_t quantised = PartsOf(widest, 512) * 768;
   const uint64_t context = options.context == 0 ? spec.context : options.context;
   const uint64_t positions = std::min(context, options.kv_blocks * kKvBlockTokens);
   uint64_t bytes = options.max_rows * (row_floats * sizeof(float) + quantised);
