@@ -11,8 +11,8 @@ namespace enigma::engine {
 // exact in f32. The block formats are those of ggml (ggml-common.h); each is restated in dequantise.cc.
 void Dequantise(DType type, const uint8_t* source, size_t count, float* out);
 
-// f32 to stored form, for synthetic models, export and tests: nearest codes for per-block scales chosen from the block's
-// extremes (K-quants: scales fitted per sub-block).
+// f32 to stored form, for synthetic models, export and tests: nearest codes for per-block scales chosen from the
+// block's extremes (K-quants: scales fitted per sub-block).
 void Quantise(DType type, const float* source, size_t count, uint8_t* out);
 
 float HalfToFloat(uint16_t bits);

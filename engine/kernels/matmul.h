@@ -13,8 +13,8 @@
 namespace enigma::engine {
 
 // Weights of a product y = W x, [rows, cols] with cols the inner dimension, laid out in panels of 16 rows so that SIMD
-// lanes run across rows: each row's sum is then accumulated strictly in the order of the inner dimension on every target,
-// for one token or many. See docs/numerics.md. Immutable; thread-safe.
+// lanes run across rows: each row's sum is then accumulated strictly in the order of the inner dimension on every
+// target, for one token or many. See docs/numerics.md. Immutable; thread-safe.
 class PackedMatrix {
  public:
   static constexpr size_t kPanelRows = 16;
@@ -41,36 +41,47 @@ class PackedMatrix {
   AlignedBuffer<uint8_t> data_;
 };
 
-// The right-hand side of products: rows of f32 and, where the weights are quantised, the same rows quantised per token in
-// blocks of 32 (int8 values, one f32 scale, the sums the offset formats need). Made once, used by several products.
-// Reuses its memory between calls. Not thread-safe while Set runs.
+// A stretch of 512 elements of one activation row, quantised in 16 blocks of 32: value = q * scale.
+struct alignas(64) ActivationChunk {
+  static constexpr size_t kElements = 512;
+  static constexpr size_t kBlocks = kElements / 32;
+  int8_t q[kElements];
+  float scale[kBlocks];
+  float scaled_sum[kBlocks];      // scale * (sum of the block's q), rounded once
+  int32_t sum[kBlocks];           // of the block's q
+  int16_t half_sum[2 * kBlocks];  // of each half block's q
+};
+
+// The right-hand side of products: rows of f32 and, where the weights are quantised, the same rows quantised per token
+// in blocks of 32. Made once, used by several products. Reuses its memory between calls. Not thread-safe while Set
+// runs.
 class ActivationRows {
  public:
-  // x: [tokens, cols] f32, row stride `stride` floats; must outlive its use. Quantises lazily: only if `quantise`.
+  // x: [tokens, cols] f32, row stride `stride` floats; must outlive its use. Quantises lazily: only if `quantise`, and
+  // then cols must be a multiple of 32.
   void Set(const float* x, size_t tokens, size_t cols, size_t stride, bool quantise, ThreadPool& pool);
 
   size_t tokens() const { return tokens_; }
   size_t cols() const { return cols_; }
+  bool quantised() const { return quantised_; }
+  const float* data() const { return x_; }
+  size_t stride() const { return stride_; }
   const float* row(size_t token) const { return x_ + token * stride_; }
-  size_t blocks() const { return cols_ / 32; }
-  const int8_t* q8(size_t token) const { return q8_.data() + token * cols_; }
-  const float* scales(size_t token) const { return scales_.data() + token * blocks(); }
-  // Sums of the 16 int8 values of each half block, [tokens][cols / 16].
-  const int32_t* half_sums(size_t token) const { return half_sums_.data() + token * (cols_ / 16); }
+  // Chunk `chunk` of all tokens, one after the other: what a tile of weights is multiplied with lies together.
+  const ActivationChunk* chunk(size_t chunk) const { return chunks_.data() + chunk * tokens_; }
 
  private:
   const float* x_ = nullptr;
   size_t tokens_ = 0, cols_ = 0, stride_ = 0;
-  AlignedBuffer<int8_t> q8_;
-  AlignedBuffer<float> scales_;
-  AlignedBuffer<int32_t> half_sums_;
+  bool quantised_ = false;
+  AlignedBuffer<ActivationChunk> chunks_;
 };
 
 // Whether products with this type read ActivationRows::q8 (true) or the f32 rows (F32, F16, BF16).
 bool NeedsQuantisedActivations(DType type);
 
-// y[t][r] = sum_c W[r][c] x[t][c] for every token t; y has row stride `stride` floats. Splits rows of W, never the inner
-// dimension, between threads. The bits of y[t][r] depend on W's row, x's row and the contract alone.
+// y[t][r] = sum_c W[r][c] x[t][c] for every token t; y has row stride `stride` floats. Splits rows of W, never the
+// inner dimension, between threads. The bits of y[t][r] depend on W's row, x's row and the contract alone.
 void MatMul(const PackedMatrix& w, const ActivationRows& x, float* y, size_t stride, ThreadPool& pool);
 
 }  // namespace enigma::engine

@@ -9,8 +9,9 @@
 
 namespace enigma::engine {
 
-// Cosines and sines of every (position, pair), computed once with this project's own arithmetic so that every machine has
-// the same bits. Su et al., "RoFormer", 2021; the stretched variants: YaRN (Peng et al., 2023), Llama 3.1's piecewise rule.
+// Cosines and sines of every (position, pair), computed once with this project's own arithmetic so that every machine
+// has the same bits. Su et al., "RoFormer", 2021; the stretched variants: YaRN (Peng et al., 2023), Llama 3.1's
+// piecewise rule.
 class RopeTable {
  public:
   // Positions [0, context).

@@ -1,0 +1,249 @@
+#include "engine/kernels/cpu_target.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "engine/kernels/matmul_quantised_cpu.cc"
+#include <algorithm>
+#include <cstring>
+
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "engine/kernels/matmul_cpu.h"
+#include "engine/kernels/packed_source_inl.h"
+
+#if ENIGMA_KERNEL_TARGET
+HWY_BEFORE_NAMESPACE();
+ENIGMA_DOT_PUSH
+namespace enigma::engine::HWY_NAMESPACE {
+
+constexpr size_t kBlocks = ActivationChunk::kBlocks;
+// Up to this many tokens the codes are decoded in registers; beyond, once into a tile that all tokens share.
+constexpr size_t kDirectTokens = 4;
+// Tokens that share a tile; their activations stay in the second-level cache while panels pass.
+constexpr size_t kTileTokens = 128;
+
+// A block's contribution: sum += (scale_w * scale_a) * dot, fused; then, for affine types, sum += m * (scale_a *
+// sum_a).
+template <int T, class Source>
+HWY_INLINE void AddBlock(const Source& source, const ActivationChunk* HWY_RESTRICT a, size_t block,
+                         VF (&sums)[kHalves][T]) {
+  const DF d;
+  VF dots[kHalves][T];
+  BlockDot<T>(source, a, block, dots);
+  for (int h = 0; h < kHalves; ++h) {
+    const VF scale = source.Scale(h);
+    for (int t = 0; t < T; ++t) {
+      sums[h][t] = hn::MulAdd(hn::Mul(scale, hn::Set(d, a[t].scale[block])), dots[h][t], sums[h][t]);
+    }
+    if constexpr (Source::kAffine) {
+      const VF minimum = source.Minimum(h);
+      for (int t = 0; t < T; ++t) {
+        sums[h][t] = hn::MulAdd(minimum, hn::Set(d, a[t].scaled_sum[block]), sums[h][t]);
+      }
+    }
+  }
+}
+
+// One panel with tokens [token, token + T), codes decoded in registers; out[T][16].
+template <DType kType, int T>
+HWY_NOINLINE void DirectPanel(const uint8_t* panel, const ActivationRows& x, size_t token, float* HWY_RESTRICT out) {
+  const DF d;
+  VF sums[kHalves][T];
+  for (int h = 0; h < kHalves; ++h) {
+    for (int t = 0; t < T; ++t) sums[h][t] = hn::Zero(d);
+  }
+  const size_t blocks = x.cols() / 32;
+  for (size_t first = 0; first < blocks; first += kBlocks) {
+    const ActivationChunk* a = x.chunk(first / kBlocks) + token;
+    const size_t count = std::min(kBlocks, blocks - first);
+    for (size_t b = 0; b < count; ++b) AddBlock<T>(PackedSource<kType>(panel, first + b), a, b, sums);
+  }
+  for (int h = 0; h < kHalves; ++h) {
+    for (int t = 0; t < T; ++t) hn::Store(sums[h][t], d, out + t * 16 + h * kFloatLanes);
+  }
+}
+
+// A stretch of one panel with codes a byte each and scales as floats.
+struct Tile {
+  alignas(64) uint8_t codes[kBlocks][512];
+  float scale[kBlocks][16];
+  float minimum[kBlocks][16];
+  int32_t scale_pair[kBlocks][2][16];
+  int32_t both_scales[kBlocks][16];
+  float sub_scale[kBlocks][2][16];
+};
+
+template <DType kType>
+class TileSource {
+ public:
+  static constexpr int kBits = BitsOf(kType);
+  static constexpr int kOffset = OffsetOf(kType);
+  static constexpr bool kAffine = IsAffine(kType);
+
+  TileSource(const Tile& tile, size_t block) : tile_(tile), block_(block) {}
+  template <int J>
+  HWY_INLINE VB Codes(int h) const {
+    return hn::Load(DB(), tile_.codes[block_] + J * 64 + static_cast<size_t>(h) * kFloatLanes * 4);
+  }
+  HWY_INLINE VF Scale(int h) const { return hn::Load(DF(), tile_.scale[block_] + h * kFloatLanes); }
+  HWY_INLINE VF Minimum(int h) const { return hn::Load(DF(), tile_.minimum[block_] + h * kFloatLanes); }
+  HWY_INLINE VF SubScale(int half, int h) const {
+    return hn::Load(DF(), tile_.sub_scale[block_][half] + h * kFloatLanes);
+  }
+  HWY_INLINE VI ScalePair(int half, int h) const {
+    return hn::Load(DI(), tile_.scale_pair[block_][half] + h * kFloatLanes);
+  }
+  HWY_INLINE VI BothScales(int h) const { return hn::Load(DI(), tile_.both_scales[block_] + h * kFloatLanes); }
+
+ private:
+  const Tile& tile_;
+  size_t block_;
+};
+
+template <DType kType, int... J>
+HWY_INLINE void FillCodes(const PackedSource<kType>& source, uint8_t* codes, std::integer_sequence<int, J...>) {
+  for (int h = 0; h < kHalves; ++h) {
+    (hn::Store(source.template Codes<J>(h), DB(), codes + J * 64 + static_cast<size_t>(h) * kFloatLanes * 4), ...);
+  }
+}
+
+template <DType kType>
+HWY_NOINLINE void FillTile(const uint8_t* panel, size_t first, size_t count, Tile& tile) {
+  const DF d;
+  const DI di;
+  for (size_t b = 0; b < count; ++b) {
+    const PackedSource<kType> source(panel, first + b);
+    FillCodes<kType>(source, tile.codes[b], std::make_integer_sequence<int, 8>());
+    for (int h = 0; h < kHalves; ++h) {
+      const size_t row = static_cast<size_t>(h) * kFloatLanes;
+      hn::Store(source.Scale(h), d, tile.scale[b] + row);
+      if constexpr (IsAffine(kType)) hn::Store(source.Minimum(h), d, tile.minimum[b] + row);
+      if constexpr (kType == DType::kQ6_K) {
+        hn::Store(source.BothScales(h), di, tile.both_scales[b] + row);
+        for (int half = 0; half < 2; ++half) {
+          hn::Store(source.ScalePair(half, h), di, tile.scale_pair[b][half] + row);
+          hn::Store(source.SubScale(half, h), d, tile.sub_scale[b][half] + row);
+        }
+      }
+    }
+  }
+}
+
+// Adds a tile's share to the sums of tokens [0, T) of `a`, sums[T][16].
+template <DType kType, int T>
+HWY_NOINLINE void MultiplyTile(const Tile& tile, size_t count, const ActivationChunk* a, float* HWY_RESTRICT sums_at) {
+  const DF d;
+  VF sums[kHalves][T];
+  for (int h = 0; h < kHalves; ++h) {
+    for (int t = 0; t < T; ++t) sums[h][t] = hn::Load(d, sums_at + t * 16 + h * kFloatLanes);
+  }
+  for (size_t b = 0; b < count; ++b) AddBlock<T>(TileSource<kType>(tile, b), a, b, sums);
+  for (int h = 0; h < kHalves; ++h) {
+    for (int t = 0; t < T; ++t) hn::Store(sums[h][t], d, sums_at + t * 16 + h * kFloatLanes);
+  }
+}
+
+// Writes sums[tokens][16] to the panel's columns of y.
+HWY_INLINE void StorePanel(const float* sums, size_t tokens, size_t rows, float* y, size_t stride) {
+  for (size_t t = 0; t < tokens; ++t) std::memcpy(y + t * stride, sums + t * 16, rows * sizeof(float));
+}
+
+template <DType kType>
+void MultiplyDirect(const PackedMatrix& w, const ActivationRows& x, size_t begin, size_t end, float* y, size_t stride) {
+  HWY_ALIGN float sums[kDirectTokens * 16];
+  const size_t tokens = x.tokens();
+  for (size_t p = begin; p < end; ++p) {
+    size_t t = 0;
+    if (tokens >= 4) {
+      DirectPanel<kType, 4>(w.panel(p), x, 0, sums);
+      t = 4;
+    }
+    if (tokens - t >= 2) {
+      DirectPanel<kType, 2>(w.panel(p), x, t, sums + t * 16);
+      t += 2;
+    }
+    if (tokens > t) DirectPanel<kType, 1>(w.panel(p), x, t, sums + t * 16);
+    StorePanel(sums, tokens, std::min<size_t>(16, w.rows() - p * 16), y + p * 16, stride);
+  }
+}
+
+template <DType kType>
+void MultiplyTiled(const PackedMatrix& w, const ActivationRows& x, size_t begin, size_t end, float* y, size_t stride) {
+  Tile tile;
+  HWY_ALIGN float sums[kTileTokens * 16];
+  const size_t blocks = x.cols() / 32;
+  for (size_t token = 0; token < x.tokens(); token += kTileTokens) {
+    const size_t tokens = std::min(kTileTokens, x.tokens() - token);
+    for (size_t p = begin; p < end; ++p) {
+      std::memset(sums, 0, tokens * 16 * sizeof(float));
+      for (size_t first = 0; first < blocks; first += kBlocks) {
+        const size_t count = std::min(kBlocks, blocks - first);
+        FillTile<kType>(w.panel(p), first, count, tile);
+        const ActivationChunk* a = x.chunk(first / kBlocks) + token;
+        size_t t = 0;
+        for (; t + 4 <= tokens; t += 4) MultiplyTile<kType, 4>(tile, count, a + t, sums + t * 16);
+        if (tokens - t >= 2) {
+          MultiplyTile<kType, 2>(tile, count, a + t, sums + t * 16);
+          t += 2;
+        }
+        if (tokens > t) MultiplyTile<kType, 1>(tile, count, a + t, sums + t * 16);
+      }
+      StorePanel(sums, tokens, std::min<size_t>(16, w.rows() - p * 16), y + token * stride + p * 16, stride);
+    }
+  }
+}
+
+template <DType kType>
+void Multiply(const PackedMatrix& w, const ActivationRows& x, size_t begin, size_t end, float* y, size_t stride) {
+  if (x.tokens() <= kDirectTokens) {
+    MultiplyDirect<kType>(w, x, begin, end, y, stride);
+  } else {
+    MultiplyTiled<kType>(w, x, begin, end, y, stride);
+  }
+}
+
+// scale = amax / 127, q = x * (127 / amax) to nearest even. A block whose largest magnitude is below 1e-30 is taken for
+// zeros: its inverse could overflow.
+void QuantiseChunk(const float* x, size_t count, ActivationChunk* out) {
+  const DF d;
+  const DI di;
+  const hn::Rebind<int8_t, DF> d8;
+  for (size_t b = 0; b < count / 32; ++b, x += 32) {
+    VF largest = hn::Zero(d);
+    for (size_t i = 0; i < 32; i += kFloatLanes) largest = hn::Max(largest, hn::Abs(hn::LoadU(d, x + i)));
+    const float amax = hn::GetLane(hn::MaxOfLanes(d, largest));
+    const bool zero = amax < 1e-30F;
+    const float scale = zero ? 0.0F : amax / 127.0F;
+    const VF inverse = hn::Set(d, zero ? 0.0F : 127.0F / amax);
+    int32_t halves[2];
+    for (size_t half = 0; half < 2; ++half) {
+      VI sum = hn::Zero(di);
+      for (size_t i = 0; i < 16; i += kFloatLanes) {
+        const VI q = hn::NearestInt(hn::Mul(hn::LoadU(d, x + half * 16 + i), inverse));
+        sum = hn::Add(sum, q);
+        hn::StoreU(hn::DemoteTo(d8, q), d8, out->q + b * 32 + half * 16 + i);
+      }
+      halves[half] = hn::GetLane(hn::SumOfLanes(di, sum));
+      out->half_sum[2 * b + half] = static_cast<int16_t>(halves[half]);
+    }
+    out->scale[b] = scale;
+    out->sum[b] = halves[0] + halves[1];
+    out->scaled_sum[b] = scale * static_cast<float>(out->sum[b]);
+  }
+}
+
+inline constexpr QuantisedMatMulKernels kQuantisedMatMulKernels = {
+    QuantiseChunk,          Multiply<DType::kQ4_0>, Multiply<DType::kQ4_1>,
+    Multiply<DType::kQ5_0>, Multiply<DType::kQ5_1>, Multiply<DType::kQ8_0>,
+    Multiply<DType::kQ4_K>, Multiply<DType::kQ5_K>, Multiply<DType::kQ6_K>};
+
+}  // namespace enigma::engine::HWY_NAMESPACE
+ENIGMA_DOT_POP
+HWY_AFTER_NAMESPACE();
+#endif  // ENIGMA_KERNEL_TARGET
+
+#if HWY_ONCE
+namespace enigma::engine {
+ENIGMA_EXPORT_KERNELS(QuantisedMatMulKernels, CpuQuantisedMatMulKernels, kQuantisedMatMulKernels)
+}  // namespace enigma::engine
+#endif

@@ -1,0 +1,70 @@
+#include "engine/kernels/rms_norm_cpu.h"
+
+#include "engine/kernels/cpu_target.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "engine/kernels/rms_norm_cpu.cc"
+#include <cmath>
+#include <cstring>
+
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "engine/kernels/simd_inl.h"
+
+#if ENIGMA_KERNEL_TARGET
+HWY_BEFORE_NAMESPACE();
+namespace enigma::engine::HWY_NAMESPACE {
+
+// Sixteen interleaved partial sums; element i goes to sum i mod 16. Zeros that pad the last group leave sums unchanged.
+HWY_INLINE float SumOfSquares(const float* HWY_RESTRICT x, size_t width) {
+  const DF d;
+  VF sums[kHalves];
+  for (VF& sum : sums) sum = hn::Zero(d);
+  size_t i = 0;
+  for (; i + 16 <= width; i += 16) {
+    for (int h = 0; h < kHalves; ++h) {
+      const VF v = hn::LoadU(d, x + i + h * kFloatLanes);
+      sums[h] = hn::MulAdd(v, v, sums[h]);
+    }
+  }
+  HWY_ALIGN float buffer[16] = {};
+  if (i < width) {
+    std::memcpy(buffer, x + i, (width - i) * sizeof(float));
+    for (int h = 0; h < kHalves; ++h) {
+      const VF v = hn::Load(d, buffer + h * kFloatLanes);
+      sums[h] = hn::MulAdd(v, v, sums[h]);
+    }
+  }
+  for (int h = 0; h < kHalves; ++h) hn::Store(sums[h], d, buffer + h * kFloatLanes);
+  return SumOf16(buffer);
+}
+
+void RmsNormRows(const float* x, size_t x_stride, const float* weight, float epsilon, size_t tokens, size_t width,
+                 float* out, size_t out_stride) {
+  const DF d;
+  for (size_t t = 0; t < tokens; ++t) {
+    const float* row = x + t * x_stride;
+    float* target = out + t * out_stride;
+    const float mean = SumOfSquares(row, width) / static_cast<float>(width);
+    const float scale = 1.0F / std::sqrt(mean + epsilon);
+    const VF scales = hn::Set(d, scale);
+    size_t i = 0;
+    for (; i + kFloatLanes <= width; i += kFloatLanes) {
+      hn::StoreU(hn::Mul(hn::Mul(hn::LoadU(d, row + i), scales), hn::LoadU(d, weight + i)), d, target + i);
+    }
+    for (; i < width; ++i) target[i] = row[i] * scale * weight[i];
+  }
+}
+
+inline constexpr RmsNormKernels kRmsNormKernels = {RmsNormRows};
+
+}  // namespace enigma::engine::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif  // ENIGMA_KERNEL_TARGET
+
+#if HWY_ONCE
+namespace enigma::engine {
+ENIGMA_EXPORT_KERNELS(RmsNormKernels, CpuRmsNormKernels, kRmsNormKernels)
+}  // namespace enigma::engine
+#endif
