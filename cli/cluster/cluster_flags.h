@@ -1,0 +1,19 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+namespace enigma::cli {
+
+// How a command finds the cluster that it is about: --data-dir and --coordinator.
+struct ClusterFlags {
+  std::string data_dir;     // "": DefaultDataDir()
+  std::string coordinator;  // HOST:PORT; "": what <data-dir>/endpoint.json says
+  bool insecure = false;
+
+  void AddTo(CLI::App& command);
+};
+
+}  // namespace enigma::cli

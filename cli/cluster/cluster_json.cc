@@ -1,0 +1,128 @@
+#include "cli/cluster/cluster_json.h"
+
+#include <absl/strings/str_cat.h>
+
+namespace enigma::cli {
+
+namespace {
+
+template <typename Messages>
+Json ArrayOf(const Messages& messages) {
+  Json array = Json::array();
+  for (const auto& message : messages) array.push_back(ToJson(message));
+  return array;
+}
+
+template <typename Strings>
+Json TextsOf(const Strings& strings) {
+  Json array = Json::array();
+  for (const std::string& text : strings) array.push_back(text);
+  return array;
+}
+
+}  // namespace
+
+Json ToJson(const v1::StageStatus& stage) {
+  return {{"replica", stage.replica()},
+          {"model", stage.model()},
+          {"stage_index", stage.stage_index()},
+          {"first_layer", stage.first_layer()},
+          {"last_layer", stage.last_layer()},
+          {"sequences", stage.sequences()},
+          {"steps", stage.steps()},
+          {"last_step_age_ms", stage.last_step_age_ms()},
+          {"busy", stage.busy()}};
+}
+
+Json ToJson(const v1::NodeVerdict& verdict) {
+  return {{"node_id", verdict.node_id()},
+          {"host_name", verdict.host_name()},
+          {"used", verdict.used()},
+          {"reason", verdict.reason()}};
+}
+
+Json ToJson(const v1::NodeInfo& node) {
+  const v1::Capability& capability = node.capability();
+  return {{"node_id", node.node_id()},
+          {"host_name", node.host_name()},
+          {"state", node.state()},
+          {"state_reason", node.state_reason()},
+          {"endpoints", TextsOf(node.endpoints())},
+          {"last_seen_age_ms", node.last_seen_age_ms()},
+          {"version", node.version()},
+          {"found_by", node.found_by()},
+          {"capability",
+           {{"memory_bytes_per_second", capability.memory_bytes_per_second()},
+            {"flops_per_second", capability.flops_per_second()},
+            {"memory_total_bytes", capability.memory_total_bytes()},
+            {"memory_free_bytes", capability.memory_free_bytes()},
+            {"disk_free_bytes", capability.disk_free_bytes()},
+            {"threads", capability.threads()},
+            {"contract", capability.contract()},
+            {"simd_target", capability.simd_target()}}},
+          {"stages", ArrayOf(node.stages())}};
+}
+
+Json ToJson(const v1::StagePlacement& stage) {
+  return {{"stage_index", stage.stage_index()},
+          {"node_id", stage.node_id()},
+          {"host_name", stage.host_name()},
+          {"first_layer", stage.first_layer()},
+          {"last_layer", stage.last_layer()},
+          {"weight_bytes", stage.weight_bytes()},
+          {"kv_bytes", stage.kv_bytes()},
+          {"workspace_bytes", stage.workspace_bytes()},
+          {"decode_seconds", stage.decode_seconds()},
+          {"prefill_seconds", stage.prefill_seconds()},
+          {"link_seconds", stage.link_seconds()},
+          {"bytes_present", stage.bytes_present()},
+          {"bytes_fetched", stage.bytes_fetched()}};
+}
+
+Json ToJson(const v1::ReplicaInfo& replica) {
+  return {{"replica", replica.replica()}, {"state", replica.state()},     {"failure", replica.failure()},
+          {"running", replica.running()}, {"waiting", replica.waiting()}, {"stages", ArrayOf(replica.stages())}};
+}
+
+Json ToJson(const v1::ModelInfo& model) {
+  return {{"name", model.name()},
+          {"content_id", model.content_id()},
+          {"architecture", model.architecture()},
+          {"quantisation", model.quantisation()},
+          {"bytes", model.bytes()},
+          {"parameters", model.parameters()},
+          {"layers", model.layers()},
+          {"hidden", model.hidden()},
+          {"context", model.context()},
+          {"vocab", model.vocab()},
+          {"path", model.path()},
+          {"replicas", ArrayOf(model.replicas())}};
+}
+
+Json ToJson(const v1::PlanReply& plan) {
+  return {{"feasible", plan.feasible()},
+          {"infeasible_reason", plan.infeasible_reason()},
+          {"method", plan.method()},
+          {"decode_tokens_per_second", plan.decode_tokens_per_second()},
+          {"prefill_tokens_per_second", plan.prefill_tokens_per_second()},
+          {"pipeline_tokens_per_second", plan.pipeline_tokens_per_second()},
+          {"context", plan.context()},
+          {"kv_blocks", plan.kv_blocks()},
+          {"stages", ArrayOf(plan.stages())},
+          {"verdicts", ArrayOf(plan.verdicts())}};
+}
+
+std::string StageTable(const google::protobuf::RepeatedPtrField<v1::StagePlacement>& stages) {
+  Table table({"STAGE", "LAYERS", "NODE", "WEIGHTS", "KV", "WORKSPACE", "DECODE", "PREFILL", "LINK"},
+              {0, 3, 4, 5, 6, 7, 8});
+  for (const auto& stage : stages) {
+    table.AddRow({absl::StrCat(stage.stage_index()), absl::StrCat(stage.first_layer(), "-", stage.last_layer() - 1),
+                  absl::StrCat(stage.host_name(), " ", stage.node_id().substr(0, 8)), FormatBytes(stage.weight_bytes()),
+                  FormatBytes(stage.kv_bytes()), FormatBytes(stage.workspace_bytes()),
+                  FormatSeconds(stage.decode_seconds()), FormatSeconds(stage.prefill_seconds()),
+                  FormatSeconds(stage.link_seconds())});
+  }
+  return table.Render();
+}
+
+}  // namespace enigma::cli

@@ -1,0 +1,68 @@
+#include "cli/command_line.h"
+
+#include <cctype>
+#include <cstdio>
+#include <iostream>
+#include <string>
+
+#include "base/text.h"
+#include "cli/usage_error.h"
+
+namespace enigma::cli {
+
+namespace {
+
+constexpr int kExitFailure = 1;
+constexpr int kExitUsage = 2;
+
+std::string Uncapitalised(std::string text) {
+  if (!text.empty()) text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+  return text;
+}
+
+}  // namespace
+
+void AddCommands(CLI::App& app, Action& action) {
+  AddUp(app, action);
+  AddNodes(app, action);
+  AddModels(app, action);
+  AddPlan(app, action);
+  AddLoad(app, action);
+  AddUnload(app, action);
+  AddGenerate(app, action);
+  AddChat(app, action);
+  AddTokenize(app, action);
+  AddBench(app, action);
+  AddToken(app, action);
+  AddOptions(app, action);
+}
+
+int RunCommandLine(int argc, char** argv) {
+  CLI::App app("Enigma: the machines of a network as one computer for language models.", "enigma");
+  app.set_version_flag("--version", std::string("enigma ") + ENIGMA_VERSION);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(36);
+  Action action;
+  AddCommands(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {  // --help, --version
+    return app.exit(success, std::cout, std::cerr);
+  } catch (const CLI::ParseError& error) {
+    // CLI11 would say that a command is missing where one is misspelt.
+    if (argc > 1 && argv[1][0] != '-' && app.get_subcommand_no_throw(argv[1]) == nullptr) {
+      std::fprintf(stderr, "enigma: there is no command \"%s\"; `enigma --help` lists them\n", argv[1]);
+      return kExitUsage;
+    }
+    std::fprintf(stderr, "enigma: %s\nTry `enigma --help`, or `enigma COMMAND --help`.\n",
+                 Uncapitalised(error.what()).c_str());
+    return kExitUsage;
+  }
+  const absl::Status status = action();
+  std::fflush(stdout);
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "enigma: %s\n", ToString(status.message()).c_str());
+  return IsUsageError(status) ? kExitUsage : kExitFailure;
+}
+
+}  // namespace enigma::cli

@@ -1,0 +1,75 @@
+// `enigma doctor`: what could keep this machine or its cluster from working, and what to do about it.
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+
+#include <absl/strings/str_cat.h>
+
+#include "cli/cluster/cluster_flags.h"
+#include "cli/commands/commands.h"
+#include "cli/doctor/cluster_checks.h"
+#include "cli/doctor/machine_checks.h"
+#include "cli/doctor/port_checks.h"
+#include "cli/output/format.h"
+#include "cli/settings/daemon_flags.h"
+
+namespace enigma::cli {
+
+namespace {
+
+const char* NameOf(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kFine:
+      return "ok";
+    case Verdict::kNote:
+      return "note";
+    case Verdict::kProblem:
+      return "problem";
+  }
+  return "";
+}
+
+absl::Status RunDoctor(const ClusterFlags& flags, bool json) {
+  Findings findings;
+  CheckCpu(findings);
+  CheckMemory(findings);
+  CheckGpu(findings);
+  CheckDisk(flags.data_dir.empty() ? DefaultDataDir() : flags.data_dir, findings);
+  CheckLimits(findings);
+  CheckInterfaces(findings);
+  const auto listening = CheckCluster(flags, findings);
+  CheckPorts(listening, findings);
+  const auto problems = std::count_if(findings.begin(), findings.end(),
+                                      [](const Finding& finding) { return finding.verdict == Verdict::kProblem; });
+  if (json) {
+    Json rows = Json::array();
+    for (const Finding& finding : findings) {
+      rows.push_back({{"topic", finding.topic},
+                      {"verdict", NameOf(finding.verdict)},
+                      {"detail", finding.detail},
+                      {"advice", finding.advice}});
+    }
+    PrintJson({{"problems", problems}, {"findings", std::move(rows)}});
+  } else {
+    for (const Finding& finding : findings) {
+      std::printf("%-8s %-11s %s\n", NameOf(finding.verdict), finding.topic.c_str(), finding.detail.c_str());
+      if (!finding.advice.empty()) std::printf("%-20s -> %s\n", "", finding.advice.c_str());
+    }
+  }
+  if (problems > 0) return absl::FailedPreconditionError(absl::StrCat(problems, " problem(s) found"));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddDoctor(CLI::App& app, Action& action) {
+  CLI::App* command =
+      app.add_subcommand("doctor", "ports, interfaces, clocks, GPU, disk, reachability, and what to do about each");
+  auto flags = std::make_shared<ClusterFlags>();
+  auto json = std::make_shared<bool>(false);
+  flags->AddTo(*command);
+  command->add_flag("--json", *json, "as JSON");
+  command->callback([&action, flags, json] { action = [flags, json] { return RunDoctor(*flags, *json); }; });
+}
+
+}  // namespace enigma::cli

@@ -1,0 +1,78 @@
+// `enigma generate`: continues a text.
+#include <cstdio>
+#include <iostream>
+#include <iterator>
+#include <memory>
+
+#include "base/status_macros.h"
+#include "cli/commands/commands.h"
+#include "cli/generation/model_choice.h"
+#include "cli/generation/sampling_flags.h"
+#include "cli/usage_error.h"
+
+namespace enigma::cli {
+
+namespace {
+
+struct GenerateCommand {
+  explicit GenerateCommand(CLI::App& command) : model(command), sampling(command) {}
+  ModelChoice model;
+  SamplingFlags sampling;
+  std::string prompt;
+  bool has_prompt = false;
+  std::string prompt_ids;
+  bool parse_special = false;
+  bool raw = false;
+  bool json = false;
+};
+
+absl::StatusOr<GenerationRequest> RequestOf(const GenerateCommand& flags) {
+  GenerationRequest request;
+  ENIGMA_ASSIGN_OR_RETURN(request.sampling, flags.sampling.Resolve());
+  request.parse_special = flags.parse_special;
+  if (!flags.prompt_ids.empty()) {
+    if (flags.has_prompt) return UsageError("give a PROMPT or --prompt-ids, not both");
+    ENIGMA_ASSIGN_OR_RETURN(request.prompt_ids, ParseTokenIds(flags.prompt_ids));
+  } else if (!flags.has_prompt || flags.prompt == "-") {
+    request.prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
+  } else {
+    request.prompt = flags.prompt;
+  }
+  return request;
+}
+
+absl::Status RunGenerate(const GenerateCommand& flags) {
+  ENIGMA_ASSIGN_OR_RETURN(const Generator generate, flags.model.Open());
+  ENIGMA_ASSIGN_OR_RETURN(const GenerationRequest request, RequestOf(flags));
+  const TextSink show = [&flags](std::string_view text) {
+    if (flags.json) return;
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    std::fflush(stdout);
+  };
+  const auto result = generate(request, show);
+  // What was streamed stays a line of its own, also when the stream broke.
+  if (!flags.json) std::fputc('\n', stdout);
+  ENIGMA_RETURN_IF_ERROR(result.status());
+  if (flags.json) PrintJson(ToJson(*result));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddGenerate(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("generate", "continue a text, token by token");
+  auto flags = std::make_shared<GenerateCommand>(*command);
+  CLI::Option* prompt =
+      command->add_option("prompt", flags->prompt, "the text to continue; - or nothing reads standard input");
+  command->add_option("--prompt-ids", flags->prompt_ids, "token ids instead of a text, taken as they are: 1,2,3")
+      ->type_name("IDS");
+  command->add_flag("--parse-special", flags->parse_special, "control tokens in the prompt are tokens, not text");
+  command->add_flag("--raw", flags->raw, "apply no chat template (the default: there are no templates yet)");
+  command->add_flag("--json", flags->json, "print everything as JSON at the end");
+  command->callback([&action, flags, prompt] {
+    flags->has_prompt = prompt->count() > 0;
+    action = [flags] { return RunGenerate(*flags); };
+  });
+}
+
+}  // namespace enigma::cli

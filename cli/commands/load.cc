@@ -1,0 +1,54 @@
+// `enigma load MODEL`: places a model and brings it into service.
+#include <cstdio>
+#include <memory>
+
+#include "base/status_macros.h"
+#include "cli/cluster/cluster_client.h"
+#include "cli/cluster/cluster_json.h"
+#include "cli/cluster/model_operations.h"
+#include "cli/cluster/plan_flags.h"
+#include "cli/commands/commands.h"
+
+namespace enigma::cli {
+
+namespace {
+
+struct LoadCommand {
+  explicit LoadCommand(CLI::App& command) : options(command) { cluster.AddTo(command); }
+  ClusterFlags cluster;
+  PlanFlags options;
+  std::string model;
+  bool json = false;
+};
+
+absl::Status RunLoad(const LoadCommand& flags) {
+  ENIGMA_ASSIGN_OR_RETURN(const auto client, ClusterClient::Open(flags.cluster));
+  v1::LoadRequest request;
+  request.set_model(flags.model);
+  *request.mutable_options() = flags.options.Resolve();
+  ENIGMA_ASSIGN_OR_RETURN(const v1::LoadProgress loaded, LoadModel(*client, request));
+  if (flags.json) {
+    PrintJson({{"model", flags.model},
+               {"bytes_needed", loaded.bytes_needed()},
+               {"bytes_present", loaded.bytes_present()},
+               {"bytes_fetched", loaded.bytes_fetched()},
+               {"replica", ToJson(loaded.replica())}});
+    return absl::OkStatus();
+  }
+  std::printf("%s is ready: %s of weights were on the nodes, %s were fetched\n%s", flags.model.c_str(),
+              FormatBytes(loaded.bytes_present()).c_str(), FormatBytes(loaded.bytes_fetched()).c_str(),
+              StageTable(loaded.replica().stages()).c_str());
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddLoad(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("load", "place a model on the nodes and bring it into service");
+  auto flags = std::make_shared<LoadCommand>(*command);
+  command->add_option("model", flags->model, "the model's name")->required();
+  command->add_flag("--json", flags->json, "as JSON");
+  command->callback([&action, flags] { action = [flags] { return RunLoad(*flags); }; });
+}
+
+}  // namespace enigma::cli

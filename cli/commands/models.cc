@@ -1,0 +1,74 @@
+// `enigma models`: what can be served; its sub-commands are in files of their own.
+#include <cstdio>
+#include <memory>
+
+#include <absl/strings/str_cat.h>
+
+#include "base/status_macros.h"
+#include "cli/cluster/cluster_client.h"
+#include "cli/cluster/cluster_json.h"
+#include "cli/commands/commands.h"
+
+namespace enigma::cli {
+
+namespace {
+
+std::string ServiceOf(const v1::ModelInfo& model) {
+  if (model.replicas().empty()) return "not loaded";
+  std::string text;
+  for (const auto& replica : model.replicas()) {
+    absl::StrAppend(&text, text.empty() ? "" : "; ", replica.state(), " on");
+    for (const auto& stage : replica.stages()) {
+      absl::StrAppend(&text, " ", stage.host_name(), "/", stage.node_id().substr(0, 8), "[", stage.first_layer(), "-",
+                      stage.last_layer() - 1, "]");
+    }
+    if (!replica.failure().empty()) absl::StrAppend(&text, " (", replica.failure(), ")");
+  }
+  return text;
+}
+
+absl::Status RunModels(const ClusterFlags& flags, bool json) {
+  ENIGMA_ASSIGN_OR_RETURN(const auto client, ClusterClient::Open(flags));
+  v1::ListClusterModelsReply reply;
+  ENIGMA_RETURN_IF_ERROR(client->Explain(client->cluster().ListModels(QuickCall().get(), {}, &reply)));
+  if (json) {
+    Json models = Json::array();
+    for (const auto& model : reply.models()) models.push_back(ToJson(model));
+    PrintJson({{"models", std::move(models)}});
+    return absl::OkStatus();
+  }
+  Table table({"MODEL", "FAMILY", "TYPE", "PARAMETERS", "SIZE", "LAYERS", "SERVICE"}, {3, 4, 5});
+  for (const auto& model : reply.models()) {
+    table.AddRow({model.name(), model.architecture(), model.quantisation(), FormatCount(model.parameters()),
+                  FormatBytes(model.bytes()), absl::StrCat(model.layers()), ServiceOf(model)});
+  }
+  std::fputs(table.Render().c_str(), stdout);
+  if (reply.models().empty())
+    std::fputs("No model is registered. `enigma models import FILE.gguf` adds one.\n", stderr);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddModels(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("models", "models of the cluster; import, inspect, synth, rm");
+  auto flags = std::make_shared<ClusterFlags>();
+  auto json = std::make_shared<bool>(false);
+  flags->AddTo(*command);
+  command->add_flag("--json", *json, "as JSON");
+  command->require_subcommand(0, 1);
+  AddModelsImport(*command, action);
+  AddModelsInspect(*command, action);
+  AddModelsSynth(*command, action);
+  AddModelsRemove(*command, action);
+  // Runs after the sub-command's own callback, so it must leave that one's action alone.
+  command->callback([&action, command, flags, json] {
+    if (!command->get_subcommands().empty()) return;
+    action = [flags, json] { return RunModels(*flags, *json); };
+  });
+  command->add_subcommand("list", "the same as `enigma models` alone")->fallthrough()->callback([&action, flags, json] {
+    action = [flags, json] { return RunModels(*flags, *json); };
+  });
+}
+
+}  // namespace enigma::cli

@@ -1,0 +1,47 @@
+// `enigma models import PATH`: registers a model file with the coordinator.
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include "base/status_macros.h"
+#include "cli/cluster/cluster_client.h"
+#include "cli/cluster/cluster_json.h"
+#include "cli/cluster/model_operations.h"
+#include "cli/commands/commands.h"
+
+namespace enigma::cli {
+
+namespace {
+
+struct ImportFlags {
+  ClusterFlags cluster;
+  std::string path;
+  std::string name;
+  bool json = false;
+};
+
+absl::Status RunImport(const ImportFlags& flags) {
+  ENIGMA_ASSIGN_OR_RETURN(const auto client, ClusterClient::Open(flags.cluster));
+  ENIGMA_ASSIGN_OR_RETURN(const v1::ModelInfo model, ImportModel(*client, flags.path, flags.name));
+  if (flags.json) {
+    PrintJson(ToJson(model));
+  } else {
+    std::printf("%s: %s, %s parameters, %u layers, %s\n", model.name().c_str(), model.architecture().c_str(),
+                FormatCount(model.parameters()).c_str(), model.layers(), FormatBytes(model.bytes()).c_str());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddModelsImport(CLI::App& models, Action& action) {
+  CLI::App* command = models.add_subcommand("import", "register a GGUF file that lies on the coordinator's disk");
+  auto flags = std::make_shared<ImportFlags>();
+  flags->cluster.AddTo(*command);
+  command->add_option("path", flags->path, "GGUF file, as the coordinator sees it")->required();
+  command->add_option("--name", flags->name, "what to call it (default: the file's stem)");
+  command->add_flag("--json", flags->json, "as JSON");
+  command->callback([&action, flags] { action = [flags] { return RunImport(*flags); }; });
+}
+
+}  // namespace enigma::cli

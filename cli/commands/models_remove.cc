@@ -1,0 +1,34 @@
+// `enigma models rm NAME`: forgets a model; the file stays where it is.
+#include <cstdio>
+#include <memory>
+
+#include "base/status_macros.h"
+#include "cli/cluster/cluster_client.h"
+#include "cli/commands/commands.h"
+
+namespace enigma::cli {
+
+namespace {
+
+absl::Status RunRemove(const ClusterFlags& flags, const std::string& name) {
+  ENIGMA_ASSIGN_OR_RETURN(const auto client, ClusterClient::Open(flags));
+  v1::RemoveModelRequest request;
+  request.set_name(name);
+  v1::RemoveModelReply reply;
+  ENIGMA_RETURN_IF_ERROR(client->Explain(client->cluster().RemoveModel(QuickCall().get(), request, &reply)));
+  std::printf("%s is no longer registered\n", name.c_str());
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddModelsRemove(CLI::App& models, Action& action) {
+  CLI::App* command = models.add_subcommand("rm", "forget a model; its file stays where it is");
+  auto flags = std::make_shared<ClusterFlags>();
+  auto name = std::make_shared<std::string>();
+  flags->AddTo(*command);
+  command->add_option("model", *name, "the model's name")->required();
+  command->callback([&action, flags, name] { action = [flags, name] { return RunRemove(*flags, *name); }; });
+}
+
+}  // namespace enigma::cli

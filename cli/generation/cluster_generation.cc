@@ -1,0 +1,75 @@
+#include "cli/generation/cluster_generation.h"
+
+#include "base/status_macros.h"
+
+namespace enigma::cli {
+
+namespace {
+
+v1::SamplingParams ToProto(const engine::SamplingParams& params) {
+  v1::SamplingParams proto;
+  proto.set_temperature(params.temperature);
+  proto.set_top_k(params.top_k);
+  proto.set_top_p(params.top_p);
+  proto.set_min_p(params.min_p);
+  proto.set_repetition_penalty(params.repetition_penalty);
+  proto.set_frequency_penalty(params.frequency_penalty);
+  proto.set_presence_penalty(params.presence_penalty);
+  proto.set_seed(params.seed);
+  for (const auto& [id, value] : params.logit_bias) {
+    v1::LogitBias* bias = proto.add_logit_bias();
+    bias->set_id(id);
+    bias->set_value(value);
+  }
+  proto.set_max_tokens(params.max_tokens);
+  for (const std::string& stop : params.stop) proto.add_stop(stop);
+  proto.set_ignore_eos(params.ignore_eos);
+  proto.set_top_logprobs(params.top_logprobs);
+  return proto;
+}
+
+v1::GenerateRequest ToProto(const std::string& model, const GenerationRequest& request) {
+  v1::GenerateRequest proto;
+  proto.set_model(model);
+  if (request.prompt_ids.empty()) {
+    proto.set_prompt(request.prompt);
+  } else {
+    for (const engine::TokenId id : request.prompt_ids) proto.mutable_prompt_ids()->add_ids(id);
+  }
+  *proto.mutable_sampling() = ToProto(request.sampling);
+  proto.set_parse_special(request.parse_special);
+  return proto;
+}
+
+void Add(const v1::GenerateChunk& chunk, GenerationResult& result) {
+  result.text += chunk.text();
+  result.ids.insert(result.ids.end(), chunk.ids().begin(), chunk.ids().end());
+  if (!chunk.prompt_ids().empty()) result.prompt_ids.assign(chunk.prompt_ids().begin(), chunk.prompt_ids().end());
+  if (!chunk.model().empty()) result.model = chunk.model();
+  if (!chunk.nodes().empty()) result.nodes.assign(chunk.nodes().begin(), chunk.nodes().end());
+  if (chunk.finish_reason().empty()) return;
+  result.finish_reason = chunk.finish_reason();
+  result.contract = chunk.contract();
+  result.timing = {.queue_seconds = chunk.queue_seconds(),
+                   .first_token_seconds = chunk.first_token_seconds(),
+                   .total_seconds = chunk.total_seconds()};
+}
+
+}  // namespace
+
+absl::StatusOr<GenerationResult> GenerateOnCluster(ClusterClient& client, const std::string& model,
+                                                   const GenerationRequest& request, const TextSink& sink) {
+  grpc::ClientContext context;
+  const auto reader = client.inference().Generate(&context, ToProto(model, request));
+  GenerationResult result;
+  v1::GenerateChunk chunk;
+  while (reader->Read(&chunk)) {
+    if (!chunk.text().empty()) sink(chunk.text());
+    Add(chunk, result);
+  }
+  ENIGMA_RETURN_IF_ERROR(client.Explain(reader->Finish()));
+  if (result.finish_reason.empty()) return absl::DataLossError("the answer ended without saying why");
+  return result;
+}
+
+}  // namespace enigma::cli

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/output/format.h"
+#include "engine/spec/sampling_params.h"
+#include "engine/text/tokenizer.h"
+
+namespace enigma::cli {
+
+struct GenerationRequest {
+  std::string prompt;
+  std::vector<engine::TokenId> prompt_ids;  // used instead of `prompt` when not empty
+  bool parse_special = false;               // control tokens in the prompt are tokens, not text
+  engine::SamplingParams sampling;
+};
+
+struct GenerationTiming {
+  double queue_seconds = 0;
+  double first_token_seconds = 0;  // from the request to the first token
+  double total_seconds = 0;
+};
+
+struct GenerationResult {
+  std::string model;
+  std::vector<engine::TokenId> prompt_ids;
+  std::vector<engine::TokenId> ids;
+  std::string text;
+  std::string finish_reason;  // "stop" or "length"
+  GenerationTiming timing;
+  std::vector<std::string> nodes;  // stage by stage; empty without a cluster
+  std::string contract;            // numeric contract that made the tokens
+};
+
+// Takes text as it is made.
+using TextSink = std::function<void(std::string_view)>;
+
+// {"model","prompt_ids","ids","text","finish_reason","timing",...}
+Json ToJson(const GenerationResult& result);
+
+}  // namespace enigma::cli

@@ -1,0 +1,39 @@
+#include "cli/generation/model_choice.h"
+
+#include "base/status_macros.h"
+#include "cli/cluster/cluster_client.h"
+#include "cli/generation/cluster_generation.h"
+#include "cli/generation/local_model.h"
+#include "cli/usage_error.h"
+
+namespace enigma::cli {
+
+ModelChoice::ModelChoice(CLI::App& command) {
+  cluster_.AddTo(command);
+  command.add_option("--model,-m", model_, "the model's name in the cluster")->type_name("NAME");
+  command.add_option("--local", local_, "run this GGUF file in this process, without a cluster")->type_name("PATH");
+  command.add_option("--threads", threads_, "with --local: threads (default: one per core)")
+      ->check(CLI::Range(0, 1024))
+      ->type_name("N");
+  command.add_option("--context", context_, "with --local: longest prompt and answer, in tokens")->type_name("TOKENS");
+}
+
+absl::StatusOr<Generator> ModelChoice::Open() const {
+  if (model_.empty() == local_.empty()) {
+    return UsageError("name a model of the cluster with --model NAME, or a file with --local PATH");
+  }
+  if (!local_.empty()) {
+    ENIGMA_ASSIGN_OR_RETURN(auto opened, LocalModel::Open({.path = local_, .threads = threads_, .context = context_}));
+    // std::function copies its target, so the model is shared.
+    const std::shared_ptr<LocalModel> model = std::move(opened);
+    return Generator(
+        [model](const GenerationRequest& request, const TextSink& sink) { return model->Generate(request, sink); });
+  }
+  ENIGMA_ASSIGN_OR_RETURN(auto opened, ClusterClient::Open(cluster_));
+  const std::shared_ptr<ClusterClient> client = std::move(opened);
+  return Generator([client, name = model_](const GenerationRequest& request, const TextSink& sink) {
+    return GenerateOnCluster(*client, name, request, sink);
+  });
+}
+
+}  // namespace enigma::cli

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <absl/status/statusor.h>
+
+#include "cli/cluster/cluster_flags.h"
+#include "cli/generation/generation.h"
+
+namespace enigma::cli {
+
+// Answers requests: on the cluster, or in this process. Not thread-safe.
+using Generator = std::function<absl::StatusOr<GenerationResult>(const GenerationRequest&, const TextSink&)>;
+
+// The flags of `generate` and `chat` that say which model answers and where.
+class ModelChoice {
+ public:
+  explicit ModelChoice(CLI::App& command);
+  // Usage error unless exactly one of --model and --local was given. Opens the model or finds the cluster.
+  absl::StatusOr<Generator> Open() const;
+
+ private:
+  ClusterFlags cluster_;
+  std::string model_;
+  std::string local_;
+  int threads_ = 0;
+  uint32_t context_ = 0;
+};
+
+}  // namespace enigma::cli

@@ -1,0 +1,66 @@
+#include "cli/generation/sampling_flags.h"
+
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
+
+#include "base/status_macros.h"
+#include "cli/usage_error.h"
+
+namespace enigma::cli {
+
+SamplingFlags::SamplingFlags(CLI::App& command) {
+  params_.temperature = 0;
+  command.add_option("--max-tokens", params_.max_tokens, "most tokens to make (default 128)")->type_name("N");
+  command
+      .add_option("--temperature", params_.temperature,
+                  "0 takes the likeliest token each time; 1 follows the model (default 0: greedy)")
+      ->type_name("T");
+  command.add_option("--top-k", params_.top_k, "choose among the K likeliest (default 0: all)")->type_name("K");
+  command.add_option("--top-p", params_.top_p, "choose among the likeliest that hold P of the mass (default 1)")
+      ->type_name("P");
+  command.add_option("--min-p", params_.min_p, "drop tokens below P times the likeliest (default 0)")->type_name("P");
+  command.add_option("--repetition-penalty", params_.repetition_penalty, "weaken tokens seen before (default 1: no)")
+      ->type_name("R");
+  command.add_option("--frequency-penalty", params_.frequency_penalty, "per occurrence, -2 to 2 (default 0)")
+      ->type_name("F");
+  command.add_option("--presence-penalty", params_.presence_penalty, "once per token made, -2 to 2 (default 0)")
+      ->type_name("F");
+  command.add_option("--seed", params_.seed, "the same seed gives the same answer (default 0)")->type_name("S");
+  command.add_option("--logit-bias", logit_bias_, "add V to the logit of token ID; may be repeated")
+      ->type_name("ID=V")
+      ->allow_extra_args(false);
+  command.add_option("--stop", params_.stop, "end before this text; may be repeated")
+      ->type_name("TEXT")
+      ->allow_extra_args(false);
+  command.add_flag("--ignore-eos", params_.ignore_eos, "go on past the end of the answer (for measurements)");
+}
+
+absl::StatusOr<engine::SamplingParams> SamplingFlags::Resolve() const {
+  engine::SamplingParams params = params_;
+  for (const std::string& bias : logit_bias_) {
+    const std::vector<std::string> parts = absl::StrSplit(bias, absl::MaxSplits('=', 1));
+    int32_t id = 0;
+    float value = 0;
+    if (parts.size() != 2 || !absl::SimpleAtoi(parts[0], &id) || !absl::SimpleAtof(parts[1], &value)) {
+      return UsageError(absl::StrCat("--logit-bias: \"", bias, "\" is not ID=VALUE, such as 42=-100"));
+    }
+    params.logit_bias.emplace_back(id, value);
+  }
+  return params;
+}
+
+absl::StatusOr<std::vector<engine::TokenId>> ParseTokenIds(const std::string& text) {
+  std::vector<engine::TokenId> ids;
+  for (const auto part : absl::StrSplit(text, ',', absl::SkipWhitespace())) {
+    engine::TokenId id = 0;
+    if (!absl::SimpleAtoi(part, &id) || id < 0) {
+      return UsageError(absl::StrCat("--prompt-ids: \"", part, "\" is not a token id"));
+    }
+    ids.push_back(id);
+  }
+  if (ids.empty()) return UsageError("--prompt-ids: no token ids; give them as 1,2,3");
+  return ids;
+}
+
+}  // namespace enigma::cli

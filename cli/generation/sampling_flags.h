@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <absl/status/statusor.h>
+
+#include "engine/spec/sampling_params.h"
+#include "engine/text/tokenizer.h"
+
+namespace enigma::cli {
+
+// The flags of `generate` and `chat` that say how tokens are chosen. Without --temperature the likeliest token is taken
+// each time (greedy), so that the same command gives the same answer.
+class SamplingFlags {
+ public:
+  explicit SamplingFlags(CLI::App& command);
+  // Usage errors name the flag. Ranges are checked where the vocabulary is known.
+  absl::StatusOr<engine::SamplingParams> Resolve() const;
+
+ private:
+  engine::SamplingParams params_;
+  std::vector<std::string> logit_bias_;
+};
+
+// "1,2,3" to ids.
+absl::StatusOr<std::vector<engine::TokenId>> ParseTokenIds(const std::string& text);
+
+}  // namespace enigma::cli

@@ -1,0 +1,77 @@
+#include "cli/settings/daemon_flags.h"
+
+#include <cstdlib>
+
+namespace enigma::cli {
+
+namespace {
+
+std::string HelpOf(const DaemonOption& option, unsigned daemon) {
+  std::string help = option.help;
+  const std::string fallback = DefaultOf(option, daemon);
+  if (!fallback.empty() && option.kind != OptionKind::kSwitch) help += " (default " + fallback + ")";
+  return help + " [" + EnvironmentName(option.name) + "]";
+}
+
+const char* PlaceholderOf(OptionKind kind) {
+  switch (kind) {
+    case OptionKind::kPath:
+      return "PATH";
+    case OptionKind::kEndpoint:
+      return "HOST:PORT";
+    case OptionKind::kPort:
+      return "PORT";
+    case OptionKind::kCount:
+      return "N";
+    case OptionKind::kBytes:
+      return "BYTES";
+    case OptionKind::kTexts:
+      return "TEXT ...";
+    case OptionKind::kText:
+    case OptionKind::kSwitch:
+      break;
+  }
+  return "TEXT";
+}
+
+}  // namespace
+
+DaemonFlags::DaemonFlags(CLI::App& command, unsigned daemon) : daemon_(daemon) {
+  command.add_option("--config", config_file_, "settings from a YAML file, keys named as the flags [ENIGMA_CONFIG]")
+      ->type_name("FILE");
+  for (const DaemonOption& option : DaemonOptions()) {
+    if ((option.daemons & daemon) == 0) continue;
+    const std::string flag = std::string("--") + option.name;
+    if (option.kind == OptionKind::kSwitch) {
+      command.add_flag(flag, switches_[option.name], HelpOf(option, daemon));
+      continue;
+    }
+    CLI::Option* added = command.add_option(flag, values_[option.name], HelpOf(option, daemon));
+    added->type_name(PlaceholderOf(option.kind));
+    // One value for each appearance, so that positional arguments cannot be swallowed.
+    added->allow_extra_args(false);
+    if (option.kind != OptionKind::kTexts) added->expected(1);
+  }
+}
+
+absl::StatusOr<Settings> DaemonFlags::Resolve() const {
+  Settings::Values flags = values_;
+  for (const auto& [name, on] : switches_) {
+    if (on) flags[name] = {"true"};
+  }
+  std::string file = config_file_;
+  if (const char* variable = std::getenv("ENIGMA_CONFIG"); file.empty() && variable != nullptr) file = variable;
+  return Settings::Resolve(
+      daemon_, file, [](const char* name) -> const char* { return std::getenv(name); }, flags);
+}
+
+std::string DefaultDataDir() {
+  if (const char* xdg = std::getenv("XDG_DATA_HOME"); xdg != nullptr && *xdg == '/')
+    return std::string(xdg) + "/enigma";
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') {
+    return std::string(home) + "/.local/share/enigma";
+  }
+  return "/var/lib/enigma";
+}
+
+}  // namespace enigma::cli

@@ -1,0 +1,83 @@
+#include "cli/settings/option_table.h"
+
+#include <array>
+#include <cctype>
+
+namespace enigma::cli {
+
+namespace {
+
+constexpr unsigned kBoth = kCoordinatorDaemon | kWorkerDaemon;
+
+constexpr DaemonOption kOptions[] = {
+    {"data-dir", OptionKind::kPath, kBoth, "", "",
+     "where this daemon keeps its keys and state (default: $XDG_DATA_HOME/enigma or ~/.local/share/enigma; "
+     "a worker's: the folder `worker` in it)"},
+    {"listen", OptionKind::kEndpoint, kBoth, "0.0.0.0:50051", "0.0.0.0:50053",
+     "address of the gRPC server (mutual TLS)"},
+    {"http", OptionKind::kEndpoint, kCoordinatorDaemon, "127.0.0.1:8080", "", "address of /metrics over plain HTTP"},
+    {"metrics-port", OptionKind::kPort, kWorkerDaemon, "", "9464", "port of /metrics over plain HTTP"},
+    {"udp-port", OptionKind::kPort, kBoth, "50052", "50052", "port of the beacons by which nodes find each other"},
+    {"no-udp", OptionKind::kSwitch, kBoth, "false", "false", "send and hear no beacons; seeds only"},
+    {"interface", OptionKind::kTexts, kBoth, "", "",
+     "network interfaces for beacons (default: every real one; docker and veth are skipped unless named here)"},
+    {"seed", OptionKind::kTexts, kWorkerDaemon, "", "",
+     "HOST:PORT of a coordinator; a name is resolved again and again, so a Kubernetes service works"},
+    {"advertise", OptionKind::kTexts, kBoth, "", "",
+     "addresses on which others reach this node (default: those of its interfaces)"},
+    {"token", OptionKind::kText, kWorkerDaemon, "", "", "join token, as `enigma token create` prints it", true},
+    {"token-file", OptionKind::kPath, kBoth, "", "",
+     "worker: reads its join token from this file, and waits for it to appear; coordinator: writes one there"},
+    {"threads", OptionKind::kCount, kWorkerDaemon, "", "0",
+     "threads that compute (0: one per CPU core of this machine)"},
+    {"memory", OptionKind::kBytes, kWorkerDaemon, "", "0", "most memory for stages, such as 12G (0: what is free)"},
+    {"insecure", OptionKind::kSwitch, kBoth, "false", "false", "no TLS and no tokens: for laboratories only"},
+    {"log", OptionKind::kText, kBoth, "info", "info", "debug, info, warning, error or off"},
+};
+
+}  // namespace
+
+std::span<const DaemonOption> DaemonOptions() { return kOptions; }
+
+const DaemonOption* FindDaemonOption(std::string_view name, unsigned daemon) {
+  for (const DaemonOption& option : kOptions) {
+    if (name == option.name && (option.daemons & daemon) != 0) return &option;
+  }
+  return nullptr;
+}
+
+std::string EnvironmentName(std::string_view option_name) {
+  std::string name = "ENIGMA_";
+  for (const char c : option_name) {
+    name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return name;
+}
+
+const char* DefaultOf(const DaemonOption& option, unsigned daemon) {
+  return daemon == kCoordinatorDaemon ? option.coordinator_default : option.worker_default;
+}
+
+std::string_view KindName(OptionKind kind) {
+  switch (kind) {
+    case OptionKind::kText:
+      return "text";
+    case OptionKind::kTexts:
+      return "texts";
+    case OptionKind::kPath:
+      return "path";
+    case OptionKind::kEndpoint:
+      return "endpoint";
+    case OptionKind::kPort:
+      return "port";
+    case OptionKind::kCount:
+      return "count";
+    case OptionKind::kBytes:
+      return "bytes";
+    case OptionKind::kSwitch:
+      return "switch";
+  }
+  return "";
+}
+
+}  // namespace enigma::cli

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <absl/status/status.h>
+
+namespace enigma::cli {
+
+// A coordinator and workers on this machine, each a process of its own, found over UDP like those of other machines.
+struct LocalClusterOptions {
+  std::string data_dir;
+  uint32_t workers = 1;
+  uint32_t stages = 0;              // 0: as placement likes
+  std::vector<std::string> models;  // GGUF files to import and load
+  std::vector<std::string> names;   // of the models, in order; those missing take the file's stem
+  std::string listen;               // coordinator's; "" for the default
+  std::string http;
+  std::string udp_port;
+  std::string log;
+  bool insecure = false;
+  uint32_t threads = 0;    // of all workers together; 0: one per core
+  std::string ready_file;  // written once the models answer
+};
+
+// Runs until a signal (SIGINT, SIGTERM) or until the coordinator ends. Call from the main thread, with no other threads
+// that would take those signals.
+absl::Status RunLocalCluster(const LocalClusterOptions& options);
+
+}  // namespace enigma::cli
