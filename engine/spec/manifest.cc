@@ -84,7 +84,7 @@ void CopyOverlap(std::span<const uint8_t> source, uint64_t at, uint64_t offset, 
 
 }  // namespace
 
-absl::StatusOr<Manifest> BuildManifest(const GgufFile& file, std::string model) {
+absl::StatusOr<Manifest> BuildManifest(const GgufFile& file, std::string model, const HashProgress& progress) {
   std::map<std::pair<int, uint32_t>, Blob> pieces;
   for (const TensorInfo& tensor : file.tensors()) {
     ENIGMA_ASSIGN_OR_RETURN(const Piece piece, PieceOf(file, tensor));
@@ -105,10 +105,17 @@ absl::StatusOr<Manifest> BuildManifest(const GgufFile& file, std::string model) 
     }
     manifest.blobs.push_back(std::move(blob));
   }
+  uint64_t bytes_total = 0;
+  for (const Blob& blob : manifest.blobs) bytes_total += blob.bytes;
   Sha256Hasher id;
+  uint64_t bytes_hashed = 0;
   for (Blob& blob : manifest.blobs) {
     ENIGMA_ASSIGN_OR_RETURN(blob.hash, HashOf(file, blob));
     id.Update(blob.hash.data(), blob.hash.size());
+    bytes_hashed += blob.bytes;
+    if (progress && !progress(bytes_hashed, bytes_total)) {
+      return absl::CancelledError(absl::StrCat(file.path(), ": hashing was cancelled"));
+    }
   }
   manifest.id = id.Finish();
   return manifest;

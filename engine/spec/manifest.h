@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -70,8 +71,10 @@ struct Manifest {
   std::vector<const Blob*> ForStage(uint32_t first, uint32_t last, uint32_t layers, bool tied) const;
 };
 
-// Reads the whole file once to hash it.
-absl::StatusOr<Manifest> BuildManifest(const GgufFile& file, std::string model);
+// Reads the whole file once to hash it. `progress`, where given, hears after each piece how many bytes are hashed and how
+// many there are; when it returns false the work ends with CANCELLED.
+using HashProgress = std::function<bool(uint64_t bytes_hashed, uint64_t bytes_total)>;
+absl::StatusOr<Manifest> BuildManifest(const GgufFile& file, std::string model, const HashProgress& progress = nullptr);
 
 // Copies [offset, offset + out.size()) of a blob's content out of the GGUF file it was cut from.
 absl::Status ReadBlob(const GgufFile& file, const Blob& blob, uint64_t offset, std::span<uint8_t> out);
