@@ -36,7 +36,8 @@ struct TensorInfo {
   uint64_t bytes;
 };
 
-// Typed access to the metadata. Lookups of the wrong type or of absent keys are errors that name the key.
+// Typed access to the metadata. Lookups of the wrong type or of absent keys are errors that name the key; those that
+// end in Or give the fallback for both, so they are for keys whose absence and nonsense mean the same.
 class GgufMetadata {
  public:
   bool Has(std::string_view key) const;
@@ -60,7 +61,8 @@ class GgufMetadata {
 };
 
 // A memory-mapped GGUF file, wholly checked when opened: every length, count, type, offset and string size is compared
-// with the file's size before anything is allocated for it. Immutable after Open; thread-safe.
+// with the file's size before anything is allocated for it. Immutable after Open; thread-safe. As with any mapping, the
+// file must not be shortened while it is open.
 class GgufFile {
  public:
   // Errors name file, key or tensor, and byte offset.

@@ -71,8 +71,8 @@ struct Manifest {
   std::vector<const Blob*> ForStage(uint32_t first, uint32_t last, uint32_t layers, bool tied) const;
 };
 
-// Reads the whole file once to hash it. `progress`, where given, hears after each piece how many bytes are hashed and how
-// many there are; when it returns false the work ends with CANCELLED.
+// Reads the whole file once to hash it. `progress`, where given, hears after each piece how many bytes are hashed and
+// how many there are; when it returns false the work ends with CANCELLED.
 using HashProgress = std::function<bool(uint64_t bytes_hashed, uint64_t bytes_total)>;
 absl::StatusOr<Manifest> BuildManifest(const GgufFile& file, std::string model, const HashProgress& progress = nullptr);
 

@@ -3,6 +3,7 @@
 //    "blobs": [{"kind": "head|shared|embedding|layer|output", "layer": N, "hash": HEX, "bytes": N,
 //               "tensors": [[NAME, OFFSET_IN_BLOB, OFFSET_IN_FILE, BYTES], ...]}, ...]}
 
+#include <algorithm>
 #include <array>
 #include <utility>
 

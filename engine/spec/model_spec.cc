@@ -26,6 +26,11 @@ absl::StatusOr<ModelSpec> ModelSpecFromGguf(const GgufFile& file) {
   if (!architecture.ok()) {
     return absl::Status(architecture.status().code(), absl::StrCat(file.path(), ": ", architecture.status().message()));
   }
+  if (const uint64_t parts = file.metadata().UintOr("split.count", 1); parts > 1) {
+    return absl::UnimplementedError(
+        absl::StrCat(file.path(), ": the file is one of ", parts,
+                     " parts of a split model; join them first (llama-gguf-split --merge)"));
+  }
   for (const Family& family : kFamilies) {
     if (*architecture == family.architecture) return family.read(file);
   }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
@@ -110,11 +111,15 @@ absl::Status ReadRopeScaling(const Keys& keys, ModelSpec& spec) {
     return keys.Wrong("rope.scaling.type",
                       absl::StrCat("'", type, "' is not supported; none, linear, yarn and llama3 are"));
   }
-  if (keys.Has("rope.scaling.attn_factor")) {
-    ENIGMA_ASSIGN_OR_RETURN(const double attention_factor, keys.Positive("rope.scaling.attn_factor"));
-    if (attention_factor != 1.0) {
-      return keys.Wrong("rope.scaling.attn_factor", absl::StrCat(attention_factor, " is not supported; only 1 is"));
-    }
+  // Refinements of YaRN that only their usual values are supported of.
+  static constexpr std::pair<const char*, double> kUsual[] = {
+      {"rope.scaling.attn_factor", 1.0},     {"rope.scaling.yarn_attn_factor", 1.0},
+      {"rope.scaling.yarn_ext_factor", 1.0}, {"rope.scaling.yarn_beta_fast", 32.0},
+      {"rope.scaling.yarn_beta_slow", 1.0},
+  };
+  for (const auto& [key, usual] : kUsual) {
+    ENIGMA_ASSIGN_OR_RETURN(const double value, keys.PositiveOr(key, usual));
+    if (value != usual) return keys.Wrong(key, absl::StrCat(value, " is not supported; only ", usual, " is"));
   }
   return absl::OkStatus();
 }

@@ -1,5 +1,7 @@
 #include "engine/spec/gguf.h"
 
+#include <sys/stat.h>
+
 #include <filesystem>
 #include <fstream>
 
@@ -226,6 +228,10 @@ TEST(GgufTest, OpenSaysWhyNot) {
   std::ofstream(path).flush();
   EXPECT_THAT(MessageOf(GgufFile::Open(path.string()).status()), HasSubstr("empty"));
   std::filesystem::remove(path);
+  const auto pipe = path.string() + ".pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_THAT(MessageOf(GgufFile::Open(pipe).status()), HasSubstr("not a regular file"));
+  std::filesystem::remove(pipe);
 }
 
 TEST(GgufTest, ReadsTheVocabularyFilesOfTheSharedData) {

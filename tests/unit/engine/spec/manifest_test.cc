@@ -1,5 +1,7 @@
 #include "engine/spec/manifest.h"
 
+#include <functional>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>

@@ -205,6 +205,7 @@ TEST(ModelSpecTest, NamesWhatIsWrong) {
       {[](Parts& p) { p.floats["attention.layer_norm_rms_epsilon"] = 0.0F; }, {"rms_epsilon", "no positive"}},
       {[](Parts& p) { p.texts["rope.scaling.type"] = "longrope"; }, {"llama.rope.scaling.type", "'longrope'"}},
       {[](Parts& p) { p.floats["rope.scaling.attn_factor"] = 1.2F; }, {"llama.rope.scaling.attn_factor"}},
+      {[](Parts& p) { p.floats["rope.scaling.yarn_beta_fast"] = 16.0F; }, {"yarn_beta_fast: 16", "only 32"}},
       {[](Parts& p) { p.sizes["expert_count"] = 8; }, {"llama.expert_count is 8", "mixture of experts"}},
       {[](Parts& p) { p.tensors.erase("token_embd.weight"); }, {"'token_embd.weight' is missing"}},
       {[](Parts& p) { p.tensors.clear(); }, {"only 0 tensors"}},
@@ -231,6 +232,16 @@ TEST(ModelSpecTest, NamesWhatIsWrong) {
     EXPECT_THAT(error, HasSubstr("m.gguf: "));
     for (const char* said : c.said) EXPECT_THAT(error, HasSubstr(said));
   }
+}
+
+TEST(ModelSpecTest, SaysThatAPartIsNoWholeModel) {
+  GgufBytes bytes;
+  bytes.Header(0, 2).TextPair("general.architecture", "llama").UintPair("split.count", 3);
+  const auto file = GgufFile::ParseHead(bytes.bytes(), bytes.size(), "m.gguf");
+  ASSERT_TRUE(file.ok()) << file.status();
+  const auto spec = ModelSpecFromGguf(**file);
+  ASSERT_FALSE(spec.ok());
+  EXPECT_THAT(std::string(spec.status().message().data(), spec.status().message().size()), HasSubstr("one of 3 parts"));
 }
 
 TEST(ModelSpecTest, ReadsTheTrainedModelsOfTheSharedData) {
