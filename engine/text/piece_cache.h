@@ -19,8 +19,10 @@ class PieceCache {
   bool Repeat(std::string_view piece, std::vector<TokenId>& ids) const {
     const auto found = places_.find(ToAbsl(piece));
     if (found == places_.end()) return false;
-    ids.reserve(ids.size() + found->second.count);
-    for (size_t i = 0; i < found->second.count; ++i) ids.push_back(ids[found->second.first + i]);
+    for (size_t i = 0; i < found->second.count; ++i) {
+      const TokenId id = ids[found->second.first + i];  // a copy: push_back may move the vector
+      ids.push_back(id);
+    }
     return true;
   }
 

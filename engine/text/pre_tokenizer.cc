@@ -14,7 +14,7 @@ namespace enigma::engine {
 namespace {
 
 // The patterns in use need a few steps per character; the bounds are for texts on which backtracking would not end.
-constexpr uint32_t kStepsMax = 50'000'000;
+constexpr uint32_t kStepsMax = 10'000'000;
 constexpr uint32_t kHeapKibMax = 64 * 1024;
 // What is cut where a bound was hit, in bytes.
 constexpr size_t kFallbackPieceBytes = 4096;
