@@ -58,10 +58,12 @@ void ReferenceModel::NormHeads(Row& x, const std::string& name) const {
 
 void ReferenceModel::Rotate(Row& x, size_t position) const {
   const size_t n = spec_.rope.dimensions;
+  const auto factors = weights_.find("rope_freqs.weight");
   for (size_t head = 0; head < x.size(); head += spec_.head_dim) {
     for (size_t i = 0; i < n / 2; ++i) {
       const double power = -2.0 * static_cast<double>(i) / static_cast<double>(n);
-      const double angle = static_cast<double>(position) * std::pow(spec_.rope.theta, power);
+      const double factor = factors == weights_.end() ? 1.0 : factors->second.values[i];
+      const double angle = static_cast<double>(position) * std::pow(spec_.rope.theta, power) / factor;
       const bool adjacent = spec_.rope.pairing == RopePairing::kAdjacent;
       double& a = x[head + (adjacent ? 2 * i : i)];
       double& b = x[head + (adjacent ? 2 * i + 1 : i + n / 2)];

@@ -19,6 +19,8 @@ struct Case {
   double tolerance;  // of the root mean square difference, relative to that of the logits
 };
 
+void PrintTo(const Case& instance, std::ostream* out) { *out << instance.model.name(); }
+
 class ReferenceTest : public ::testing::TestWithParam<Case> {};
 
 TEST_P(ReferenceTest, LogitsAgree) {
@@ -53,6 +55,7 @@ constexpr double kEightBitActivations = 0.03;
 INSTANTIATE_TEST_SUITE_P(
     Models, ReferenceTest,
     ::testing::Values(Case{{"stories260K", ""}, kExact}, Case{{"tiny", "f32"}, kExact},
+                      Case{{"tiny-windowed", "f32"}, kExact}, Case{{"tiny-stretched", "f32"}, kExact},
                       Case{{"tiny-qwen2", "f32"}, kExact}, Case{{"tiny-qwen3", "f32"}, kExact},
                       Case{{"tiny", "f16"}, kExact}, Case{{"tiny", "bf16"}, kExact},
                       Case{{"tiny", "q8_0"}, kEightBitActivations}, Case{{"tiny", "q4_0"}, kEightBitActivations},

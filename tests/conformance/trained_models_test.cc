@@ -1,5 +1,6 @@
 // Really trained models against outputs computed in float64 (models/reference_outputs.json of the shared data).
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <utility>
 #include <vector>
@@ -84,6 +85,42 @@ TEST_P(TrainedModelTest, GreedyIdsAndText) {
       EXPECT_TRUE(whole.ends_with(result->text)) << result->text;
     }
   }
+}
+
+// Negative log likelihood per token of the first `chars` characters of a text, in windows of 255 ids behind a BOS each;
+// a last window that is not full is left out.
+double MeanNll(const std::string& model, const std::string& text) {
+  constexpr size_t kWindow = 255;
+  const auto weights = OpenGgufWeights(model);
+  const auto tokenizer = Tokenizer::FromGguf((*weights)->head().metadata());
+  Pipeline pipeline(model, {});
+  const std::vector<TokenId> ids = (*tokenizer)->Encode(text, {});
+  double nll = 0;
+  size_t tokens = 0;
+  for (size_t begin = 0; begin + kWindow <= ids.size(); begin += kWindow) {
+    TokenId token = *(*tokenizer)->bos();
+    for (size_t i = begin; i < begin + kWindow; ++i) {
+      const std::vector<float> logits = pipeline.Step(0, {token}).logits;
+      double sum = 0;
+      for (const float logit : logits) sum += std::exp(static_cast<double>(logit));
+      token = ids[i];
+      nll += std::log(sum) - static_cast<double>(logits[static_cast<size_t>(token)]);
+      ++tokens;
+    }
+    pipeline.End(0);
+  }
+  return nll / static_cast<double>(tokens);
+}
+
+TEST_P(TrainedModelTest, MeanNegativeLogLikelihood) {
+  if (!expected_.contains("tinystories_sample")) GTEST_SKIP() << "no likelihoods are known for " << GetParam();
+  ENIGMA_REQUIRE_DATA(stories, "text/tinystories_sample_944KB.txt");
+  ENIGMA_REQUIRE_DATA(shakespeare, "text/tinyshakespeare.txt");
+  const auto chars = expected_["tinystories_sample"]["chars"].get<size_t>();
+  EXPECT_NEAR(MeanNll(path_, enigma::testing::ReadFileOrDie(stories).substr(0, chars)),
+              expected_["tinystories_sample"]["mean_nll_per_token"].get<double>(), 2e-5);
+  EXPECT_NEAR(MeanNll(path_, enigma::testing::ReadFileOrDie(shakespeare).substr(0, 4000)),
+              expected_["tinyshakespeare_4000chars_mean_nll"].get<double>(), 2e-5);
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, TrainedModelTest, ::testing::Values("stories260K", "aidreams260K"),

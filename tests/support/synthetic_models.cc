@@ -7,8 +7,10 @@
 #include <iostream>
 #include <mutex>
 #include <set>
+#include <vector>
 
 #include "engine/weights/synth.h"
+#include "tests/support/edited_model.h"
 #include "tests/support/test_data.h"
 
 namespace enigma::testing {
@@ -32,8 +34,26 @@ class ModelDirectory {
 
   std::string Model(const std::string& shape, const std::string& type) {
     const std::lock_guard lock(mutex_);
+    return Unlocked(shape, type);
+  }
+
+ private:
+  std::string Unlocked(const std::string& shape, const std::string& type) {
     std::string path = path_ + "/" + shape + "-" + type + ".gguf";
     if (!written_.insert(path).second) return path;
+    if (shape == "tiny-windowed") {
+      EditModel(Unlocked("tiny", type), path,
+                [](EditableModel& model) { model.metadata.Set("llama.attention.sliding_window", uint64_t{19}); });
+      return path;
+    }
+    if (shape == "tiny-stretched") {
+      EditModel(Unlocked("tiny", type), path, [](EditableModel& model) {
+        std::vector<float> factors;
+        for (int i = 0; i < 32; ++i) factors.push_back(i < 16 ? 1.0F : 0.5F * static_cast<float>(i));
+        model.AddFloats("rope_freqs.weight", factors);
+      });
+      return path;
+    }
     if (const auto size = engine::SynthesiseModel(shape, type, path); !size.ok()) {
       std::cerr << "synthetic model " << path << ": " << size.status() << "\n";
       std::abort();
@@ -41,7 +61,6 @@ class ModelDirectory {
     return path;
   }
 
- private:
   std::string path_;
   std::mutex mutex_;
   std::set<std::string> written_;

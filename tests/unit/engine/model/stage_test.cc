@@ -1,6 +1,9 @@
 #include "engine/model/stage.h"
 
+#include <algorithm>
+#include <cstdio>
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,6 +11,7 @@
 #include "engine/kernels/matmul.h"
 #include "engine/model/available_memory.h"
 #include "engine/spec/memory_estimate.h"
+#include "tests/support/edited_model.h"
 #include "tests/support/synthetic_models.h"
 
 namespace enigma::engine {
@@ -63,6 +67,47 @@ TEST(StageTest, ContextIsWhatTheBlocksHold) {
   const auto stage = Stage::Create(*weights, {.kv_blocks = 2}, pool);
   ASSERT_TRUE(stage.ok()) << stage.status();
   EXPECT_EQ((*stage)->context(), 64U);
+}
+
+TEST(StageTest, ReportsDamagedWeights) {
+  const std::string damaged = ::testing::TempDir() + "/damaged.gguf";
+  enigma::testing::EditModel(enigma::testing::SyntheticModelPath("tiny", "f32"), damaged, [](auto& model) {
+    std::vector<uint8_t>& data = model.Find("blk.3.ffn_down.weight").data;
+    std::fill(data.begin(), data.end(), uint8_t{0xFF});  // not a number
+  });
+  const auto weights = OpenGgufWeights(damaged);
+  ASSERT_TRUE(weights.ok()) << weights.status();
+  ThreadPool pool(1);
+  const auto stage = Stage::Create(**weights, {}, pool);
+  ASSERT_TRUE(stage.ok()) << stage.status();
+  const std::vector<uint32_t> blocks = {0};
+  Batch batch;
+  batch.runs.push_back({.first = 0, .count = 1, .blocks = blocks, .logits = true});
+  batch.tokens = {5};
+  const auto output = (*stage)->Forward(batch);
+  EXPECT_EQ(output.status().code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(output.status().message()), HasSubstr("after layer 3 is not finite"));
+  std::remove(damaged.c_str());
+}
+
+TEST(StageTest, AStepWithoutLogitsStillStoresKeys) {
+  const auto weights = Open("tiny", "f32");
+  ThreadPool pool(1);
+  const auto stage = Stage::Create(*weights, {}, pool);
+  ASSERT_TRUE(stage.ok()) << stage.status();
+  const std::vector<uint32_t> blocks = {3, 1};
+  const auto last_logits = [&](uint32_t first, std::vector<TokenId> tokens, bool logits) {
+    Batch batch;
+    batch.runs.push_back(
+        {.first = first, .count = static_cast<uint32_t>(tokens.size()), .blocks = blocks, .logits = logits});
+    batch.tokens = std::move(tokens);
+    const auto output = (*stage)->Forward(batch);
+    EXPECT_TRUE(output.ok()) << output.status();
+    return std::vector<float>(output->logits.begin(), output->logits.end());
+  };
+  const auto whole = last_logits(0, {1, 2, 3, 4}, true);
+  EXPECT_TRUE(last_logits(0, {1, 2, 3}, false).empty());
+  EXPECT_EQ(last_logits(3, {4}, true), whole);
 }
 
 TEST(MemoryEstimateTest, PackedSizesAreThoseOfTheKernels) {
