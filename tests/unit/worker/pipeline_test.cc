@@ -1,0 +1,199 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/sampling/local_generator.h"
+#include "tests/support/synthetic_models.h"
+#include "tests/unit/worker/pipeline_fixture.h"
+#include "worker/pipeline/sampling_params.h"
+
+namespace enigma::worker {
+namespace {
+
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+
+class Pipeline : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    path_ = new std::string(enigma::testing::SyntheticModelPath("tiny", "f32"));
+    auto local = engine::LocalGenerator::Open(*path_, {});
+    ASSERT_TRUE(local.ok()) << local.status();
+    local_ = local->release();
+  }
+  static void TearDownTestSuite() {
+    delete local_;
+    delete path_;
+  }
+
+  static v1::OpenSequence Request(uint64_t id, int prompt, uint32_t max_tokens, float temperature = 0) {
+    v1::OpenSequence open;
+    open.set_sequence(id);
+    open.set_epoch(1);
+    for (int i = 0; i < prompt; ++i)
+      open.add_prompt(static_cast<int32_t>(3 + (id * 31 + static_cast<uint64_t>(i) * 7) % 400));
+    open.mutable_sampling()->set_temperature(temperature);
+    open.mutable_sampling()->set_seed(id);
+    open.mutable_sampling()->set_max_tokens(max_tokens);
+    open.mutable_sampling()->set_ignore_eos(true);
+    return open;
+  }
+
+  static std::vector<int32_t> Expected(const v1::OpenSequence& open) {
+    const auto result = local_->Generate({open.prompt().begin(), open.prompt().end()}, FromProto(open.sampling()),
+                                         [](auto) { return true; });
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.ok() ? result->ids : std::vector<int32_t>{};
+  }
+
+  static std::string* path_;
+  static engine::LocalGenerator* local_;
+};
+std::string* Pipeline::path_ = nullptr;
+engine::LocalGenerator* Pipeline::local_ = nullptr;
+
+const std::vector<std::vector<uint32_t>>& Cuts() {
+  static const std::vector<std::vector<uint32_t>> cuts = {{0}, {0, 2}, {0, 1, 3}};
+  return cuts;
+}
+
+TEST_F(Pipeline, AnyNumberOfStagesGivesTheSameIds) {
+  const v1::OpenSequence greedy = Request(1, 45, 24);
+  const v1::OpenSequence random = Request(2, 7, 24, 0.9F);
+  const std::vector<int32_t> expected_greedy = Expected(greedy);
+  const std::vector<int32_t> expected_random = Expected(random);
+  for (const auto& cuts : Cuts()) {
+    PipelineFixture pipeline({.model_path = *path_, .cuts = cuts});
+    ASSERT_TRUE(pipeline.first().Open(greedy).ok());
+    ASSERT_TRUE(pipeline.first().Open(random).ok());
+    const auto ended = pipeline.Collect(2);
+    EXPECT_EQ(ended.at(1).ids, expected_greedy) << cuts.size() << " stages";
+    EXPECT_EQ(ended.at(2).ids, expected_random) << cuts.size() << " stages";
+    EXPECT_EQ(ended.at(1).finish_reason, "length");
+    EXPECT_TRUE(pipeline.failures().empty());
+  }
+}
+
+TEST_F(Pipeline, EightAtOnceEqualEachAlone) {
+  std::map<uint64_t, std::vector<int32_t>> expected;
+  for (uint64_t id = 1; id <= 8; ++id) {
+    expected[id] = Expected(Request(id, static_cast<int>(5 + 17 * id), 20, id % 2 == 0 ? 0.8F : 0.0F));
+  }
+  for (const auto& cuts : Cuts()) {
+    PipelineFixture pipeline({.model_path = *path_, .cuts = cuts, .max_rows = 96});
+    for (uint64_t id = 1; id <= 8; ++id) {
+      ASSERT_TRUE(
+          pipeline.first().Open(Request(id, static_cast<int>(5 + 17 * id), 20, id % 2 == 0 ? 0.8F : 0.0F)).ok());
+    }
+    const auto ended = pipeline.Collect(8);
+    for (const auto& [id, ids] : expected) EXPECT_EQ(ended.at(id).ids, ids) << id << ", " << cuts.size() << " stages";
+  }
+}
+
+TEST_F(Pipeline, PreemptionChangesNoId) {
+  std::map<uint64_t, std::vector<int32_t>> expected;
+  for (uint64_t id = 1; id <= 4; ++id) expected[id] = Expected(Request(id, 40, 60, 0.7F));
+  for (const auto& cuts : Cuts()) {
+    PipelineFixture pipeline({.model_path = *path_, .cuts = cuts, .kv_blocks = 7});
+    for (uint64_t id = 1; id <= 4; ++id) ASSERT_TRUE(pipeline.first().Open(Request(id, 40, 60, 0.7F)).ok());
+    const auto ended = pipeline.Collect(4);
+    ASSERT_EQ(ended.size(), 4U);
+    for (const auto& [id, ids] : expected) EXPECT_EQ(ended.at(id).ids, ids) << id << ", " << cuts.size() << " stages";
+    // Four times 100 tokens do not fit into 7 blocks of 32: some row was computed twice.
+    EXPECT_TRUE(pipeline.failures().empty());
+  }
+}
+
+TEST_F(Pipeline, CancellingFreesItsBlocks) {
+  for (const auto& cuts : Cuts()) {
+    PipelineFixture pipeline({.model_path = *path_, .cuts = cuts, .kv_blocks = 16});
+    ASSERT_TRUE(pipeline.first().Open(Request(1, 40, 400)).ok());
+    ASSERT_TRUE(pipeline.AwaitTokens(1, 3));
+    EXPECT_LT(pipeline.first().free_blocks(), 16U);
+    ASSERT_TRUE(pipeline.first().Cancel(1).ok());
+    const uint64_t before = pipeline.first().Status().steps();
+    while (pipeline.first().free_blocks() < 16) absl::SleepFor(absl::Milliseconds(1));
+    // The command waits for the step in hand and for the one that tells the other stages.
+    EXPECT_LE(pipeline.first().Status().steps(), before + 1 + cuts.size());
+    for (size_t i = 0; i < cuts.size(); ++i) {
+      while (pipeline.stage(i).Status().sequences() > 0) absl::SleepFor(absl::Milliseconds(1));
+    }
+    EXPECT_TRUE(pipeline.failures().empty());
+  }
+}
+
+TEST_F(Pipeline, RefusalsNameNumbersAndDisturbNobody) {
+  PipelineFixture pipeline({.model_path = *path_, .cuts = {0, 2}, .kv_blocks = 4});
+  ASSERT_TRUE(pipeline.first().Open(Request(1, 20, 10)).ok());
+  ASSERT_TRUE(pipeline.first().Open(Request(2, 130, 5)).ok());
+  v1::OpenSequence alien = Request(3, 5, 5);
+  alien.set_prompt(2, 512);
+  ASSERT_TRUE(pipeline.first().Open(alien).ok());
+  v1::OpenSequence hot = Request(4, 5, 5);
+  hot.mutable_sampling()->set_temperature(-1);
+  ASSERT_TRUE(pipeline.first().Open(hot).ok());
+  const char* const says[] = {"130 tokens and leaves no room in a context of 128", "prompt token 512", "temperature"};
+  for (uint64_t id = 2; id <= 4; ++id) {
+    const auto reply = pipeline.replies().Pop(absl::Seconds(30));
+    ASSERT_TRUE(reply.has_value());
+    EXPECT_EQ(reply->sequence(), id);
+    EXPECT_THAT(reply->error(), HasSubstr(says[id - 2]));
+  }
+  EXPECT_EQ(pipeline.Collect(1).at(1).ids.size(), 10U);
+}
+
+TEST_F(Pipeline, StopsAtStopStringsAndAtTheContext) {
+  PipelineFixture pipeline({.model_path = *path_, .cuts = {0, 2}});
+  v1::OpenSequence full = Request(1, 500, 400);
+  ASSERT_TRUE(pipeline.first().Open(full).ok());
+  v1::OpenSequence plain = Request(2, 10, 30);
+  const std::vector<int32_t> ids = Expected(plain);
+  // The text of a token in the middle becomes the stop string.
+  const std::string text = engine::Decode(local_->tokenizer(), {ids[8], ids[9]});
+  if (!text.empty()) plain.mutable_sampling()->add_stop(text);
+  const auto expected = local_->Generate({plain.prompt().begin(), plain.prompt().end()}, FromProto(plain.sampling()),
+                                         [](auto) { return true; });
+  ASSERT_TRUE(expected.ok());
+  ASSERT_TRUE(pipeline.first().Open(plain).ok());
+  const auto ended = pipeline.Collect(2);
+  EXPECT_EQ(ended.at(1).ids.size(), 12U);
+  EXPECT_EQ(ended.at(1).finish_reason, "length");
+  EXPECT_EQ(ended.at(2).ids, expected->ids);
+  EXPECT_EQ(ended.at(2).finish_reason, expected->finish_reason);
+}
+
+TEST_F(Pipeline, HalfPrecisionOnTheWireStillAnswers) {
+  PipelineFixture pipeline({.model_path = *path_, .cuts = {0, 2}, .wire_type = WireType::kF16});
+  ASSERT_TRUE(pipeline.first().Open(Request(1, 20, 10)).ok());
+  EXPECT_EQ(pipeline.Collect(1).at(1).ids.size(), 10U);
+}
+
+TEST_F(Pipeline, ALostStageEndsItsSequencesAndNamesTheNode) {
+  PipelineFixture pipeline({.model_path = *path_, .cuts = {0, 1, 3}});
+  ASSERT_TRUE(pipeline.first().Open(Request(1, 40, 400)).ok());
+  ASSERT_TRUE(pipeline.AwaitTokens(1, 2));
+  pipeline.KillServer(1);
+  ASSERT_TRUE(pipeline.AwaitFailures(1));
+  const auto reply = pipeline.replies().Pop(absl::Seconds(30));
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_EQ(reply->sequence(), 1U);
+  EXPECT_THAT(reply->error(), HasSubstr("node"));
+  EXPECT_THAT(pipeline.failures()[0].reason(), HasSubstr("was lost"));
+  EXPECT_THAT(pipeline.failures()[0].peer_node(), AnyOf("node0", "node1", "node2"));
+  EXPECT_FALSE(pipeline.first().AttachSubmitter().ok());
+}
+
+TEST_F(Pipeline, UnloadingAnIdleReplicaIsNoFailure) {
+  PipelineFixture pipeline({.model_path = *path_, .cuts = {0, 1, 3}});
+  ASSERT_TRUE(pipeline.first().Open(Request(1, 10, 4)).ok());
+  EXPECT_EQ(pipeline.Collect(1).at(1).ids.size(), 4U);
+  for (size_t i = 0; i < 3; ++i) {
+    while (pipeline.stage(i).Status().sequences() > 0) absl::SleepFor(absl::Milliseconds(1));
+  }
+  pipeline.DropStage(0);
+  pipeline.DropStage(1);
+  pipeline.DropStage(2);
+  EXPECT_TRUE(pipeline.failures().empty());
+}
+
+}  // namespace
+}  // namespace enigma::worker

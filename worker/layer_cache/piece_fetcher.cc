@@ -1,0 +1,131 @@
+#include "worker/layer_cache/piece_fetcher.h"
+
+#include <utility>
+
+#include <absl/cleanup/cleanup.h>
+#include <absl/strings/str_cat.h>
+
+#include "base/status_macros.h"
+#include "base/text.h"
+#include "telemetry/log.h"
+
+namespace enigma::worker {
+namespace {
+
+// Every source that has a piece is asked this often: a connection that broke once may hold the next time.
+constexpr int kRounds = 2;
+
+absl::Status Cancelled() { return absl::CancelledError("the load was cancelled"); }
+
+}  // namespace
+
+PieceFetcher::PieceFetcher(LayerCache& cache, Metrics& metrics)
+    : cache_(cache),
+      bytes_fetched_(metrics.Counter(Metric::kPieceBytesFetched)),
+      failures_(metrics.Counter(Metric::kPieceFetchFailures)) {}
+
+absl::Status PieceFetcher::Fetch(const std::vector<const engine::Blob*>& blobs,
+                                 const std::vector<std::unique_ptr<PieceSource>>& sources, FetchProgress& progress) {
+  std::vector<const engine::Blob*> missing;
+  std::vector<engine::Sha256> hashes;
+  for (const engine::Blob* blob : blobs) {
+    progress.bytes_needed += blob->bytes;
+    progress.bytes_present += std::min(cache_.BytesPresent(blob->hash), blob->bytes);
+    if (cache_.Has(blob->hash)) continue;
+    missing.push_back(blob);
+    hashes.push_back(blob->hash);
+  }
+  if (missing.empty()) return absl::OkStatus();
+  ENIGMA_RETURN_IF_ERROR(CheckDisk(missing));
+
+  std::vector<Offer> offers;
+  std::string unreachable;
+  for (const auto& source : sources) {
+    absl::StatusOr<std::vector<bool>> has = source->Has(hashes);
+    if (has.ok() && has->size() == hashes.size()) {
+      offers.push_back({source.get(), *std::move(has)});
+    } else {
+      absl::StrAppend(&unreachable, "; ", source->name(), ": ",
+                      has.ok() ? "gave a wrong answer" : ToString(has.status().message()));
+    }
+  }
+  for (size_t i = 0; i < missing.size(); ++i) {
+    ENIGMA_RETURN_IF_ERROR(FetchPiece(*missing[i], i, offers, unreachable, progress));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PieceFetcher::CheckDisk(const std::vector<const engine::Blob*>& missing) const {
+  uint64_t needed = 0;
+  for (const engine::Blob* blob : missing) {
+    needed += blob->bytes - std::min(blob->bytes, cache_.BytesPresent(blob->hash));
+  }
+  ENIGMA_ASSIGN_OR_RETURN(const uint64_t free, cache_.FreeBytes());
+  if (needed <= free) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat("fetching ", missing.size(), " pieces needs ", needed,
+                                                   " bytes under ", cache_.directory(), ", ", free,
+                                                   " are free; make room or choose another --data-dir"));
+}
+
+absl::Status PieceFetcher::FetchPiece(const engine::Blob& blob, size_t index, const std::vector<Offer>& offers,
+                                      const std::string& unreachable, FetchProgress& progress) {
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto is_free = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !in_flight_.contains(blob.hash); };
+    while (!mutex_.AwaitWithTimeout(absl::Condition(&is_free), absl::Milliseconds(100))) {
+      if (progress.cancelled) return Cancelled();
+    }
+    if (cache_.Has(blob.hash)) return absl::OkStatus();  // the other load brought it
+    in_flight_.insert(blob.hash);
+  }
+  const absl::Cleanup release = [&] {
+    absl::MutexLock lock(&mutex_);
+    in_flight_.erase(blob.hash);
+  };
+  std::string errors = unreachable;
+  for (int round = 0; round < kRounds; ++round) {
+    for (const Offer& offer : offers) {
+      if (progress.cancelled) return Cancelled();
+      if (!offer.has[index]) {
+        if (round == 0) absl::StrAppend(&errors, "; ", offer.source->name(), ": does not have it");
+        continue;
+      }
+      const absl::Status fetched = FetchFrom(*offer.source, blob, progress);
+      // What is wrong on this side is not mended by another source.
+      if (fetched.ok() || absl::IsResourceExhausted(fetched) || absl::IsCancelled(fetched)) return fetched;
+      failures_.Increment();
+      LogWarn("piece {} from {}: {}", engine::HexOf(blob.hash), offer.source->name(), enigma::Describe(fetched));
+      absl::StrAppend(&errors, "; ", offer.source->name(), ": ", ToString(fetched.message()));
+    }
+  }
+  return absl::UnavailableError(
+      absl::StrCat("piece ", engine::HexOf(blob.hash), " (", blob.bytes, " bytes) could not be fetched", errors));
+}
+
+absl::Status PieceFetcher::FetchFrom(PieceSource& source, const engine::Blob& blob, FetchProgress& progress) {
+  bool resumed = false;
+  const absl::Status fetched = FetchOnce(source, blob, progress, resumed);
+  // The fault may lie in what another source had sent before; alone, this one may be right.
+  return resumed && absl::IsDataLoss(fetched) ? FetchOnce(source, blob, progress, resumed) : fetched;
+}
+
+absl::Status PieceFetcher::FetchOnce(PieceSource& source, const engine::Blob& blob, FetchProgress& progress,
+                                     bool& resumed) {
+  ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<PieceWriter> writer, cache_.Resume(blob.hash, blob.bytes));
+  resumed = writer->size() > 0;
+  if (writer->size() < blob.bytes) {
+    absl::Status written;
+    const auto sink = [&](std::string_view data) -> absl::Status {
+      if (progress.cancelled) return written = Cancelled();
+      progress.bytes_fetched += data.size();
+      bytes_fetched_.Increment(static_cast<double>(data.size()));
+      return written = writer->Append(data);
+    };
+    const absl::Status read = source.Read(blob.hash, writer->size(), sink);
+    ENIGMA_RETURN_IF_ERROR(written);
+    ENIGMA_RETURN_IF_ERROR(read);
+  }
+  return writer->Commit();
+}
+
+}  // namespace enigma::worker

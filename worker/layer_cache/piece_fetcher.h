@@ -1,0 +1,60 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <absl/base/thread_annotations.h>
+#include <absl/status/status.h>
+#include <absl/synchronization/mutex.h>
+
+#include "engine/spec/manifest.h"
+#include "telemetry/metrics.h"
+#include "worker/layer_cache/layer_cache.h"
+#include "worker/layer_cache/piece_source.h"
+
+namespace enigma::worker {
+
+// Read by whoever shows progress while a fetch runs; `cancelled` is written by them.
+struct FetchProgress {
+  std::atomic<uint64_t> bytes_needed{0};
+  std::atomic<uint64_t> bytes_present{0};  // before the fetch
+  std::atomic<uint64_t> bytes_fetched{0};  // over the network
+  std::atomic<bool> cancelled{false};
+};
+
+// Brings pieces into the layer cache: from the first source that has them, on from where it broke off with the next.
+// Loads that want the same piece at the same time share one fetch. Thread-safe.
+class PieceFetcher {
+ public:
+  PieceFetcher(LayerCache& cache, Metrics& metrics);
+
+  // All of `blobs`. ResourceExhausted with the bytes needed and free before anything is moved that cannot fit;
+  // Unavailable that says of each source why it did not serve; Cancelled.
+  absl::Status Fetch(const std::vector<const engine::Blob*>& blobs,
+                     const std::vector<std::unique_ptr<PieceSource>>& sources, FetchProgress& progress);
+
+ private:
+  // A source and which of the wanted pieces it has.
+  struct Offer {
+    PieceSource* source;
+    std::vector<bool> has;
+  };
+  absl::Status CheckDisk(const std::vector<const engine::Blob*>& missing) const;
+  absl::Status FetchPiece(const engine::Blob& blob, size_t index, const std::vector<Offer>& offers,
+                          const std::string& unreachable, FetchProgress& progress);
+  absl::Status FetchFrom(PieceSource& source, const engine::Blob& blob, FetchProgress& progress);
+
+  absl::Status FetchOnce(PieceSource& source, const engine::Blob& blob, FetchProgress& progress, bool& resumed);
+
+  LayerCache& cache_;
+  prometheus::Counter& bytes_fetched_;
+  prometheus::Counter& failures_;
+  absl::Mutex mutex_;
+  std::set<engine::Sha256> in_flight_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace enigma::worker

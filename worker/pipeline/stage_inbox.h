@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include <absl/base/thread_annotations.h>
+#include <absl/status/status.h>
+#include <absl/synchronization/mutex.h>
+
+#include "proto/worker.pb.h"
+#include "worker/pipeline/frame_receiver.h"
+
+namespace enigma::worker {
+
+// What a stage's compute thread is told.
+struct FrameArrived {
+  LinkPeer peer;
+  grpc::ByteBuffer frame;
+};
+struct LinkLost {
+  LinkPeer peer;
+  bool outgoing = false;
+  absl::Status reason;
+};
+struct OpenRequested {
+  v1::OpenSequence open;
+};
+struct CancelRequested {
+  uint64_t sequence = 0;
+};
+struct CancelAllRequested {};
+struct Connected {};
+using StageEvent = std::variant<FrameArrived, LinkLost, OpenRequested, CancelRequested, CancelAllRequested, Connected>;
+
+// The one door to a stage's compute thread. Thread-safe. Bounded: frames and requests beyond the limits are refused;
+// news of links, of which there are few, always gets in.
+class StageInbox : public FrameReceiver {
+ public:
+  StageInbox(size_t frames_max, size_t requests_max) : frames_max_(frames_max), requests_max_(requests_max) {}
+
+  absl::Status OnFrame(const LinkPeer& peer, grpc::ByteBuffer frame) override;
+  void OnLinkLost(const LinkPeer& peer, const absl::Status& reason) override;
+  void Tell(StageEvent news);            // of links
+  absl::Status Ask(StageEvent request);  // ResourceExhausted when too many wait; Unavailable once closed
+  // The next event; without one, waits if `wait`. Empty: nothing there, or closed.
+  std::optional<StageEvent> Pop(bool wait);
+  void Close();
+  bool closed() const;
+  bool empty() const;
+
+ private:
+  const size_t frames_max_;
+  const size_t requests_max_;
+  mutable absl::Mutex mutex_;
+  std::deque<StageEvent> events_ ABSL_GUARDED_BY(mutex_);
+  size_t frames_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace enigma::worker

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+
+#include "telemetry/metrics.h"
+
+namespace enigma::worker {
+
+// The series of one stage, looked up once. The registry must outlive it.
+struct StageMetrics {
+  StageMetrics(Metrics& metrics, const std::string& model, uint32_t stage_index)
+      : StageMetrics(metrics, MetricLabels{{"model_name", model}, {"stage", std::to_string(stage_index)}}) {}
+
+  prometheus::Counter& steps;
+  prometheus::Histogram& step_seconds;
+  prometheus::Histogram& rows;
+  prometheus::Counter& link_bytes;
+  prometheus::Counter& link_frames;
+  prometheus::Counter& frames_rejected;
+
+ private:
+  StageMetrics(Metrics& metrics, const MetricLabels& labels)
+      : steps(metrics.Counter(Metric::kStageSteps, labels)),
+        step_seconds(metrics.Histogram(Metric::kStageStepSeconds, labels)),
+        rows(metrics.Histogram(Metric::kStageRows, labels)),
+        link_bytes(metrics.Counter(Metric::kLinkBytesSent, labels)),
+        link_frames(metrics.Counter(Metric::kLinkFramesSent, labels)),
+        frames_rejected(metrics.Counter(Metric::kLinkFramesRejected, labels)) {}
+};
+
+}  // namespace enigma::worker

@@ -1,0 +1,254 @@
+#include "worker/worker.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <future>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+
+#include "base/counter_random.h"
+#include "base/status_macros.h"
+#include "discovery/merged_source.h"
+#include "discovery/static_source.h"
+#include "discovery/udp_beacon_source.h"
+#include "rpc/private_file.h"
+#include "rpc/server.h"
+#include "telemetry/exposer.h"
+#include "telemetry/log.h"
+#include "worker/layer_cache/content_service.h"
+#include "worker/membership/attendance.h"
+#include "worker/membership/enrolment.h"
+#include "worker/pipeline/stage_link_service.h"
+#include "worker/service/worker_service.h"
+
+namespace enigma::worker {
+namespace {
+
+std::string HostName() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof(name) - 1) == 0 ? name : "unknown";
+}
+
+bool IsWildcard(const std::string& host) { return host.empty() || host == "0.0.0.0" || host == "::" || host == "[::]"; }
+
+// Without a certificate a node still keeps one name from start to start.
+absl::StatusOr<std::string> InsecureNodeId(const std::string& data_dir) {
+  const std::string path = data_dir + "/insecure_node_id";
+  absl::StatusOr<std::string> known = ReadPrivateFile(path);
+  if (known.ok() && CheckNodeId(*known).ok()) return known;
+  const std::string made = MakeNodeId();
+  ENIGMA_RETURN_IF_ERROR(WritePrivateFile(path, made));
+  return made;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(Options options, const Clock& clock) {
+  if (options.data_dir.empty()) return absl::InvalidArgumentError("a worker needs a data directory (--data-dir)");
+  std::error_code error;
+  std::filesystem::create_directories(options.data_dir, error);
+  if (error) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot make the data directory ", options.data_dir, ": ", error.message()));
+  }
+  if (options.threads < 0) return absl::InvalidArgumentError("threads cannot be negative");
+  if (options.threads == 0) options.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  if (!options.udp && options.coordinators.empty()) {
+    return absl::InvalidArgumentError("with UDP discovery off, a worker needs the address of a coordinator");
+  }
+  std::unique_ptr<Worker> worker(new Worker(std::move(options), clock));
+  ENIGMA_RETURN_IF_ERROR(worker->LoadIdentityOrToken());
+  return worker;
+}
+
+Worker::~Worker() = default;
+
+absl::Status Worker::LoadIdentityOrToken() {
+  if (options_.insecure) return absl::OkStatus();
+  if (!options_.token.empty()) {
+    ENIGMA_ASSIGN_OR_RETURN(token_, ParseJoinToken(options_.token));
+  }
+  absl::StatusOr<NodeIdentity> identity = LoadIdentity(IdentityPath(options_.data_dir), clock_.Now());
+  if (absl::IsNotFound(identity.status())) {
+    if (token_) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        absl::StrCat("this worker has not joined a cluster (", options_.data_dir,
+                     " holds no identity): pass --token, made by `enigma token create` on the coordinator's machine"));
+  }
+  ENIGMA_RETURN_IF_ERROR(identity.status());
+  if (token_ && token_->cluster_id != identity->cluster_id) {
+    return absl::FailedPreconditionError(absl::StrCat(options_.data_dir, " belongs to cluster ", identity->cluster_id,
+                                                      ", the token to cluster ", token_->cluster_id,
+                                                      "; use another --data-dir for another cluster"));
+  }
+  identity_ = *std::move(identity);
+  return absl::OkStatus();
+}
+
+absl::Status Worker::Run() {
+  ENIGMA_RETURN_IF_ERROR(ObtainIdentity());
+  return Serve();
+}
+
+void Worker::Stop() {
+  absl::MutexLock lock(&mutex_);
+  if (!stopping_.HasBeenNotified()) stopping_.Notify();
+  if (attendance_ != nullptr) attendance_->Stop();
+}
+
+std::string Worker::node_id() const {
+  absl::MutexLock lock(&mutex_);
+  return node_id_;
+}
+
+bool Worker::connected() const {
+  absl::MutexLock lock(&mutex_);
+  return attendance_ != nullptr && attendance_->connected();
+}
+
+absl::Status Worker::ObtainIdentity() {
+  std::string node_id;
+  if (options_.insecure) {
+    LogWarn("--insecure: no encryption, and everybody who reaches this port is believed");
+    ENIGMA_ASSIGN_OR_RETURN(node_id, InsecureNodeId(options_.data_dir));
+  } else {
+    if (!identity_) {
+      ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<NodeSource> source, MakeSource(/*joined=*/false, 0));
+      ENIGMA_ASSIGN_OR_RETURN(identity_, Enrol(*token_, IdentityPath(options_.data_dir), *source, stopping_, clock_));
+    }
+    node_id = identity_->node_id;
+  }
+  absl::MutexLock lock(&mutex_);
+  node_id_ = node_id;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<NodeSource>> Worker::MakeSource(bool joined, int announced_port) {
+  std::vector<std::unique_ptr<NodeSource>> sources;
+  if (!options_.coordinators.empty()) {
+    ENIGMA_ASSIGN_OR_RETURN(sources.emplace_back(), StaticSource::Create({.seeds = options_.coordinators}));
+  }
+  if (options_.udp) {
+    UdpBeaconSource::Options udp;
+    udp.role = Role::kWorker;
+    udp.node_id = node_id();
+    udp.insecure = options_.insecure;
+    udp.grpc_port = announced_port;
+    udp.port = options_.udp_port;
+    udp.interfaces = options_.interfaces;
+    udp.metrics = &metrics_;
+    if (joined && identity_) udp.identity = *identity_;
+    if (!joined) {
+      udp.cluster_id = token_->cluster_id;
+      udp.ca_pin = token_->ca_pin;
+      if (udp.node_id.empty()) udp.node_id = MakeNodeId();
+    }
+    if (options_.insecure) udp.cluster_id = std::string(kInsecureClusterId);
+    ENIGMA_ASSIGN_OR_RETURN(sources.emplace_back(), UdpBeaconSource::Create(std::move(udp), clock_));
+  }
+  return std::make_unique<MergedSource>(std::move(sources));
+}
+
+absl::StatusOr<std::vector<std::string>> Worker::Addresses() const {
+  if (!options_.advertise.empty()) return options_.advertise;
+  if (!IsWildcard(options_.host)) return std::vector<std::string>{options_.host};
+  return ReachableAddresses(options_.interfaces);
+}
+
+absl::Status Worker::Serve() {
+  const MemoryLimits memory{.limit_bytes = options_.memory_limit_bytes};
+  auto measuring = std::async(std::launch::async, [&] { return MeasureCapability(options_.threads, memory); });
+  ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<LayerCache> cache,
+                          LayerCache::Create({.directory = options_.data_dir + "/layers", .free_bytes = {}}));
+  ENIGMA_ASSIGN_OR_RETURN(const std::vector<std::string> addresses, Addresses());
+  PieceFetcher fetcher(*cache, metrics_);
+  const NodeIdentity* const identity = identity_ ? &*identity_ : nullptr;
+  NodeChannels channels(identity);
+  Attendance* reporter = nullptr;  // set below; stages that fail exist only once it is
+  WorkerState state{.node_id = node_id(),
+                    .threads = options_.threads,
+                    .memory = memory,
+                    .cache = *cache,
+                    .fetcher = fetcher,
+                    .channels = channels,
+                    .metrics = metrics_,
+                    .on_failure = [&reporter](const v1::ReplicaFailure& failure) { reporter->Report(failure); }};
+  const Authoriser authoriser = identity ? Authoriser::ForCluster(identity->cluster_id) : Authoriser::Insecure();
+  WorkerService service(state, authoriser);
+  ContentService content(*cache, authoriser, metrics_);
+  StageLinkService links(authoriser, [&state](const LinkPeer& peer) -> absl::StatusOr<std::shared_ptr<FrameReceiver>> {
+    ENIGMA_ASSIGN_OR_RETURN(const std::shared_ptr<StageExecutor> stage, state.stages.Find(peer.replica));
+    return stage->ReceiverFor(peer);
+  });
+
+  std::unique_ptr<MetricsExposer> exposer;
+  if (options_.metrics_port >= 0) {
+    ENIGMA_ASSIGN_OR_RETURN(
+        exposer, MetricsExposer::Start({.host = options_.metrics_host, .port = options_.metrics_port}, metrics_));
+    metrics_port_ = exposer->port();
+  }
+  ENIGMA_ASSIGN_OR_RETURN(v1::Capability capability, measuring.get());
+  LogInfo("measured: {:.2f} GB/s in decode, {:.1f} GFLOP/s in prefill with {} threads ({})",
+          capability.memory_bytes_per_second() / 1e9, capability.flops_per_second() / 1e9, options_.threads,
+          capability.simd_target());
+
+  const uint64_t incarnation = SystemRandom64();
+  const auto refresh = [&](auto& message) {
+    message.set_memory_free_bytes(FreeMemory(memory, state.stages.MemoryBytes()));
+    message.set_disk_free_bytes(cache->FreeBytes().value_or(0));
+  };
+  Attendance::Options attendance;
+  attendance.identity = identity;
+  attendance.hello = [&] {
+    v1::WorkerHello hello;
+    hello.set_node_id(state.node_id);
+    hello.set_host_name(HostName());
+    hello.set_version(ENIGMA_VERSION);
+    hello.set_grpc_port(static_cast<uint32_t>(port_.load()));
+    hello.mutable_addresses()->Assign(addresses.begin(), addresses.end());
+    *hello.mutable_capability() = capability;
+    refresh(*hello.mutable_capability());
+    hello.set_incarnation(incarnation);
+    hello.set_metrics_port(static_cast<uint32_t>(std::max(0, metrics_port_.load())));
+    return hello;
+  };
+  attendance.describe = [&](v1::Heartbeat& heartbeat) {
+    refresh(heartbeat);
+    for (v1::StageStatus& stage : state.stages.Statuses()) *heartbeat.add_stages() = std::move(stage);
+  };
+  // Moves no byte when the stages come back: their pieces stay in the cache.
+  attendance.on_disconnected = [&] { state.stages.Clear(); };
+
+  ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<RpcServer> server,
+                          RpcServer::Start({.host = options_.host,
+                                            .port = options_.port,
+                                            .identity = identity,
+                                            .services = {&service, &content},
+                                            .configure = [&](grpc::ServerBuilder& builder) {
+                                              builder.RegisterCallbackGenericService(&links);
+                                            }}));
+  port_ = server->port();
+  ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<NodeSource> source, MakeSource(/*joined=*/true, port_));
+  Attendance membership(std::move(attendance), *source, clock_);
+  reporter = &membership;
+  LogInfo("worker {} listens on {}:{}", state.node_id, options_.host, port_.load());
+  {
+    absl::MutexLock lock(&mutex_);
+    attendance_ = &membership;
+    if (stopping_.HasBeenNotified()) membership.Stop();
+  }
+  const absl::Status ended = membership.Run();
+  {
+    absl::MutexLock lock(&mutex_);
+    attendance_ = nullptr;
+  }
+  state.stages.Clear();
+  server->Shutdown();
+  return ended;
+}
+
+}  // namespace enigma::worker
