@@ -1,6 +1,7 @@
 // Integer dot products of a block of 32 columns for 16 rows, compiled once per target. A Source gives the block's
 // codes:
 //   static constexpr int kBits (4, 5, 6: unsigned codes below 2^kBits; 8: int8), kOffset (what codes are too large by);
+//   GroupAt(step): the order in which groups are best read;
 //   Codes<J>(h): columns 4J..4J+3 of the rows of vector h, a vector of bytes;
 //   for 6 bits, whose half blocks have integer scales of their own: SubScale(half, h), those as floats, and
 //   ScalePair(half, h), those as int16 twice in each 32-bit lane.
@@ -45,10 +46,10 @@ HWY_INLINE VI Broadcast4(const int8_t* q) {
   return hn::Set(DI(), v);
 }
 
-// Sums of one block for kHalves vectors of rows times T tokens.
-template <int T>
+// Sums of one block for H vectors of rows times T tokens.
+template <int H, int T>
 struct BlockSums {
-  VI v[kHalves][T];
+  VI v[H][T];
 };
 
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
@@ -106,50 +107,62 @@ inline constexpr int kGroupsIn16 = kBits == 4   ? 8
                                    : kBits == 6 ? 2
                                                 : 1;
 
-template <int J, int T, class Source>
-HWY_INLINE void AddGroup(const Source& source, const ActivationChunk* HWY_RESTRICT a, size_t block,
-                         VI (&pairs)[kHalves][T], BlockSums<T>& sums) {
+// What an int16 lane gathers between two widenings. Six-bit codes have two of these under way, one per half block.
+template <int H, int T>
+struct PairSums {
+  VI v[2][H][T];
+};
+
+template <int kStep, int H, int T, class Source>
+HWY_INLINE void AddGroup(const Source& source, const ActivationChunk* HWY_RESTRICT a, size_t block, int first,
+                         PairSums<H, T>& pairs, BlockSums<H, T>& sums) {
+  constexpr int J = Source::GroupAt(kStep);
   constexpr int kIn16 = kGroupsIn16<Source::kBits>;
+  constexpr bool kSix = Source::kBits == 6;
+  constexpr int kSlot = kSix ? J / 4 : 0;
+  constexpr int kPlace = kSix ? J : kStep;  // within the groups that share a widening
   VI q[T];
   for (int t = 0; t < T; ++t) q[t] = Broadcast4(a[t].q + block * 32 + J * 4);
-  for (int h = 0; h < kHalves; ++h) {
-    VI w = hn::BitCast(DI(), source.template Codes<J>(h));
+  for (int h = 0; h < H; ++h) {
+    VI w = hn::BitCast(DI(), source.template Codes<J>(first + h));
     const VI signs = w;
     if constexpr (Source::kBits == 8) w = Magnitude8(w);
     for (int t = 0; t < T; ++t) {
+      VI& pair = pairs.v[kSlot][h][t];
       const VI p = PairProducts(w, Source::kBits == 8 ? ApplySign8(q[t], signs) : q[t]);
-      pairs[h][t] = J % kIn16 == 0 ? p : Add16(pairs[h][t], p);
-      if constexpr ((J + 1) % kIn16 == 0) {
+      pair = kPlace % kIn16 == 0 ? p : Add16(pair, p);
+      if constexpr ((kPlace + 1) % kIn16 == 0) {
         VI factor = Ones16();
-        if constexpr (Source::kBits == 6) factor = source.ScalePair(J / 4, h);
-        const VI s = Widen16(pairs[h][t], factor);
-        sums.v[h][t] = J < kIn16 ? s : hn::Add(sums.v[h][t], s);
+        if constexpr (kSix) factor = source.ScalePair(J / 4, first + h);
+        const VI s = Widen16(pair, factor);
+        sums.v[h][t] = kPlace < kIn16 ? s : hn::Add(sums.v[h][t], s);
       }
     }
   }
 }
 
-template <int T, class Source, int... J>
-HWY_INLINE void AddGroups(const Source& source, const ActivationChunk* HWY_RESTRICT a, size_t block, BlockSums<T>& sums,
-                          std::integer_sequence<int, J...>) {
-  VI pairs[kHalves][T];
-  (AddGroup<J, T>(source, a, block, pairs, sums), ...);
+template <int H, int T, class Source, int... kStep>
+HWY_INLINE void AddGroups(const Source& source, const ActivationChunk* HWY_RESTRICT a, size_t block, int first,
+                          BlockSums<H, T>& sums, std::integer_sequence<int, kStep...>) {
+  PairSums<H, T> pairs;
+  (AddGroup<kStep, H, T>(source, a, block, first, pairs, sums), ...);
 }
 
-// The block's integer sums, offsets subtracted, as floats; each is below 2^24 in magnitude and so exact.
-template <int T, class Source>
-HWY_INLINE void BlockDot(const Source& source, const ActivationChunk* HWY_RESTRICT a, size_t block,
-                         VF (&out)[kHalves][T]) {
+// The block's integer sums for rows of vectors [first, first + H), offsets subtracted, as floats; each is below 2^24 in
+// magnitude and so exact.
+template <int H, int T, class Source>
+HWY_INLINE void BlockDot(const Source& source, const ActivationChunk* HWY_RESTRICT a, size_t block, int first,
+                         VF (&out)[H][T]) {
   const DI di;
-  BlockSums<T> sums;
-  AddGroups<T>(source, a, block, sums, std::make_integer_sequence<int, 8>());
+  BlockSums<H, T> sums;
+  AddGroups<H, T>(source, a, block, first, sums, std::make_integer_sequence<int, 8>());
   for (int t = 0; t < T; ++t) {
-    for (int h = 0; h < kHalves; ++h) {
+    for (int h = 0; h < H; ++h) {
       VI sum = sums.v[h][t];
       if constexpr (Source::kBits == 6) {
         int32_t half_sums;
         std::memcpy(&half_sums, a[t].half_sum + 2 * block, sizeof(half_sums));
-        sum = hn::Sub(sum, hn::ShiftLeft<5>(Widen16(source.BothScales(h), hn::Set(di, half_sums))));
+        sum = hn::Sub(sum, hn::ShiftLeft<5>(Widen16(source.BothScales(first + h), hn::Set(di, half_sums))));
       } else if constexpr (Source::kOffset != 0) {
         sum = hn::Sub(sum, hn::Set(di, Source::kOffset * a[t].sum[block]));
       }
@@ -187,61 +200,56 @@ HWY_INLINE VI Operand(VI w) {
 }
 #endif
 
-template <int J, int T, class Source>
-HWY_INLINE void AddGroup(const Source& source, const ActivationChunk* HWY_RESTRICT a, size_t block,
-                         BlockSums<T>& sums) {
+template <int J, int H, int T, class Source>
+HWY_INLINE void AddGroup(const Source& source, const ActivationChunk* HWY_RESTRICT a, size_t block, int first,
+                         BlockSums<H, T>& sums) {
   VI q[T];
   for (int t = 0; t < T; ++t) q[t] = Broadcast4(a[t].q + block * 32 + J * 4);
-  for (int h = 0; h < kHalves; ++h) {
-    const VI w = Operand<Source::kBits>(hn::BitCast(DI(), source.template Codes<J>(h)));
+  for (int h = 0; h < H; ++h) {
+    const VI w = Operand<Source::kBits>(hn::BitCast(DI(), source.template Codes<J>(first + h)));
     for (int t = 0; t < T; ++t) sums.v[h][t] = Dot4(sums.v[h][t], w, q[t]);
   }
 }
 
-template <int T, class Source, int... J>
-HWY_INLINE void AddGroups(const Source& source, const ActivationChunk* HWY_RESTRICT a, size_t block, BlockSums<T>& sums,
-                          std::integer_sequence<int, J...>) {
-  (AddGroup<J, T>(source, a, block, sums), ...);
+// Groups kFrom + kStep, in order.
+template <int kFrom, int H, int T, class Source, int... kStep>
+HWY_INLINE void AddGroups(const Source& source, const ActivationChunk* HWY_RESTRICT a, size_t block, int first,
+                          BlockSums<H, T>& sums, std::integer_sequence<int, kStep...>) {
+  (AddGroup<kFrom + kStep, H, T>(source, a, block, first, sums), ...);
 }
 
-// Second half of the block: groups 4 to 7.
-template <int T, class Source, int... J>
-HWY_INLINE void AddUpperGroups(const Source& source, const ActivationChunk* HWY_RESTRICT a, size_t block,
-                               BlockSums<T>& sums, std::integer_sequence<int, J...>) {
-  (AddGroup<J + 4, T>(source, a, block, sums), ...);
-}
-
-// The block's integer sums, offsets subtracted, as floats; each is below 2^24 in magnitude and so exact.
-template <int T, class Source>
-HWY_INLINE void BlockDot(const Source& source, const ActivationChunk* HWY_RESTRICT a, size_t block,
-                         VF (&out)[kHalves][T]) {
+// The block's integer sums for rows of vectors [first, first + H), offsets subtracted, as floats; each is below 2^24 in
+// magnitude and so exact.
+template <int H, int T, class Source>
+HWY_INLINE void BlockDot(const Source& source, const ActivationChunk* HWY_RESTRICT a, size_t block, int first,
+                         VF (&out)[H][T]) {
   const DF d;
   const DI di;
-  BlockSums<T> sums;
+  BlockSums<H, T> sums;
   if constexpr (Source::kBits == 6) {
-    BlockSums<T> upper;
+    BlockSums<H, T> upper;
     for (int t = 0; t < T; ++t) {
-      for (int h = 0; h < kHalves; ++h) {
+      for (int h = 0; h < H; ++h) {
         sums.v[h][t] = hn::Set(di, -32 * a[t].half_sum[2 * block]);
         upper.v[h][t] = hn::Set(di, -32 * a[t].half_sum[2 * block + 1]);
       }
     }
-    AddGroups<T>(source, a, block, sums, std::make_integer_sequence<int, 4>());
-    AddUpperGroups<T>(source, a, block, upper, std::make_integer_sequence<int, 4>());
-    for (int h = 0; h < kHalves; ++h) {
+    AddGroups<0, H, T>(source, a, block, first, sums, std::make_integer_sequence<int, 4>());
+    AddGroups<4, H, T>(source, a, block, first, upper, std::make_integer_sequence<int, 4>());
+    for (int h = 0; h < H; ++h) {
       for (int t = 0; t < T; ++t) {
         // Each product is below 2^23: exact.
-        const VF first = hn::Mul(hn::ConvertTo(d, sums.v[h][t]), source.SubScale(0, h));
-        out[h][t] = hn::MulAdd(hn::ConvertTo(d, upper.v[h][t]), source.SubScale(1, h), first);
+        const VF lower = hn::Mul(hn::ConvertTo(d, sums.v[h][t]), source.SubScale(0, first + h));
+        out[h][t] = hn::MulAdd(hn::ConvertTo(d, upper.v[h][t]), source.SubScale(1, first + h), lower);
       }
     }
   } else {
     for (int t = 0; t < T; ++t) {
       const VI start = hn::Set(di, -(Source::kOffset + kExtraOffset<Source::kBits>)*a[t].sum[block]);
-      for (int h = 0; h < kHalves; ++h) sums.v[h][t] = start;
+      for (int h = 0; h < H; ++h) sums.v[h][t] = start;
     }
-    AddGroups<T>(source, a, block, sums, std::make_integer_sequence<int, 8>());
-    for (int h = 0; h < kHalves; ++h) {
+    AddGroups<0, H, T>(source, a, block, first, sums, std::make_integer_sequence<int, 8>());
+    for (int h = 0; h < H; ++h) {
       for (int t = 0; t < T; ++t) out[h][t] = hn::ConvertTo(d, sums.v[h][t]);
     }
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -22,44 +23,84 @@ constexpr size_t kDirectTokens = 4;
 // Tokens that share a tile; their activations stay in the second-level cache while panels pass.
 constexpr size_t kTileTokens = 128;
 
-// A block's contribution: sum += (scale_w * scale_a) * dot, fused; then, for affine types, sum += m * (scale_a *
-// sum_a).
-template <int T, class Source>
-HWY_INLINE void AddBlock(const Source& source, const ActivationChunk* HWY_RESTRICT a, size_t block,
-                         VF (&sums)[kHalves][T]) {
+// What a block adds to the sums of vectors [first, first + H) of rows: sum += (scale_w * scale_a) * dot, fused; then,
+// for affine types, sum += m * (scale_a * sum_a), fused.
+template <int H, int T, class Source>
+HWY_INLINE void AddRows(const Source& source, const ActivationChunk* HWY_RESTRICT a, size_t block, int first,
+                        VF (*HWY_RESTRICT sums)[T]) {
   const DF d;
-  VF dots[kHalves][T];
-  BlockDot<T>(source, a, block, dots);
-  for (int h = 0; h < kHalves; ++h) {
-    const VF scale = source.Scale(h);
+  VF dots[H][T];
+  BlockDot<H, T>(source, a, block, first, dots);
+  for (int h = 0; h < H; ++h) {
+    const VF scale = source.Scale(first + h);
     for (int t = 0; t < T; ++t) {
-      sums[h][t] = hn::MulAdd(hn::Mul(scale, hn::Set(d, a[t].scale[block])), dots[h][t], sums[h][t]);
+      VF& sum = sums[first + h][t];
+      sum = hn::MulAdd(hn::Mul(scale, hn::Set(d, a[t].scale[block])), dots[h][t], sum);
     }
     if constexpr (Source::kAffine) {
-      const VF minimum = source.Minimum(h);
+      const VF minimum = source.Minimum(first + h);
       for (int t = 0; t < T; ++t) {
-        sums[h][t] = hn::MulAdd(minimum, hn::Set(d, a[t].scaled_sum[block]), sums[h][t]);
+        VF& sum = sums[first + h][t];
+        sum = hn::MulAdd(minimum, hn::Set(d, a[t].scaled_sum[block]), sum);
       }
     }
   }
 }
 
-// One panel with tokens [token, token + T), codes decoded in registers; out[T][16].
-template <DType kType, int T>
-HWY_NOINLINE void DirectPanel(const uint8_t* panel, const ActivationRows& x, size_t token, float* HWY_RESTRICT out) {
+// All rows of a block. Few tokens take vectors of rows one after the other, which spares registers; more take them
+// together, which spares loads of activations.
+template <int T, class Source>
+HWY_INLINE void AddBlock(const Source& source, const ActivationChunk* HWY_RESTRICT a, size_t block,
+                         VF (*HWY_RESTRICT sums)[T]) {
+  if constexpr (T <= 2) {
+    for (int h = 0; h < kHalves; ++h) AddRows<1, T>(source, a, block, h, sums);
+  } else {
+    AddRows<kHalves, T>(source, a, block, 0, sums);
+  }
+}
+
+// Brings what lies ahead into the cache: the block kAhead after `block`, in this panel or, past its end, in the panel
+// that this one's turn will be followed by.
+template <DType kType>
+HWY_INLINE void PrefetchAhead(const uint8_t* panel, size_t next_panel, size_t block, size_t blocks) {
+  constexpr PanelLayout kLayout = LayoutOf(kType);
+  constexpr size_t kBlockBytes = kLayout.bytes / kLayout.blocks;
+  constexpr size_t kAhead = 1024 / kBlockBytes + 1;
+  const size_t target = block + kAhead;
+  const uint8_t* p =
+      target < blocks ? panel + target * kBlockBytes : panel + next_panel + (target - blocks) * kBlockBytes;
+  for (size_t i = 0; i < kBlockBytes; i += 64) hwy::Prefetch(p + i);
+}
+
+// P panels with tokens [token, token + T), codes decoded in registers; out[P][T][16]. Several panels at once because
+// memory gives more to several streams than to one.
+template <DType kType, int P, int T>
+HWY_NOINLINE void DirectPanels(const uint8_t* panel, size_t panel_bytes, const ActivationRows& x, size_t token,
+                               float* HWY_RESTRICT out) {
   const DF d;
-  VF sums[kHalves][T];
-  for (int h = 0; h < kHalves; ++h) {
-    for (int t = 0; t < T; ++t) sums[h][t] = hn::Zero(d);
+  VF sums[P][kHalves][T];
+  for (int p = 0; p < P; ++p) {
+    for (int h = 0; h < kHalves; ++h) {
+      for (int t = 0; t < T; ++t) sums[p][h][t] = hn::Zero(d);
+    }
   }
   const size_t blocks = x.cols() / 32;
   for (size_t first = 0; first < blocks; first += kBlocks) {
     const ActivationChunk* a = x.chunk(first / kBlocks) + token;
     const size_t count = std::min(kBlocks, blocks - first);
-    for (size_t b = 0; b < count; ++b) AddBlock<T>(PackedSource<kType>(panel, first + b), a, b, sums);
+    for (size_t b = 0; b < count; ++b) {
+#pragma GCC unroll 1
+      for (int p = 0; p < P; ++p) {
+        const uint8_t* at = panel + static_cast<size_t>(p) * panel_bytes;
+        PrefetchAhead<kType>(at, P * panel_bytes, first + b, blocks);
+        AddBlock<T>(PackedSource<kType>(at, first + b), a, b, sums[p]);
+      }
+    }
   }
-  for (int h = 0; h < kHalves; ++h) {
-    for (int t = 0; t < T; ++t) hn::Store(sums[h][t], d, out + t * 16 + h * kFloatLanes);
+  for (int p = 0; p < P; ++p) {
+    for (int h = 0; h < kHalves; ++h) {
+      for (int t = 0; t < T; ++t) hn::Store(sums[p][h][t], d, out + (p * T + t) * 16 + h * kFloatLanes);
+    }
   }
 }
 
@@ -68,6 +109,7 @@ struct Tile {
   alignas(64) uint8_t codes[kBlocks][512];
   float scale[kBlocks][16];
   float minimum[kBlocks][16];
+  // Q6_K only:
   int32_t scale_pair[kBlocks][2][16];
   int32_t both_scales[kBlocks][16];
   float sub_scale[kBlocks][2][16];
@@ -81,6 +123,7 @@ class TileSource {
   static constexpr bool kAffine = IsAffine(kType);
 
   TileSource(const Tile& tile, size_t block) : tile_(tile), block_(block) {}
+  static constexpr int GroupAt(int step) { return step; }
   template <int J>
   HWY_INLINE VB Codes(int h) const {
     return hn::Load(DB(), tile_.codes[block_] + J * 64 + static_cast<size_t>(h) * kFloatLanes * 4);
@@ -148,22 +191,37 @@ HWY_INLINE void StorePanel(const float* sums, size_t tokens, size_t rows, float*
   for (size_t t = 0; t < tokens; ++t) std::memcpy(y + t * stride, sums + t * 16, rows * sizeof(float));
 }
 
+template <DType kType, int P, int T>
+HWY_INLINE void MultiplyDirect(const PackedMatrix& w, const ActivationRows& x, size_t p, size_t token, float* y,
+                               size_t stride) {
+  HWY_ALIGN float sums[P * T * 16];
+  DirectPanels<kType, P, T>(w.panel(p), static_cast<size_t>(w.panel(1) - w.panel(0)), x, token, sums);
+  for (size_t i = 0; i < P; ++i) {
+    StorePanel(sums + i * T * 16, T, std::min<size_t>(16, w.rows() - (p + i) * 16), y + token * stride + (p + i) * 16,
+               stride);
+  }
+}
+
 template <DType kType>
-void MultiplyDirect(const PackedMatrix& w, const ActivationRows& x, size_t begin, size_t end, float* y, size_t stride) {
-  HWY_ALIGN float sums[kDirectTokens * 16];
+void MultiplyFew(const PackedMatrix& w, const ActivationRows& x, size_t begin, size_t end, float* y, size_t stride) {
   const size_t tokens = x.tokens();
+  if (tokens == 1) {
+    size_t p = begin;
+    for (; p + 4 <= end; p += 4) MultiplyDirect<kType, 4, 1>(w, x, p, 0, y, stride);
+    for (; p < end; ++p) MultiplyDirect<kType, 1, 1>(w, x, p, 0, y, stride);
+    return;
+  }
   for (size_t p = begin; p < end; ++p) {
     size_t t = 0;
     if (tokens >= 4) {
-      DirectPanel<kType, 4>(w.panel(p), x, 0, sums);
+      MultiplyDirect<kType, 1, 4>(w, x, p, 0, y, stride);
       t = 4;
     }
     if (tokens - t >= 2) {
-      DirectPanel<kType, 2>(w.panel(p), x, t, sums + t * 16);
+      MultiplyDirect<kType, 1, 2>(w, x, p, t, y, stride);
       t += 2;
     }
-    if (tokens > t) DirectPanel<kType, 1>(w.panel(p), x, t, sums + t * 16);
-    StorePanel(sums, tokens, std::min<size_t>(16, w.rows() - p * 16), y + p * 16, stride);
+    if (tokens > t) MultiplyDirect<kType, 1, 1>(w, x, p, t, y, stride);
   }
 }
 
@@ -196,7 +254,7 @@ void MultiplyTiled(const PackedMatrix& w, const ActivationRows& x, size_t begin,
 template <DType kType>
 void Multiply(const PackedMatrix& w, const ActivationRows& x, size_t begin, size_t end, float* y, size_t stride) {
   if (x.tokens() <= kDirectTokens) {
-    MultiplyDirect<kType>(w, x, begin, end, y, stride);
+    MultiplyFew<kType>(w, x, begin, end, y, stride);
   } else {
     MultiplyTiled<kType>(w, x, begin, end, y, stride);
   }

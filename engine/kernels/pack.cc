@@ -76,8 +76,8 @@ void PlaceSuperBlockQ6K(const PanelLayout& layout, const uint8_t* block, int row
   std::memcpy(unit + layout.scales + row * 4, &d, 4);
   for (int s = 0; s < 8; ++s) {
     uint8_t* scales = unit + layout.sub_scales + s * 32;
-    scales[row] = block[kQ6KScales + 2 * s];
-    scales[16 + row] = block[kQ6KScales + 2 * s + 1];
+    scales[2 * row] = block[kQ6KScales + 2 * s];
+    scales[2 * row + 1] = block[kQ6KScales + 2 * s + 1];
     const uint8_t* low = block + s / 4 * 64 + s % 2 * 32;
     const int low_shift = s % 4 / 2 * 4;
     uint8_t* codes = unit + layout.codes + s * layout.code_bytes;

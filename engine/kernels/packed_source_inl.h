@@ -36,15 +36,6 @@ HWY_INLINE VF LoadHalves(const uint8_t* p) {
   const hn::Rebind<hwy::float16_t, DF> dh;
   return hn::PromoteTo(DF(), hn::LoadU(dh, reinterpret_cast<const hwy::float16_t*>(p)));
 }
-HWY_INLINE VI LoadBytes(const uint8_t* p) {
-  const hn::Rebind<uint8_t, DI> db;
-  return hn::PromoteTo(DI(), hn::LoadU(db, p));
-}
-HWY_INLINE VI LoadSignedBytes(const uint8_t* p) {
-  const hn::Rebind<int8_t, DI> db;
-  return hn::PromoteTo(DI(), hn::LoadU(db, reinterpret_cast<const int8_t*>(p)));
-}
-
 // Shifts whole words: no set bit may leave its byte.
 template <int kLeft>
 HWY_INLINE VB MoveBits(VB v) {
@@ -69,6 +60,9 @@ class PackedSource {
 
   PackedSource(const uint8_t* panel, size_t block)
       : unit_(panel + block / kLayout.blocks * kLayout.bytes), sub_(block % kLayout.blocks) {}
+
+  // Groups c and c + 4 share a vector of nibbles.
+  static constexpr int GroupAt(int step) { return kBits == 8 ? step : step / 2 + step % 2 * 4; }
 
   template <int J>
   HWY_INLINE VB Codes(int h) const {
@@ -111,23 +105,35 @@ class PackedSource {
     }
   }
 
-  HWY_INLINE VF SubScale(int which, int h) const { return hn::ConvertTo(DF(), SubScaleInteger(which, h)); }
-  HWY_INLINE VI ScalePair(int half, int h) const {
-    const VI s = hn::And(SubScaleInteger(half, h), hn::Set(DI(), 0xFFFF));
-    return hn::Or(s, hn::ShiftLeft<16>(s));
+  // Q6_K: scale of half block `which`. Q4_K, Q5_K: scale (0) or minimum (1) of the block.
+  HWY_INLINE VF SubScale(int which, int h) const {
+    const DI di;
+    if constexpr (kType == DType::kQ6_K) {
+      const VI both = BothScales(h);
+      return hn::ConvertTo(DF(), hn::ShiftRight<16>(which == 0 ? hn::ShiftLeft<16>(both) : both));
+    } else {
+      const hn::Rebind<uint8_t, DI> db;
+      const uint8_t* p = unit_ + kLayout.sub_scales + sub_ * 32 + which * 16 + static_cast<size_t>(h) * kFloatLanes;
+      return hn::ConvertTo(DF(), hn::PromoteTo(di, hn::LoadU(db, p)));
+    }
   }
+
   // Scale of the first half block in the low int16, of the second in the high one.
   HWY_INLINE VI BothScales(int h) const {
-    const VI low = hn::And(SubScaleInteger(0, h), hn::Set(DI(), 0xFFFF));
-    return hn::Or(low, hn::ShiftLeft<16>(SubScaleInteger(1, h)));
+    const hn::Repartition<int16_t, DF> d16;
+    const hn::Rebind<int8_t, decltype(d16)> d8;
+    const uint8_t* p = unit_ + kLayout.sub_scales + sub_ * 32 + static_cast<size_t>(h) * kFloatLanes * 2;
+    return hn::BitCast(DI(), hn::PromoteTo(d16, hn::LoadU(d8, reinterpret_cast<const int8_t*>(p))));
+  }
+
+  HWY_INLINE VI ScalePair(int half, int h) const {
+    alignas(16) static constexpr uint8_t kPlaces[2][16] = {{0, 1, 0, 1, 4, 5, 4, 5, 8, 9, 8, 9, 12, 13, 12, 13},
+                                                           {2, 3, 2, 3, 6, 7, 6, 7, 10, 11, 10, 11, 14, 15, 14, 15}};
+    const VB places = hn::LoadDup128(DB(), kPlaces[half]);
+    return hn::BitCast(DI(), hn::TableLookupBytes(hn::BitCast(DB(), BothScales(h)), places));
   }
 
  private:
-  HWY_INLINE VI SubScaleInteger(int which, int h) const {
-    const uint8_t* p = unit_ + kLayout.sub_scales + sub_ * 32 + which * 16 + static_cast<size_t>(h) * kFloatLanes;
-    return kType == DType::kQ6_K ? LoadSignedBytes(p) : LoadBytes(p);
-  }
-
   const uint8_t* unit_;
   size_t sub_;
 };

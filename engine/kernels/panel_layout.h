@@ -20,7 +20,7 @@ struct PanelLayout {
   size_t blocks = 0;      // per unit
   size_t scales = 0;      // f16 d[block][16] (Q4_0..Q8_0), f16 d[16] (Q4_K, Q5_K), f32 d[16] (Q6_K)
   size_t minima = 0;      // f16 m[block][16] (Q4_1, Q5_1), f16 dmin[16] (Q4_K, Q5_K)
-  size_t sub_scales = 0;  // u8 sc[block][2][16]: scale, minimum (Q4_K, Q5_K); i8 sc[block][half][16] (Q6_K)
+  size_t sub_scales = 0;  // u8 sc[block][2][16]: scale, minimum (Q4_K, Q5_K); i8 sc[block][16][half] (Q6_K)
   size_t codes = 0;       // u8 [block][code_bytes]
   size_t code_bytes = 256;
   size_t high = 0;  // u8 [block][high_bytes]

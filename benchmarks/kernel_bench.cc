@@ -1,0 +1,197 @@
+// Speed of the CPU kernels beside what this machine's memory can deliver.
+//   kernel_bench [--threads N]... [--type NAME]... [--tokens N]... [--target NAME] [--seconds S]
+// Shapes are those of TinyLlama 1.1B. Weights are taken in turn from a set larger than the last-level cache, as in
+// decoding.
+
+#include <time.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/kernels/attention.h"
+#include "engine/kernels/cpu_target.h"
+#include "engine/kernels/dequantise.h"
+#include "engine/kernels/matmul.h"
+#include "engine/kernels/panel_layout.h"
+#include "engine/tensor/aligned_buffer.h"
+#include "engine/tensor/thread_pool.h"
+
+namespace enigma::engine {
+namespace {
+
+constexpr size_t kSetBytes = size_t{192} << 20;
+
+struct Options {
+  std::vector<int> threads;
+  std::vector<DType> types;
+  std::vector<size_t> tokens;
+  double seconds = 0.5;
+};
+
+// With one thread, time this thread ran, so that other work on the machine counts less; else time on the wall.
+double Now(int threads) {
+  timespec t{};
+  clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+}
+
+// Seconds of one call, the fastest tenth of calls that together last `seconds`: other work on the machine shows in the
+// slower ones.
+double TypicalSeconds(double seconds, int threads, const std::function<void()>& call) {
+  call();
+  std::vector<double> times;
+  const double end = Now(threads) + seconds;
+  while (Now(threads) < end || times.size() < 3) {
+    const double start = Now(threads);
+    call();
+    times.push_back(Now(threads) - start);
+  }
+  std::nth_element(times.begin(), times.begin() + times.size() / 10, times.end());
+  return times[times.size() / 10];
+}
+
+void BenchRead(const Options& options, int threads) {
+  ThreadPool pool(threads);
+  AlignedBuffer<uint64_t> data(kSetBytes / 8);
+  std::fill(data.data(), data.data() + data.size(), 1);
+  std::vector<uint64_t> sums(static_cast<size_t>(threads) * 8);
+  const double seconds = TypicalSeconds(options.seconds, threads, [&] {
+    pool.ParallelFor(data.size(), size_t{1} << 17, [&](size_t begin, size_t end, int thread) {
+      uint64_t s[8] = {};
+      for (size_t i = begin; i < end; i += 8) {
+        for (size_t j = 0; j < 8; ++j) s[j] += data[i + j];
+      }
+      for (const uint64_t v : s) sums[static_cast<size_t>(thread) * 8] += v;
+    });
+  });
+  std::printf("read           threads %d  %6.1f GB/s\n", threads, static_cast<double>(kSetBytes) / seconds / 1e9);
+}
+
+// Random blocks with plausible scales: speed does not depend on the values.
+std::vector<uint8_t> RandomStored(DType type, size_t rows, size_t cols) {
+  std::mt19937 generator(1);
+  std::normal_distribution<float> normal(0.0F, 0.02F);
+  std::vector<float> source(64 * cols);
+  for (float& v : source) v = normal(generator);
+  const size_t row_bytes = RowBytes(type, cols);
+  std::vector<uint8_t> stored(rows * row_bytes);
+  Quantise(type, source.data(), source.size(), stored.data());
+  for (size_t r = 64; r < rows; r += 64) {
+    std::memcpy(stored.data() + r * row_bytes, stored.data(), std::min<size_t>(64, rows - r) * row_bytes);
+  }
+  return stored;
+}
+
+void BenchMatMul(const Options& options, DType type, size_t rows, size_t cols, size_t tokens, int threads) {
+  ThreadPool pool(threads);
+  const std::vector<uint8_t> stored = RandomStored(type, rows, cols);
+  std::vector<PackedMatrix> set;
+  size_t bytes = 0;
+  do {
+    set.push_back(PackedMatrix::Pack(type, rows, cols, stored, &pool).value());
+    bytes += set.back().bytes();
+  } while (tokens <= 16 && bytes < kSetBytes);
+  std::vector<float> x(tokens * cols);
+  std::vector<float> y(tokens * rows);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i * 2654435761U % 1000) / 500.0F - 1.0F;
+  ActivationRows activations;
+  size_t next = 0;
+  const double seconds = TypicalSeconds(options.seconds, threads, [&] {
+    activations.Set(x.data(), tokens, cols, cols, NeedsQuantisedActivations(type), pool);
+    MatMul(set[next], activations, y.data(), rows, pool);
+    next = (next + 1) % set.size();
+  });
+  std::printf("%-5s %5zu x %4zu  tokens %3zu  threads %d  %6.1f GB/s  %7.1f GOP/s\n", Traits(type).name, rows, cols,
+              tokens, threads, static_cast<double>(set[0].bytes()) / seconds / 1e9,
+              2.0 * static_cast<double>(rows * cols * tokens) / seconds / 1e9);
+}
+
+// `count` new queries after `past` stored tokens, 32 heads over 4 of 64.
+void BenchAttention(const Options& options, KvType type, const char* name, uint32_t past, uint32_t count, int threads) {
+  ThreadPool pool(threads);
+  constexpr uint32_t kHeads = 32;
+  constexpr uint32_t kKvHeads = 4;
+  constexpr uint32_t kHeadDim = 64;
+  KvLayerView kv{nullptr, KvBlockBytes(type, kKvHeads, kHeadDim), type, kKvHeads, kHeadDim};
+  const uint32_t length = past + count;
+  std::vector<uint32_t> table((length + kKvBlockTokens - 1) / kKvBlockTokens);
+  for (uint32_t i = 0; i < table.size(); ++i) table[i] = i;
+  AlignedBuffer<uint8_t> memory(table.size() * kv.block_bytes);
+  kv.base = memory.data();
+  std::vector<float> x(size_t{length} * kHeads * kHeadDim);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i * 2654435761U % 1000) / 500.0F - 1.0F;
+  std::vector<float> out(x.size());
+  StoreKv(kv, {{0, 0, length, table.data()}}, x.data(), x.data(), kKvHeads * kHeadDim, pool);
+  const std::vector<AttentionRun> runs = {{0, past, count, table.data()}};
+  const double seconds = TypicalSeconds(options.seconds, threads, [&] {
+    Attention(kv, runs, x.data(), kHeads * kHeadDim, kHeads, 0.125F, 0, out.data(), kHeads * kHeadDim, pool);
+  });
+  double pairs = 0;
+  for (uint32_t i = 0; i < count; ++i) pairs += past + i + 1;
+  std::printf("attention %-4s past %4u  queries %3u  threads %d  %8.1f us  %6.1f GFLOP/s\n", name, past, count, threads,
+              seconds * 1e6, pairs * kHeads * kHeadDim * 4 / seconds / 1e9);
+}
+
+int Run(const Options& options) {
+  std::printf("kernels for %s\n", CpuTargetName());
+  for (const int threads : options.threads) BenchRead(options, threads);
+  for (const DType type : options.types) {
+    for (const size_t tokens : options.tokens) {
+      for (const int threads : options.threads) {
+        BenchMatMul(options, type, 5632, 2048, tokens, threads);
+        BenchMatMul(options, type, 2048, 5632, tokens, threads);
+        BenchMatMul(options, type, 256, 2048, tokens, threads);
+      }
+    }
+  }
+  for (const int threads : options.threads) {
+    BenchAttention(options, KvType::kF32, "f32", 512, 1, threads);
+    BenchAttention(options, KvType::kF16, "f16", 512, 1, threads);
+    BenchAttention(options, KvType::kF16, "f16", 0, 512, threads);
+    BenchAttention(options, KvType::kQ8, "q8", 0, 512, threads);
+  }
+  return 0;
+}
+
+int Main(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string_view flag = argv[i];
+    const char* value = argv[i + 1];
+    if (flag == "--threads") {
+      options.threads.push_back(std::atoi(value));
+    } else if (flag == "--tokens") {
+      options.tokens.push_back(std::strtoul(value, nullptr, 10));
+    } else if (flag == "--seconds") {
+      options.seconds = std::atof(value);
+    } else if (const auto type = DTypeFromName(value); flag == "--type" && type.has_value()) {
+      options.types.push_back(*type);
+    } else if (flag == "--target") {
+      for (const int64_t target : AvailableCpuTargets()) {
+        if (std::string_view(hwy::TargetName(target)) == value) ForceCpuTarget(target);
+      }
+    } else {
+      std::fprintf(stderr, "kernel_bench: no such option or value: %s %s\n", argv[i], value);
+      return 2;
+    }
+  }
+  if (options.threads.empty()) options.threads = {1, 2};
+  if (options.tokens.empty()) options.tokens = {1, 512};
+  if (options.types.empty()) {
+    options.types = {DType::kQ8_0, DType::kQ4_0, DType::kQ4_K, DType::kQ6_K,
+                     DType::kQ5_0, DType::kQ5_K, DType::kF16,  DType::kF32};
+  }
+  return Run(options);
+}
+
+}  // namespace
+}  // namespace enigma::engine
+
+int main(int argc, char** argv) { return enigma::engine::Main(argc, argv); }
