@@ -97,6 +97,15 @@ HWY_INLINE VI ApplySign8(VI a, VI w) {
 #endif
 }
 
+// Keeps the compiler from putting the sum off until its end: it would hold every product until then, in memory.
+HWY_INLINE void SettleNow(VI& v) {
+#if HWY_COMPILER_GCC_ACTUAL
+  asm("" : "+v"(v.raw));
+#else
+  (void)v;
+#endif
+}
+
 HWY_INLINE VI Ones16() { return hn::Set(DI(), 0x00010001); }
 
 // Codes below 16 allow eight pair products in an int16 (8 * 2 * 15 * 127 = 30480), below 32 four, below 64 two; 8-bit
@@ -131,11 +140,13 @@ HWY_INLINE void AddGroup(const Source& source, const ActivationChunk* HWY_RESTRI
       VI& pair = pairs.v[kSlot][h][t];
       const VI p = PairProducts(w, Source::kBits == 8 ? ApplySign8(q[t], signs) : q[t]);
       pair = kPlace % kIn16 == 0 ? p : Add16(pair, p);
+      SettleNow(pair);
       if constexpr ((kPlace + 1) % kIn16 == 0) {
         VI factor = Ones16();
         if constexpr (kSix) factor = source.ScalePair(J / 4, first + h);
         const VI s = Widen16(pair, factor);
         sums.v[h][t] = kPlace < kIn16 ? s : hn::Add(sums.v[h][t], s);
+        SettleNow(sums.v[h][t]);
       }
     }
   }
@@ -164,7 +175,7 @@ HWY_INLINE void BlockDot(const Source& source, const ActivationChunk* HWY_RESTRI
         std::memcpy(&half_sums, a[t].half_sum + 2 * block, sizeof(half_sums));
         sum = hn::Sub(sum, hn::ShiftLeft<5>(Widen16(source.BothScales(first + h), hn::Set(di, half_sums))));
       } else if constexpr (Source::kOffset != 0) {
-        sum = hn::Sub(sum, hn::Set(di, Source::kOffset * a[t].sum[block]));
+        sum = hn::Sub(sum, hn::ShiftLeft<Source::kOffset == 8 ? 3 : 4>(hn::Set(di, a[t].sum[block])));
       }
       out[h][t] = hn::ConvertTo(DF(), sum);
     }
