@@ -1,5 +1,6 @@
 #include "engine/text/tiktoken.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 

@@ -1,6 +1,7 @@
 // A tokenizer from a stranger: the head of a GGUF file with the text to encode behind it, or a ranks file with a zero
 // byte and the text behind it.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
