@@ -19,7 +19,7 @@ namespace enigma::engine::HWY_NAMESPACE {
 
 constexpr size_t kBlocks = ActivationChunk::kBlocks;
 // Up to this many tokens the codes are decoded in registers; beyond, once into a tile that all tokens share.
-constexpr size_t kDirectTokens = 4;
+constexpr size_t kDirectTokens = 16;
 // Tokens that share a tile; their activations stay in the second-level cache while panels pass.
 constexpr size_t kTileTokens = 128;
 
@@ -72,14 +72,16 @@ HWY_INLINE void PrefetchAhead(const uint8_t* panel, size_t next_panel, size_t bl
   for (size_t i = 0; i < kBlockBytes; i += 64) hwy::Prefetch(p + i);
 }
 
-// P panels with tokens [token, token + T), codes decoded in registers; out[P][T][16]. Several panels at once because
-// memory gives more to several streams than to one.
-template <DType kType, int P, int T>
-HWY_NOINLINE void DirectPanels(const uint8_t* panel, size_t panel_bytes, const ActivationRows& x, size_t token,
-                               float* HWY_RESTRICT out) {
+// Panels read side by side: memory gives more to several streams than to one.
+constexpr size_t kStreams = 4;
+
+// `panels` panels, at most kStreams, with tokens [token, token + T), codes decoded in registers; out[panels][T][16].
+template <DType kType, int T>
+HWY_NOINLINE void DirectPanels(const uint8_t* panel, size_t panel_bytes, size_t panels, const ActivationRows& x,
+                               size_t token, float* HWY_RESTRICT out) {
   const DF d;
-  VF sums[P][kHalves][T];
-  for (int p = 0; p < P; ++p) {
+  VF sums[kStreams][kHalves][T];
+  for (size_t p = 0; p < panels; ++p) {
     for (int h = 0; h < kHalves; ++h) {
       for (int t = 0; t < T; ++t) sums[p][h][t] = hn::Zero(d);
     }
@@ -90,16 +92,16 @@ HWY_NOINLINE void DirectPanels(const uint8_t* panel, size_t panel_bytes, const A
     const size_t count = std::min(kBlocks, blocks - first);
     for (size_t b = 0; b < count; ++b) {
 #pragma GCC unroll 1
-      for (int p = 0; p < P; ++p) {
-        const uint8_t* at = panel + static_cast<size_t>(p) * panel_bytes;
-        PrefetchAhead<kType>(at, P * panel_bytes, first + b, blocks);
+      for (size_t p = 0; p < panels; ++p) {
+        const uint8_t* at = panel + p * panel_bytes;
+        PrefetchAhead<kType>(at, panels * panel_bytes, first + b, blocks);
         AddBlock<T>(PackedSource<kType>(at, first + b), a, b, sums[p]);
       }
     }
   }
-  for (int p = 0; p < P; ++p) {
+  for (size_t p = 0; p < panels; ++p) {
     for (int h = 0; h < kHalves; ++h) {
-      for (int t = 0; t < T; ++t) hn::Store(sums[p][h][t], d, out + (p * T + t) * 16 + h * kFloatLanes);
+      for (size_t t = 0; t < T; ++t) hn::Store(sums[p][h][t], d, out + (p * T + t) * 16 + h * kFloatLanes);
     }
   }
 }
@@ -191,12 +193,12 @@ HWY_INLINE void StorePanel(const float* sums, size_t tokens, size_t rows, float*
   for (size_t t = 0; t < tokens; ++t) std::memcpy(y + t * stride, sums + t * 16, rows * sizeof(float));
 }
 
-template <DType kType, int P, int T>
-HWY_INLINE void MultiplyDirect(const PackedMatrix& w, const ActivationRows& x, size_t p, size_t token, float* y,
-                               size_t stride) {
-  HWY_ALIGN float sums[P * T * 16];
-  DirectPanels<kType, P, T>(w.panel(p), static_cast<size_t>(w.panel(1) - w.panel(0)), x, token, sums);
-  for (size_t i = 0; i < P; ++i) {
+template <DType kType, int T>
+HWY_INLINE void MultiplyDirect(const PackedMatrix& w, const ActivationRows& x, size_t p, size_t panels, size_t token,
+                               float* y, size_t stride) {
+  HWY_ALIGN float sums[kStreams * T * 16];
+  DirectPanels<kType, T>(w.panel(p), static_cast<size_t>(w.panel(1) - w.panel(0)), panels, x, token, sums);
+  for (size_t i = 0; i < panels; ++i) {
     StorePanel(sums + i * T * 16, T, std::min<size_t>(16, w.rows() - (p + i) * 16), y + token * stride + (p + i) * 16,
                stride);
   }
@@ -204,24 +206,23 @@ HWY_INLINE void MultiplyDirect(const PackedMatrix& w, const ActivationRows& x, s
 
 template <DType kType>
 void MultiplyFew(const PackedMatrix& w, const ActivationRows& x, size_t begin, size_t end, float* y, size_t stride) {
-  const size_t tokens = x.tokens();
-  if (tokens == 1) {
-    size_t p = begin;
-    for (; p + 4 <= end; p += 4) MultiplyDirect<kType, 4, 1>(w, x, p, 0, y, stride);
-    for (; p < end; ++p) MultiplyDirect<kType, 1, 1>(w, x, p, 0, y, stride);
-    return;
-  }
-  for (size_t p = begin; p < end; ++p) {
+  for (size_t p = begin; p < end; p += kStreams) {
+    const size_t panels = std::min(kStreams, end - p);
     size_t t = 0;
-    if (tokens >= 4) {
-      MultiplyDirect<kType, 1, 4>(w, x, p, 0, y, stride);
-      t = 4;
+    for (; t + 4 <= x.tokens(); t += 4) MultiplyDirect<kType, 4>(w, x, p, panels, t, y, stride);
+    switch (x.tokens() - t) {
+      case 3:
+        MultiplyDirect<kType, 3>(w, x, p, panels, t, y, stride);
+        break;
+      case 2:
+        MultiplyDirect<kType, 2>(w, x, p, panels, t, y, stride);
+        break;
+      case 1:
+        MultiplyDirect<kType, 1>(w, x, p, panels, t, y, stride);
+        break;
+      default:
+        break;
     }
-    if (tokens - t >= 2) {
-      MultiplyDirect<kType, 1, 2>(w, x, p, t, y, stride);
-      t += 2;
-    }
-    if (tokens > t) MultiplyDirect<kType, 1, 1>(w, x, p, t, y, stride);
   }
 }
 
