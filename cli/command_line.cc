@@ -24,6 +24,8 @@ std::string Uncapitalised(std::string text) {
 
 void AddCommands(CLI::App& app, Action& action) {
   AddUp(app, action);
+  AddCoordinator(app, action);
+  AddWorker(app, action);
   AddNodes(app, action);
   AddModels(app, action);
   AddPlan(app, action);
@@ -34,6 +36,7 @@ void AddCommands(CLI::App& app, Action& action) {
   AddTokenize(app, action);
   AddBench(app, action);
   AddToken(app, action);
+  AddDoctor(app, action);
   AddOptions(app, action);
 }
 
@@ -50,7 +53,8 @@ int RunCommandLine(int argc, char** argv) {
     return app.exit(success, std::cout, std::cerr);
   } catch (const CLI::ParseError& error) {
     // CLI11 would say that a command is missing where one is misspelt.
-    if (argc > 1 && argv[1][0] != '-' && app.get_subcommand_no_throw(argv[1]) == nullptr) {
+    const auto is_named = [&](CLI::App* command) { return argc > 1 && command->get_name() == argv[1]; };
+    if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_named).empty()) {
       std::fprintf(stderr, "enigma: there is no command \"%s\"; `enigma --help` lists them\n", argv[1]);
       return kExitUsage;
     }

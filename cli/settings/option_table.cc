@@ -31,6 +31,11 @@ constexpr DaemonOption kOptions[] = {
     {"threads", OptionKind::kCount, kWorkerDaemon, "", "0",
      "threads that compute (0: one per CPU core of this machine)"},
     {"memory", OptionKind::kBytes, kWorkerDaemon, "", "0", "most memory for stages, such as 12G (0: what is free)"},
+    {"heartbeat-ms", OptionKind::kCount, kCoordinatorDaemon, "200", "", "how often a node reports, in milliseconds"},
+    {"silence-ms", OptionKind::kCount, kCoordinatorDaemon, "1000", "",
+     "a node that is silent for so long is dead, in milliseconds; at least twice heartbeat-ms"},
+    {"no-auth", OptionKind::kSwitch, kCoordinatorDaemon, "false", "",
+     "answer prompts of everybody who can connect, not only of this machine and holders of a certificate"},
     {"insecure", OptionKind::kSwitch, kBoth, "false", "false", "no TLS and no tokens: for laboratories only"},
     {"log", OptionKind::kText, kBoth, "info", "info", "debug, info, warning, error or off"},
 };

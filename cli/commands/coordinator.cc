@@ -1,0 +1,70 @@
+// `enigma coordinator`: the daemon that admits nodes, places models and answers requests.
+#include "coordinator/coordinator.h"
+
+#include <atomic>
+#include <cstdio>
+#include <memory>
+
+#include "base/status_macros.h"
+#include "cli/commands/commands.h"
+#include "cli/daemon/stop_signals.h"
+#include "cli/settings/daemon_flags.h"
+#include "telemetry/log.h"
+
+namespace enigma::cli {
+
+namespace {
+
+coordinator::Coordinator::Options OptionsOf(const Settings& settings) {
+  const Endpoint listen = settings.Endpoint("listen");
+  const Endpoint http = settings.Endpoint("http");
+  coordinator::Coordinator::Options options;
+  options.data_dir = settings.IsSet("data-dir") ? settings.Text("data-dir") : DefaultDataDir();
+  options.listen_host = listen.host;
+  options.listen_port = listen.port;
+  options.http_host = http.host;
+  options.http_port = http.port;
+  options.udp = !settings.Switch("no-udp");
+  options.udp_port = settings.Port("udp-port");
+  options.interfaces = settings.Texts("interface");
+  options.advertise = settings.Texts("advertise");
+  options.insecure = settings.Switch("insecure");
+  options.no_auth = settings.Switch("no-auth");
+  options.token_file = settings.Text("token-file");
+  options.heartbeat_ms = static_cast<uint32_t>(settings.Count("heartbeat-ms"));
+  options.silence_ms = static_cast<uint32_t>(settings.Count("silence-ms"));
+  options.version = ENIGMA_VERSION;
+  return options;
+}
+
+absl::Status RunCoordinator(const DaemonFlags& flags) {
+  ENIGMA_ASSIGN_OR_RETURN(const Settings settings, flags.Resolve());
+  ENIGMA_RETURN_IF_ERROR(SetLogLevel(settings.Text("log")));
+  const coordinator::Coordinator::Options options = OptionsOf(settings);
+  // The coordinator is made after the signals are blocked, because making it starts threads, and outlives their
+  // watcher.
+  std::unique_ptr<coordinator::Coordinator> coordinator;
+  std::atomic<coordinator::Coordinator*> running{nullptr};
+  const StopSignals signals([&running] {
+    if (coordinator::Coordinator* target = running.load(); target != nullptr) target->Stop();
+  });
+  ENIGMA_ASSIGN_OR_RETURN(coordinator, coordinator::Coordinator::Create(options));
+  running.store(coordinator.get());
+  if (signals.stopped()) return absl::OkStatus();
+  std::printf("coordinator of cluster %s: gRPC port %d, metrics port %d, data in %s\n",
+              coordinator->cluster_id().c_str(), coordinator->grpc_port(), coordinator->http_port(),
+              options.data_dir.c_str());
+  std::fflush(stdout);
+  coordinator->Run();
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddCoordinator(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("coordinator", "run the coordinator: admit nodes, place models, answer");
+  auto flags = std::make_shared<DaemonFlags>(*command, kCoordinatorDaemon);
+  command->callback([&action, flags] { action = [flags] { return RunCoordinator(*flags); }; });
+}
+
+}  // namespace enigma::cli
