@@ -1,0 +1,141 @@
+#include "coordinator/background/placement_keeper.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include <absl/strings/str_cat.h>
+
+#include "base/text.h"
+#include "coordinator/operations/load_model.h"
+#include "coordinator/operations/unload_stages.h"
+#include "telemetry/log.h"
+
+namespace enigma::coordinator {
+
+PlacementKeeper::PlacementKeeper(ControlPlane& plane, const Options& options)
+    : plane_(plane), options_(options), started_(plane.clock.Monotonic()), thread_([this] { Run(); }) {}
+
+PlacementKeeper::~PlacementKeeper() { Stop(); }
+
+void PlacementKeeper::Stop() {
+  cancelled_ = true;
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  if (thread_.joinable()) thread_.join();
+  std::map<uint64_t, std::thread> placing;
+  {
+    absl::MutexLock lock(&mutex_);
+    placing.swap(placing_);
+  }
+  for (auto& entry : placing) entry.second.join();
+}
+
+void PlacementKeeper::Wake() {
+  absl::MutexLock lock(&mutex_);
+  woken_ = true;
+  ++generation_;
+}
+
+void PlacementKeeper::Run() {
+  while (true) {
+    {
+      absl::MutexLock lock(&mutex_);
+      const auto something = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || woken_; };
+      mutex_.AwaitWithTimeout(absl::Condition(&something), options_.period);
+      if (stopping_) return;
+      woken_ = false;
+    }
+    ClearFailedReplicas();
+    DropOrphans();
+    PlaceWanted();
+  }
+}
+
+void PlacementKeeper::ClearFailedReplicas() {
+  for (const Replica& replica : plane_.replicas.List()) {
+    if (replica.state != ReplicaState::kFailed || !replica.was_ready) continue;
+    plane_.wanted.SetReason(replica.wanted, replica.failure);
+    UnloadStages(plane_, replica);
+    plane_.replicas.Remove(replica.id);
+    absl::MutexLock lock(&mutex_);
+    settled_at_ = plane_.clock.Monotonic() + options_.settle;
+  }
+}
+
+void PlacementKeeper::DropOrphans() {
+  for (const Node& node : plane_.nodes.List()) {
+    if (node.state != NodeState::kReady) continue;
+    for (const auto& stage : node.stages) {
+      if (plane_.replicas.Find(stage.replica())) continue;
+      // The heartbeat may be older than an unloading that has just ended; then this finds nothing to drop.
+      const absl::Status dropped = UnloadStage(plane_, node, stage.replica());
+      if (!dropped.ok()) LogWarn("node {} keeps an orphaned stage: {}", node.Label(), Describe(dropped));
+      absl::MutexLock lock(&mutex_);
+      settled_at_ = plane_.clock.Monotonic() + options_.settle;
+    }
+  }
+}
+
+std::string PlacementKeeper::ReasonToWait(const WantedPlacement& wanted) {
+  const absl::Duration now = plane_.clock.Monotonic();
+  if (now < settled_at_) return "workers are giving memory back";
+  if (const auto attempt = attempts_.find(wanted.id); attempt != attempts_.end()) {
+    if (attempt->second.generation == generation_ && now < attempt->second.at + options_.retry_every) {
+      return wanted.state_reason;
+    }
+  }
+  if (now < started_ + options_.return_grace) {
+    for (const std::string& id : wanted.last_nodes) {
+      const std::optional<Node> node = plane_.nodes.Find(id);
+      // A first heartbeat tells free memory and stages left from before.
+      if (!node || node->state == NodeState::kAbsent || (node->state == NodeState::kReady && !node->heard)) {
+        return absl::StrCat("waiting for node ", node ? node->Label() : id, " to come back");
+      }
+    }
+  }
+  return "";
+}
+
+void PlacementKeeper::PlaceWanted() {
+  std::set<uint64_t> fulfilled;
+  for (const Replica& replica : plane_.replicas.List()) fulfilled.insert(replica.wanted);
+  const std::vector<WantedPlacement> all = plane_.wanted.List();
+
+  absl::MutexLock lock(&mutex_);
+  for (const uint64_t id : placed_) {
+    const auto done = placing_.find(id);
+    done->second.join();
+    placing_.erase(done);
+  }
+  placed_.clear();
+  for (const WantedPlacement& wanted : all) {
+    if (fulfilled.contains(wanted.id) || placing_.contains(wanted.id)) continue;
+    const std::string wait = ReasonToWait(wanted);
+    if (!wait.empty()) {
+      if (!attempts_.contains(wanted.id)) plane_.wanted.SetReason(wanted.id, wait);
+      continue;
+    }
+    attempts_[wanted.id] = {generation_, plane_.clock.Monotonic()};
+    placing_.emplace(wanted.id, std::thread([this, wanted] { Place(wanted); }));
+  }
+}
+
+void PlacementKeeper::Place(const WantedPlacement& wanted) {
+  LoadCall call;
+  call.model = wanted.model;
+  call.options = wanted.options;
+  call.wanted = wanted.id;
+  call.cancelled = [this, id = wanted.id] { return cancelled_ || !plane_.wanted.Contains(id); };
+  const absl::StatusOr<Replica> placed = LoadModel(plane_, call);
+  if (!placed.ok() && !cancelled_) {
+    plane_.wanted.SetReason(wanted.id, ToStd(placed.status().message()));
+    LogWarn("{} cannot be placed again: {}", wanted.model, Describe(placed.status()));
+  }
+  absl::MutexLock lock(&mutex_);
+  placed_.insert(wanted.id);
+}
+
+}  // namespace enigma::coordinator

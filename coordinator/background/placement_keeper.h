@@ -1,0 +1,69 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <thread>
+
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
+#include <absl/time/time.h>
+
+#include "coordinator/operations/control_plane.h"
+
+namespace enigma::coordinator {
+
+// Keeps what is wanted in service: clears up after failed replicas, has workers drop stages that nobody knows (left by
+// an earlier coordinator), and places again what has no replica, as soon as the nodes allow it.
+class PlacementKeeper {
+ public:
+  struct Options {
+    absl::Duration period = absl::Milliseconds(100);
+    // After a start, how long the nodes of earlier placements may take to come back before others are taken.
+    absl::Duration return_grace = absl::Seconds(10);
+    // Memory that stages have given back shows in heartbeats only after this.
+    absl::Duration settle = absl::Milliseconds(450);
+    // A placement that failed is tried again when a node comes or goes, and after this.
+    absl::Duration retry_every = absl::Seconds(30);
+  };
+  PlacementKeeper(ControlPlane& plane, const Options& options);
+  ~PlacementKeeper();
+
+  // Ends the thread and cancels what is being placed. Idempotent.
+  void Stop();
+
+  // A node came or went, or a replica failed.
+  void Wake();
+
+ private:
+  struct Attempt {
+    uint64_t generation = 0;  // of nodes, when it was made
+    absl::Duration at;
+  };
+
+  void Run();
+  void ClearFailedReplicas();
+  void DropOrphans();
+  void PlaceWanted();
+  // Why the placement should not be tried now; empty when it should.
+  std::string ReasonToWait(const WantedPlacement& wanted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Place(const WantedPlacement& wanted);
+
+  ControlPlane& plane_;
+  const Options options_;
+  const absl::Duration started_;
+  std::atomic<bool> cancelled_ = false;
+  absl::Mutex mutex_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool woken_ ABSL_GUARDED_BY(mutex_) = false;
+  uint64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Duration settled_at_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint64_t, Attempt> attempts_ ABSL_GUARDED_BY(mutex_);  // by wanted placement
+  std::map<uint64_t, std::thread> placing_ ABSL_GUARDED_BY(mutex_);
+  std::set<uint64_t> placed_ ABSL_GUARDED_BY(mutex_);  // whose thread has done its work
+  std::thread thread_;
+};
+
+}  // namespace enigma::coordinator

@@ -1,0 +1,34 @@
+#include "coordinator/background/silence_checker.h"
+
+#include <algorithm>
+#include <array>
+
+namespace enigma::coordinator {
+
+SilenceChecker::SilenceChecker(NodeRegistry& nodes, const Clock& clock, Metrics& metrics, absl::Duration silence)
+    : nodes_(nodes), clock_(clock), metrics_(metrics), silence_(silence), thread_([this] { Run(); }) {}
+
+SilenceChecker::~SilenceChecker() {
+  stopping_.Notify();
+  thread_.join();
+}
+
+void SilenceChecker::Run() {
+  const absl::Duration pause = std::clamp(silence_ / 10, absl::Milliseconds(5), absl::Milliseconds(200));
+  while (!stopping_.WaitForNotificationWithTimeout(pause)) {
+    nodes_.MarkSilentDead(silence_);
+    std::array<int, 3> count{};
+    const absl::Duration now = clock_.Monotonic();
+    for (const Node& node : nodes_.List()) {
+      ++count[static_cast<size_t>(node.state)];
+      if (node.state != NodeState::kReady) continue;
+      metrics_.Gauge(Metric::kHeartbeatAge, {{"node", node.id}}).Set(absl::ToDoubleSeconds(now - node.last_seen));
+    }
+    for (const NodeState state : {NodeState::kAbsent, NodeState::kReady, NodeState::kDead}) {
+      metrics_.Gauge(Metric::kNodes, {{"state", std::string(NodeStateName(state))}})
+          .Set(count[static_cast<size_t>(state)]);
+    }
+  }
+}
+
+}  // namespace enigma::coordinator

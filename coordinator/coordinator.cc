@@ -1,0 +1,308 @@
+#include "coordinator/coordinator.h"
+
+#include <atomic>
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+#include <absl/synchronization/mutex.h>
+#include <absl/synchronization/notification.h>
+
+#include "base/status_macros.h"
+#include "coordinator/background/failure_watcher.h"
+#include "coordinator/background/placement_keeper.h"
+#include "coordinator/background/sighting_watcher.h"
+#include "coordinator/background/silence_checker.h"
+#include "coordinator/endpoint_file.h"
+#include "coordinator/gateway/cluster_service.h"
+#include "coordinator/gateway/content_service.h"
+#include "coordinator/gateway/inference_service.h"
+#include "coordinator/gateway/membership_service.h"
+#include "coordinator/operations/create_token.h"
+#include "coordinator/store/rocksdb_store.h"
+#include "coordinator/store/schema.h"
+#include "discovery/udp_beacon_source.h"
+#include "rpc/endpoint.h"
+#include "rpc/private_file.h"
+#include "rpc/server.h"
+#include "telemetry/exposer.h"
+#include "telemetry/log.h"
+
+namespace enigma::coordinator {
+namespace {
+
+constexpr absl::Duration kTokenFileValid = absl::Hours(24 * 30);
+
+bool IsWildcard(const std::string& host) { return host.empty() || host == "0.0.0.0" || host == "::"; }
+
+// Where a process on this machine reaches a server that listens on `host`.
+std::string LocalEndpoint(const std::string& host, int port) {
+  return Endpoint{IsWildcard(host) ? "127.0.0.1" : host, port}.ToText();
+}
+
+// Members in the order of dependence: each borrows from those above.
+class CoordinatorImpl final : public Coordinator {
+ public:
+  CoordinatorImpl(const Options& options, std::unique_ptr<Store> store)
+      : options_(options),
+        store_(std::move(store)),
+        nodes_(*store_, *options_.clock),
+        models_(*store_),
+        replicas_(*store_),
+        wanted_(*store_),
+        tokens_(*store_) {}
+  ~CoordinatorImpl() override { CoordinatorImpl::Stop(); }
+
+  absl::Status Start();
+
+  void Run() override { stopped_.WaitForNotification(); }
+  void Stop() override;
+  int grpc_port() const override { return server_->port(); }
+  int http_port() const override { return exposer_->port(); }
+  int udp_port() const override { return beacons_ == nullptr ? 0 : beacons_->port(); }
+  const std::string& cluster_id() const override { return plane_->cluster_id; }
+
+ private:
+  absl::Status Restore();
+  absl::Status OpenPki();
+  void MakeParts();
+  absl::Status Listen();
+  absl::Status StartBeacons();
+  absl::Status WriteFiles();
+  absl::StatusOr<std::vector<std::string>> AddressesForWorkers() const;
+  void DescribeDiscovery(enigma::v1::DiagnoseReply& reply) const;
+
+  const Options options_;
+  Metrics metrics_;
+  const std::unique_ptr<Store> store_;
+  NodeRegistry nodes_;
+  ModelRegistry models_;
+  ModelFiles files_;
+  ReplicaRegistry replicas_;
+  WantedRegistry wanted_;
+  TokenRegistry tokens_;
+  LinkTable links_;
+  std::unique_ptr<CertificateAuthority> authority_;  // null with --insecure
+  std::optional<NodeIdentity> identity_;             // likewise empty
+  std::string node_id_;
+  std::unique_ptr<WorkerChannels> channels_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+  std::unique_ptr<ControlPlane> plane_;
+  std::unique_ptr<PlacementKeeper> keeper_;
+  std::unique_ptr<FailureWatcher> failures_;
+  std::unique_ptr<Access> access_;
+  std::unique_ptr<MembershipService> membership_;
+  std::unique_ptr<ClusterService> cluster_;
+  std::unique_ptr<ContentService> content_;
+  std::unique_ptr<InferenceService> inference_;
+  std::unique_ptr<RpcServer> server_;
+  std::unique_ptr<SilenceChecker> silence_;
+  std::unique_ptr<UdpBeaconSource> beacons_;
+  std::unique_ptr<SightingWatcher> sightings_;
+  std::unique_ptr<MetricsExposer> exposer_;
+  std::atomic<bool> wrote_files_ = false;
+  absl::Mutex stop_mutex_;
+  absl::Notification stopped_;
+};
+
+absl::Status CoordinatorImpl::Start() {
+  ENIGMA_RETURN_IF_ERROR(Restore());
+  ENIGMA_RETURN_IF_ERROR(OpenPki());
+  MakeParts();
+  ENIGMA_RETURN_IF_ERROR(Listen());
+  ENIGMA_RETURN_IF_ERROR(StartBeacons());
+  ENIGMA_ASSIGN_OR_RETURN(exposer_,
+                          MetricsExposer::Start({.host = options_.http_host, .port = options_.http_port}, metrics_));
+  ENIGMA_RETURN_IF_ERROR(WriteFiles());
+  LogInfo("coordinator {} of cluster {} listens on {}", node_id_, plane_->cluster_id,
+          Endpoint{options_.listen_host, server_->port()}.ToText());
+  return absl::OkStatus();
+}
+
+absl::Status CoordinatorImpl::Restore() {
+  ENIGMA_RETURN_IF_ERROR(MigrateStore(*store_, Migrations()));
+  ENIGMA_RETURN_IF_ERROR(nodes_.Restore());
+  ENIGMA_RETURN_IF_ERROR(models_.Restore());
+  return wanted_.Restore();
+}
+
+absl::Status CoordinatorImpl::OpenPki() {
+  if (options_.insecure) {
+    LogWarn("--insecure: no TLS, no tokens; everybody who can connect can become a node. For laboratories only.");
+    node_id_ = MakeNodeId();
+    return absl::OkStatus();
+  }
+  const std::string pki = options_.data_dir + "/pki";
+  ENIGMA_ASSIGN_OR_RETURN(authority_, CertificateAuthority::LoadOrCreate(pki, *options_.clock));
+  ENIGMA_ASSIGN_OR_RETURN(identity_, authority_->LoadOrIssue(pki + "/coordinator.pem", Role::kCoordinator));
+  // For the commands of whoever may read this folder.
+  ENIGMA_RETURN_IF_ERROR(authority_->LoadOrIssue(pki + "/admin.pem", Role::kAdmin).status());
+  node_id_ = identity_->node_id;
+  return absl::OkStatus();
+}
+
+void CoordinatorImpl::MakeParts() {
+  const NodeIdentity* identity = identity_ ? &*identity_ : nullptr;
+  channels_ = std::make_unique<WorkerChannels>(identity);
+  dispatcher_ = std::make_unique<Dispatcher>(Dispatcher::Options{}, metrics_);
+  const std::string cluster_id = authority_ ? authority_->cluster_id() : std::string(kInsecureClusterId);
+  plane_.reset(new ControlPlane{*options_.clock,
+                                nodes_,
+                                models_,
+                                files_,
+                                replicas_,
+                                wanted_,
+                                tokens_,
+                                links_,
+                                *channels_,
+                                *dispatcher_,
+                                metrics_,
+                                authority_.get(),
+                                cluster_id,
+                                options_.version,
+                                {}});
+  keeper_ = std::make_unique<PlacementKeeper>(*plane_, PlacementKeeper::Options{.return_grace = options_.return_grace});
+  failures_ = std::make_unique<FailureWatcher>(*plane_, [this] { keeper_->Wake(); });
+  dispatcher_->SetBrokenListener([this](uint64_t replica, std::string_view node_id, const absl::Status& why) {
+    const std::optional<Node> node = nodes_.Find(node_id);
+    failures_->Suspect(replica, absl::StrCat("node ", node ? node->Label() : std::string(node_id),
+                                             " broke its stream: ", why.message()));
+  });
+
+  access_ =
+      std::make_unique<Access>(authority_ ? Authoriser::ForCluster(authority_->cluster_id()) : Authoriser::Insecure(),
+                               options_.no_auth, metrics_);
+  membership_ = std::make_unique<MembershipService>(
+      *plane_, *access_,
+      MembershipService::Options{.heartbeat_ms = options_.heartbeat_ms, .silence_ms = options_.silence_ms},
+      [this](uint64_t replica, std::string reason) { failures_->Suspect(replica, std::move(reason)); });
+  cluster_ = std::make_unique<ClusterService>(*plane_, *access_,
+                                              [this](enigma::v1::DiagnoseReply& reply) { DescribeDiscovery(reply); });
+  content_ = std::make_unique<ContentService>(*plane_, *access_);
+  inference_ = std::make_unique<InferenceService>(*plane_, *access_, GenerateStream::Options{});
+  nodes_.SetListener([this](const Node& node) {
+    if (node.state == NodeState::kDead) {
+      failures_->NodeDied(node);
+      membership_->NodeDied(node.id);
+    }
+    keeper_->Wake();
+  });
+  metrics_.Gauge(Metric::kBuildInfo, {{"version", options_.version}}).Set(1);
+}
+
+absl::Status CoordinatorImpl::Listen() {
+  // Loads wait for this mutex, so none sees `self` before it is filled in.
+  absl::MutexLock lock(&plane_->placement_mutex);
+  ServerOptions server;
+  server.host = options_.listen_host;
+  server.port = options_.listen_port;
+  server.identity = identity_ ? &*identity_ : nullptr;
+  server.services = {membership_.get(), cluster_.get(), content_.get(), inference_.get()};
+  server.reflection = true;
+  ENIGMA_ASSIGN_OR_RETURN(server_, RpcServer::Start(server));
+  if (auto* health = server_->grpc_server().GetHealthCheckService(); health != nullptr) {
+    for (const char* service : {"Membership", "Cluster", "Content", "Inference"}) {
+      health->SetServingStatus(absl::StrCat("enigma.v1.", service), true);
+    }
+  }
+  plane_->self.set_node_id(node_id_);
+  ENIGMA_ASSIGN_OR_RETURN(const std::vector<std::string> addresses, AddressesForWorkers());
+  for (const std::string& address : addresses) {
+    plane_->self.add_endpoints(Endpoint{address, server_->port()}.ToText());
+  }
+  silence_ =
+      std::make_unique<SilenceChecker>(nodes_, *options_.clock, metrics_, absl::Milliseconds(options_.silence_ms));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> CoordinatorImpl::AddressesForWorkers() const {
+  if (!options_.advertise.empty()) return options_.advertise;
+  if (!IsWildcard(options_.listen_host)) return std::vector<std::string>{options_.listen_host};
+  InterfaceRules rules;
+  rules.only = options_.interfaces;
+  ENIGMA_ASSIGN_OR_RETURN(std::vector<std::string> addresses, ReachableAddresses(rules));
+  // Last, for workers on this machine whose other addresses are of no use.
+  addresses.emplace_back("127.0.0.1");
+  return addresses;
+}
+
+absl::Status CoordinatorImpl::StartBeacons() {
+  if (!options_.udp) return absl::OkStatus();
+  UdpBeaconSource::Options beacons;
+  beacons.identity = identity_;
+  beacons.insecure = options_.insecure;
+  if (options_.insecure) beacons.cluster_id = std::string(kInsecureClusterId);
+  beacons.node_id = node_id_;
+  beacons.role = Role::kCoordinator;
+  beacons.grpc_port = server_->port();
+  beacons.port = options_.udp_port;
+  beacons.interfaces.only = options_.interfaces;
+  beacons.metrics = &metrics_;
+  ENIGMA_ASSIGN_OR_RETURN(beacons_, UdpBeaconSource::Create(std::move(beacons), *options_.clock));
+  sightings_ = std::make_unique<SightingWatcher>(*beacons_, nodes_);
+  return absl::OkStatus();
+}
+
+absl::Status CoordinatorImpl::WriteFiles() {
+  if (!options_.token_file.empty() && authority_ != nullptr) {
+    ENIGMA_ASSIGN_OR_RETURN(const enigma::v1::CreateTokenReply token, CreateToken(*plane_, kTokenFileValid));
+    ENIGMA_RETURN_IF_ERROR(WritePrivateFile(options_.token_file, token.token() + "\n"));
+  }
+  wrote_files_ = true;
+  return WriteEndpointFile(
+      options_.data_dir, {LocalEndpoint(options_.listen_host, server_->port()),
+                          LocalEndpoint(options_.http_host, exposer_->port()), plane_->cluster_id, options_.insecure});
+}
+
+void CoordinatorImpl::DescribeDiscovery(enigma::v1::DiagnoseReply& reply) const {
+  if (beacons_ == nullptr) return;
+  const DiscoveryReport report = beacons_->Report();
+  for (const InterfaceCounts& counts : report.interfaces) {
+    auto* interface = reply.add_interfaces();
+    interface->set_name(counts.interface.name);
+    if (!counts.interface.addresses.empty()) interface->set_address(counts.interface.addresses.front().address);
+    interface->set_used(counts.interface.used);
+    interface->set_reason(counts.interface.reason);
+    interface->set_beacons_sent(counts.beacons_sent);
+    interface->set_beacons_received(counts.beacons_received);
+    interface->set_send_errors(counts.send_errors);
+    interface->set_last_error(counts.last_error);
+  }
+  for (const auto& [reason, count] : report.dropped) (*reply.mutable_dropped_beacons())[reason] = count;
+}
+
+void CoordinatorImpl::Stop() {
+  absl::MutexLock lock(&stop_mutex_);
+  if (stopped_.HasBeenNotified()) return;
+  if (wrote_files_) RemoveEndpointFile(options_.data_dir);
+  // From the edge inwards; nothing below calls what is already gone.
+  if (keeper_ != nullptr) keeper_->Stop();
+  if (server_ != nullptr) server_->Shutdown();
+  silence_.reset();
+  if (dispatcher_ != nullptr) dispatcher_->Clear(absl::UnavailableError("the coordinator is stopping"));
+  failures_.reset();
+  sightings_.reset();
+  stopped_.Notify();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Create(const Options& options) {
+  if (options.data_dir.empty()) return absl::InvalidArgumentError("data_dir: the coordinator needs a data folder");
+  if (options.silence_ms < 2 * options.heartbeat_ms) {
+    return absl::InvalidArgumentError("silence_ms must be at least twice heartbeat_ms");
+  }
+  std::error_code error;
+  std::filesystem::create_directories(options.data_dir, error);
+  if (error) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot make the data folder ", options.data_dir, ": ", error.message()));
+  }
+  ENIGMA_ASSIGN_OR_RETURN(std::unique_ptr<Store> store, RocksDbStore::Open(options.data_dir + "/state"));
+  auto coordinator = std::make_unique<CoordinatorImpl>(options, std::move(store));
+  ENIGMA_RETURN_IF_ERROR(coordinator->Start());
+  return coordinator;
+}
+
+}  // namespace enigma::coordinator

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/time/time.h>
+
+#include "base/clock.h"
+
+namespace enigma::coordinator {
+
+// The coordinator daemon: admits nodes, places models on them, and serves enigma.v1's Membership, Cluster, Content and
+// Inference on one port. What it keeps in the data folder:
+//   state/              RocksDB
+//   pki/ca.pem          the cluster's CA (made on the first start)
+//   pki/coordinator.pem this coordinator's identity
+//   pki/admin.pem       an identity for commands given on this machine (rpc/identity.h: LoadIdentity)
+//   endpoint.json       {"grpc": "host:port", "http": "host:port", "cluster_id", "pid", "insecure"}, while it runs
+class Coordinator {
+ public:
+  struct Options {
+    std::string data_dir;
+    std::string listen_host = "0.0.0.0";
+    int listen_port = 50051;  // 0 picks a free one
+    std::string http_host = "127.0.0.1";
+    int http_port = 8080;  // /metrics; 0 picks a free one
+    int udp_port = 50052;  // beacons
+    bool udp = true;
+    std::vector<std::string> interfaces;  // for beacons; empty: every real one
+    std::vector<std::string> advertise;   // addresses (no port) on which workers reach this; empty: of the interfaces
+    bool insecure = false;                // no TLS, no tokens
+    bool no_auth = false;                 // inference for everybody who can connect
+    std::string token_file;               // where a join token is written at each start; empty: nowhere
+    uint32_t heartbeat_ms = 200;
+    uint32_t silence_ms = 1000;                       // without a heartbeat for so long a node is dead
+    absl::Duration return_grace = absl::Seconds(10);  // after a start: for the nodes of earlier placements
+    std::string version = "0.1.0";
+    const Clock* clock = &Clock::System();
+  };
+
+  // Opens the state and listens; when it returns, calls are answered. Errors: another coordinator has the data folder,
+  // a port is busy, a stored record is damaged or of a newer program.
+  static absl::StatusOr<std::unique_ptr<Coordinator>> Create(const Options& options);
+  virtual ~Coordinator() = default;  // stops
+
+  // Blocks until Stop is called.
+  virtual void Run() = 0;
+  // Ends calls in progress and closes everything. Thread-safe, idempotent.
+  virtual void Stop() = 0;
+
+  virtual int grpc_port() const = 0;
+  virtual int http_port() const = 0;
+  virtual int udp_port() const = 0;  // 0 without beacons
+  virtual const std::string& cluster_id() const = 0;
+};
+
+}  // namespace enigma::coordinator

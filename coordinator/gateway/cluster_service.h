@@ -1,0 +1,46 @@
+#pragma once
+
+#include <functional>
+
+#include "coordinator/gateway/access.h"
+#include "coordinator/operations/control_plane.h"
+#include "proto/cluster.grpc.pb.h"
+
+namespace enigma::coordinator {
+
+// enigma.v1.Cluster: each call checks who asks and runs one operation. Calls may take long (importing, loading), so
+// they run on threads of their own (gRPC's synchronous server), of which an administrator needs few.
+class ClusterService final : public enigma::v1::Cluster::Service {
+ public:
+  using DescribeDiscovery = std::function<void(enigma::v1::DiagnoseReply&)>;
+  ClusterService(ControlPlane& plane, const Access& access, DescribeDiscovery describe_discovery)
+      : plane_(plane), access_(access), describe_discovery_(std::move(describe_discovery)) {}
+
+  grpc::Status ListNodes(grpc::ServerContext* context, const enigma::v1::ListNodesRequest* request,
+                         enigma::v1::ListNodesReply* reply) override;
+  grpc::Status ListModels(grpc::ServerContext* context, const enigma::v1::ListClusterModelsRequest* request,
+                          enigma::v1::ListClusterModelsReply* reply) override;
+  grpc::Status ImportModel(grpc::ServerContext* context, const enigma::v1::ImportModelRequest* request,
+                           grpc::ServerWriter<enigma::v1::ImportModelProgress>* writer) override;
+  grpc::Status RemoveModel(grpc::ServerContext* context, const enigma::v1::RemoveModelRequest* request,
+                           enigma::v1::RemoveModelReply* reply) override;
+  grpc::Status Plan(grpc::ServerContext* context, const enigma::v1::PlanRequest* request,
+                    enigma::v1::PlanReply* reply) override;
+  grpc::Status Load(grpc::ServerContext* context, const enigma::v1::LoadRequest* request,
+                    grpc::ServerWriter<enigma::v1::LoadProgress>* writer) override;
+  grpc::Status Unload(grpc::ServerContext* context, const enigma::v1::UnloadRequest* request,
+                      enigma::v1::UnloadReply* reply) override;
+  grpc::Status CreateToken(grpc::ServerContext* context, const enigma::v1::CreateTokenRequest* request,
+                           enigma::v1::CreateTokenReply* reply) override;
+  grpc::Status Diagnose(grpc::ServerContext* context, const enigma::v1::DiagnoseRequest* request,
+                        enigma::v1::DiagnoseReply* reply) override;
+
+ private:
+  absl::Status Admit(const grpc::ServerContext& context) const;
+
+  ControlPlane& plane_;
+  const Access& access_;
+  const DescribeDiscovery describe_discovery_;
+};
+
+}  // namespace enigma::coordinator

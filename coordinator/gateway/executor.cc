@@ -1,0 +1,18 @@
+#include "coordinator/gateway/executor.h"
+
+namespace enigma::coordinator {
+
+Executor::Executor(size_t threads, size_t queue_max) : queue_(queue_max) {
+  for (size_t i = 0; i < threads; ++i) {
+    threads_.emplace_back([this] {
+      while (auto work = queue_.Pop()) (*work)();
+    });
+  }
+}
+
+Executor::~Executor() {
+  queue_.Close();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+}  // namespace enigma::coordinator

@@ -1,0 +1,39 @@
+#pragma once
+
+#include "coordinator/gateway/access.h"
+#include "coordinator/gateway/executor.h"
+#include "coordinator/gateway/generate_stream.h"
+#include "coordinator/operations/control_plane.h"
+#include "proto/inference.grpc.pb.h"
+
+namespace enigma::coordinator {
+
+// enigma.v1.Inference, the public API. No thread waits for a request: streams live on gRPC's callback threads, and
+// tokenising on a few of this service's own.
+class InferenceService final : public enigma::v1::Inference::CallbackService {
+ public:
+  InferenceService(ControlPlane& plane, const Access& access, const GenerateStream::Options& options)
+      : plane_(plane), access_(access), options_(options) {}
+
+  grpc::ServerWriteReactor<enigma::v1::GenerateChunk>* Generate(grpc::CallbackServerContext* context,
+                                                                const enigma::v1::GenerateRequest* request) override;
+  grpc::ServerUnaryReactor* Tokenize(grpc::CallbackServerContext* context, const enigma::v1::TokenizeRequest* request,
+                                     enigma::v1::TokenizeReply* reply) override;
+  grpc::ServerUnaryReactor* Detokenize(grpc::CallbackServerContext* context,
+                                       const enigma::v1::DetokenizeRequest* request,
+                                       enigma::v1::DetokenizeReply* reply) override;
+  grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* context,
+                                       const enigma::v1::ListModelsRequest* request,
+                                       enigma::v1::ListModelsReply* reply) override;
+
+ private:
+  // Runs `work` on the service's own threads and finishes the call with its status.
+  grpc::ServerUnaryReactor* Unary(grpc::CallbackServerContext* context, std::function<absl::Status()> work);
+
+  ControlPlane& plane_;
+  const Access& access_;
+  const GenerateStream::Options options_;
+  Executor executor_{2};
+};
+
+}  // namespace enigma::coordinator

@@ -1,0 +1,82 @@
+#include "coordinator/gateway/prompt.h"
+
+#include <algorithm>
+#include <vector>
+
+#include <absl/strings/str_cat.h>
+
+#include "base/status_macros.h"
+#include "base/text.h"
+#include "coordinator/gateway/sampling_check.h"
+#include "engine/spec/sampling_params.h"
+
+namespace enigma::coordinator {
+namespace {
+
+constexpr uint32_t kKvBlockTokens = 32;
+
+absl::StatusOr<std::vector<engine::TokenId>> PromptIds(const enigma::v1::GenerateRequest& request,
+                                                       const ServedModel& served, const engine::Tokenizer& tokenizer) {
+  if (request.has_prompt_ids()) {
+    const auto& ids = request.prompt_ids().ids();
+    for (const int32_t id : ids) {
+      if (id < 0 || static_cast<uint32_t>(id) >= served.model->vocab) {
+        return absl::InvalidArgumentError(absl::StrCat("prompt_ids: ", id, " is not a token of '", served.model->name,
+                                                       "', whose vocabulary ends at ", served.model->vocab - 1));
+      }
+    }
+    return std::vector<engine::TokenId>(ids.begin(), ids.end());
+  }
+  return tokenizer.Encode(request.prompt(), {.add_special = true, .parse_special = request.parse_special()});
+}
+
+}  // namespace
+
+absl::StatusOr<ServedModel> FindServed(const ControlPlane& plane, std::string_view name) {
+  if (name.empty()) return absl::InvalidArgumentError("model: no model is named");
+  ServedModel served;
+  ENIGMA_ASSIGN_OR_RETURN(served.model, plane.models.Find(name));
+  std::string reason;
+  for (const Replica& replica : plane.replicas.OfModel(name)) {
+    if (replica.state == ReplicaState::kReady) {
+      const uint32_t room = std::min(replica.context, replica.kv_blocks * kKvBlockTokens);
+      served.context = served.context == 0 ? room : std::min(served.context, room);
+    } else if (replica.state == ReplicaState::kLoading) {
+      reason = "it is being loaded; try again in a moment";
+    } else {
+      reason = replica.failure;
+    }
+  }
+  if (served.context > 0) return served;
+  for (const WantedPlacement& wanted : plane.wanted.List()) {
+    if (wanted.model == name && reason.empty()) reason = wanted.state_reason;
+  }
+  if (reason.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("'", ToAbsl(name), "' is not loaded: `enigma load ", ToAbsl(name), "`"));
+  }
+  return absl::FailedPreconditionError(absl::StrCat("'", ToAbsl(name), "' is not in service: ", reason,
+                                                    " (see `enigma models`; `enigma load ", ToAbsl(name),
+                                                    "` places it anew)"));
+}
+
+absl::StatusOr<enigma::v1::OpenSequence> MakeSequence(const enigma::v1::GenerateRequest& request,
+                                                      const ServedModel& served, const engine::Tokenizer& tokenizer) {
+  ENIGMA_RETURN_IF_ERROR(CheckSampling(request.sampling(), served.model->vocab));
+  ENIGMA_ASSIGN_OR_RETURN(const std::vector<engine::TokenId> ids, PromptIds(request, served, tokenizer));
+  if (ids.empty()) return absl::InvalidArgumentError("prompt: it is empty, and the model asks for no BOS token");
+  if (ids.size() >= served.context) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "prompt: ", ids.size(), " tokens are too long for '", served.model->name, "', which holds ", served.context,
+        ", one of them for an answer; shorten the prompt or load with a larger --context"));
+  }
+  enigma::v1::OpenSequence open;
+  open.mutable_prompt()->Assign(ids.begin(), ids.end());
+  *open.mutable_sampling() = request.sampling();
+  const uint32_t asked =
+      request.sampling().has_max_tokens() ? request.sampling().max_tokens() : engine::SamplingParams{}.max_tokens;
+  open.mutable_sampling()->set_max_tokens(std::min(asked, served.context - static_cast<uint32_t>(ids.size())));
+  return open;
+}
+
+}  // namespace enigma::coordinator

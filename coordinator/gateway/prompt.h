@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string_view>
+
+#include <absl/status/statusor.h>
+
+#include "coordinator/operations/control_plane.h"
+#include "engine/text/tokenizer.h"
+#include "proto/inference.pb.h"
+
+namespace enigma::coordinator {
+
+// A model that answers now.
+struct ServedModel {
+  ModelPtr model;
+  uint32_t context = 0;  // tokens that every replica in service can hold
+};
+
+// NOT_FOUND, naming the models there are; FAILED_PRECONDITION, with the command to give or the reason, when the model
+// is known but no replica is ready.
+absl::StatusOr<ServedModel> FindServed(const ControlPlane& plane, std::string_view model);
+
+// The request as its replica gets it, without ids; checks every field. A budget that would go beyond the context is cut
+// to it (generation then ends with "length").
+absl::StatusOr<enigma::v1::OpenSequence> MakeSequence(const enigma::v1::GenerateRequest& request,
+                                                      const ServedModel& served, const engine::Tokenizer& tokenizer);
+
+}  // namespace enigma::coordinator

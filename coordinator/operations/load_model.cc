@@ -1,0 +1,182 @@
+#include "coordinator/operations/load_model.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+
+#include "base/status_macros.h"
+#include "base/text.h"
+#include "coordinator/operations/list_models.h"
+#include "coordinator/operations/plan_model.h"
+#include "coordinator/operations/stage_loading.h"
+#include "coordinator/operations/unload_stages.h"
+#include "telemetry/log.h"
+
+namespace enigma::coordinator {
+namespace {
+
+constexpr uint32_t kRowsPerStepMax = 512;
+// Peers that a worker asks for pieces before it asks the coordinator.
+constexpr size_t kPeerSourcesMax = 8;
+
+class Load {
+ public:
+  Load(ControlPlane& plane, const LoadCall& call) : plane_(plane), call_(call) {}
+
+  absl::StatusOr<Replica> Run() {
+    Report("planning");
+    ENIGMA_RETURN_IF_ERROR(Plan());
+    absl::Status loaded = Place();
+    if (loaded.ok()) return replica_;
+    plane_.replicas.MarkFailed(replica_.id, ToStd(loaded.message()));
+    plane_.dispatcher.RemoveReplica(replica_.id, loaded);
+    UnloadStages(plane_, replica_);
+    plane_.replicas.Remove(replica_.id);
+    return loaded;
+  }
+
+ private:
+  absl::Status Plan() {
+    absl::MutexLock lock(&plane_.placement_mutex);
+    ENIGMA_ASSIGN_OR_RETURN(planned_, PlanModel(plane_, call_.model, call_.options));
+    const enigma::v1::PlanReply& plan = planned_.placement.reply;
+    if (!plan.feasible()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("cannot place '", call_.model, "': ", plan.infeasible_reason()));
+    }
+    ENIGMA_ASSIGN_OR_RETURN(replica_.id, plane_.replicas.NextId());
+    replica_.wanted = call_.wanted != 0 ? call_.wanted : plane_.wanted.ReserveId();
+    replica_.model = planned_.model;
+    replica_.stages.assign(plan.stages().begin(), plan.stages().end());
+    replica_.context = planned_.context;
+    replica_.kv_blocks = plan.kv_blocks();
+    plane_.replicas.Add(replica_);
+    return absl::OkStatus();
+  }
+
+  absl::Status Place() {
+    ENIGMA_RETURN_IF_ERROR(MakeTargets());
+    ENIGMA_RETURN_IF_ERROR(LoadStages(
+        targets_, [this] { Report(Phase()); }, [this] { return MayGoOn(); }));
+    for (size_t i = 0; i < targets_.size(); ++i) {
+      replica_.stages[i].set_bytes_present(targets_[i].progress.bytes_present());
+      replica_.stages[i].set_bytes_fetched(targets_[i].progress.bytes_fetched());
+      // What was predicted gives way to what it came to.
+      if (targets_[i].progress.weight_bytes() > 0) {
+        replica_.stages[i].set_weight_bytes(targets_[i].progress.weight_bytes());
+        replica_.stages[i].set_kv_bytes(targets_[i].progress.kv_bytes());
+      }
+    }
+    plane_.replicas.SetStages(replica_.id, replica_.stages);
+    Report("connecting");
+    ENIGMA_RETURN_IF_ERROR(ConnectStages(targets_));
+    ENIGMA_RETURN_IF_ERROR(MayGoOn());
+    const absl::Status attached =
+        plane_.dispatcher.AddReplica(replica_, targets_.front().channel, targets_.back().channel);
+    if (!attached.ok()) {
+      return absl::Status(attached.code(), absl::StrCat("attaching to nodes ", targets_.front().node.Label(), " and ",
+                                                        targets_.back().node.Label(), ": ", attached.message()));
+    }
+    ENIGMA_RETURN_IF_ERROR(plane_.replicas.MarkReady(replica_.id));
+    ENIGMA_RETURN_IF_ERROR(Remember());
+    replica_.state = ReplicaState::kReady;
+    LogInfo("model {} is ready: replica {} in {} stages", call_.model, replica_.id, targets_.size());
+    return absl::OkStatus();
+  }
+
+  absl::Status MakeTargets() {
+    std::set<std::string> contracts;
+    for (const auto& stage : replica_.stages) {
+      StageTarget target;
+      const std::optional<Node> node = plane_.nodes.Find(stage.node_id());
+      if (!node || node->state != NodeState::kReady) {
+        return absl::UnavailableError(absl::StrCat("node ", stage.node_id(), " left while the model was placed"));
+      }
+      target.node = *node;
+      ENIGMA_ASSIGN_OR_RETURN(target.channel, plane_.channels.Connect(*node));
+      FillRequest(stage, target.request);
+      contracts.insert(node->hello.capability().contract());
+      targets_.push_back(std::move(target));
+    }
+    replica_.contract = absl::StrJoin(contracts, "+");
+    return absl::OkStatus();
+  }
+
+  void FillRequest(const enigma::v1::StagePlacement& stage, enigma::v1::LoadStageRequest& request) const {
+    request.set_replica(replica_.id);
+    request.set_model(replica_.model->name);
+    request.set_manifest_json(replica_.model->manifest_json);
+    request.set_stage_index(stage.stage_index());
+    request.set_stage_count(static_cast<uint32_t>(replica_.stages.size()));
+    request.set_first_layer(stage.first_layer());
+    request.set_last_layer(stage.last_layer());
+    request.set_kv_blocks(replica_.kv_blocks);
+    request.set_kv_type(planned_.kv_type);
+    request.set_context(replica_.context);
+    request.set_max_rows(kRowsPerStepMax);
+    request.set_wire_dtype(planned_.wire_dtype);
+    for (const Node& peer : plane_.nodes.List()) {
+      if (peer.state != NodeState::kReady || peer.id == stage.node_id()) continue;
+      if (static_cast<size_t>(request.sources_size()) >= kPeerSourcesMax) break;
+      auto* source = request.add_sources();
+      source->set_node_id(peer.id);
+      source->mutable_endpoints()->Assign(peer.endpoints.begin(), peer.endpoints.end());
+    }
+    *request.add_sources() = plane_.self;
+  }
+
+  // The placement is wanted from now on, also after a restart.
+  absl::Status Remember() {
+    std::vector<std::string> nodes;
+    for (const auto& stage : replica_.stages) nodes.push_back(stage.node_id());
+    if (call_.wanted != 0) return plane_.wanted.SetNodes(call_.wanted, std::move(nodes));
+    WantedPlacement wanted;
+    wanted.id = replica_.wanted;
+    wanted.model = call_.model;
+    wanted.options = call_.options;
+    wanted.last_nodes = std::move(nodes);
+    return plane_.wanted.Add(std::move(wanted));
+  }
+
+  absl::Status MayGoOn() const {
+    if (call_.cancelled && call_.cancelled()) return absl::CancelledError("the load was cancelled by its caller");
+    const std::optional<Replica> now = plane_.replicas.Find(replica_.id);
+    if (!now) return absl::AbortedError("the replica was removed");
+    if (now->state == ReplicaState::kFailed) return absl::AbortedError(now->failure);
+    return absl::OkStatus();
+  }
+
+  const char* Phase() const {
+    const bool fetching = std::any_of(targets_.begin(), targets_.end(), [](const StageTarget& target) {
+      return target.progress.phase().empty() || target.progress.phase() == "fetching";
+    });
+    return fetching ? "fetching" : "packing";
+  }
+
+  void Report(const char* phase) const {
+    if (!call_.progress) return;
+    enigma::v1::LoadProgress progress;
+    progress.set_phase(phase);
+    for (const StageTarget& target : targets_) {
+      progress.set_bytes_needed(progress.bytes_needed() + target.progress.bytes_needed());
+      progress.set_bytes_present(progress.bytes_present() + target.progress.bytes_present());
+      progress.set_bytes_fetched(progress.bytes_fetched() + target.progress.bytes_fetched());
+    }
+    call_.progress(progress);
+  }
+
+  ControlPlane& plane_;
+  const LoadCall& call_;
+  PlannedModel planned_;
+  Replica replica_;
+  std::vector<StageTarget> targets_;
+};
+
+}  // namespace
+
+absl::StatusOr<Replica> LoadModel(ControlPlane& plane, const LoadCall& call) { return Load(plane, call).Run(); }
+
+}  // namespace enigma::coordinator

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include <absl/status/statusor.h>
+
+#include "coordinator/operations/control_plane.h"
+#include "proto/cluster.pb.h"
+
+namespace enigma::coordinator {
+
+struct LoadCall {
+  std::string model;
+  enigma::v1::PlanOptions options;
+  // The wanted placement that this load fulfils; 0 makes a new one once the replica is ready.
+  uint64_t wanted = 0;
+  std::function<void(const enigma::v1::LoadProgress&)> progress;  // from one thread; may be null
+  std::function<bool()> cancelled;                                // may be null
+};
+
+// Plans, has the workers fetch and pack their stages, links them, attaches the token streams and puts the replica into
+// service. On failure nothing of it is left, and the error names the node. FAILED_PRECONDITION when no plan is
+// feasible.
+absl::StatusOr<Replica> LoadModel(ControlPlane& plane, const LoadCall& call);
+
+}  // namespace enigma::coordinator

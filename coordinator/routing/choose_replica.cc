@@ -1,0 +1,19 @@
+#include "coordinator/routing/choose_replica.h"
+
+namespace enigma::coordinator {
+
+std::optional<size_t> ChooseReplica(std::span<const ReplicaLoad> replicas) {
+  std::optional<size_t> chosen;
+  for (size_t i = 0; i < replicas.size(); ++i) {
+    const ReplicaLoad& load = replicas[i];
+    if (!load.in_service || load.running >= load.running_max) continue;
+    if (chosen) {
+      const ReplicaLoad& best = replicas[*chosen];
+      if (load.running > best.running || (load.running == best.running && load.replica > best.replica)) continue;
+    }
+    chosen = i;
+  }
+  return chosen;
+}
+
+}  // namespace enigma::coordinator

@@ -1,0 +1,268 @@
+#include "coordinator/scheduling/dispatcher.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+
+#include "base/status_macros.h"
+#include "coordinator/routing/choose_replica.h"
+#include "coordinator/scheduling/admission.h"
+#include "telemetry/log.h"
+
+namespace enigma::coordinator {
+namespace {
+
+enigma::v1::SequenceCommand OpenCommand(const enigma::v1::OpenSequence& open) {
+  enigma::v1::SequenceCommand command;
+  *command.mutable_open() = open;
+  return command;
+}
+
+enigma::v1::SequenceCommand CancelCommand(uint64_t sequence) {
+  enigma::v1::SequenceCommand command;
+  command.mutable_cancel()->set_sequence(sequence);
+  return command;
+}
+
+}  // namespace
+
+Dispatcher::~Dispatcher() { Clear(absl::UnavailableError("the coordinator is stopping")); }
+
+void Dispatcher::Clear(const absl::Status& why) {
+  std::vector<uint64_t> ids;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const auto& entry : replicas_) ids.push_back(entry.first);
+  }
+  for (const uint64_t id : ids) RemoveReplica(id, why);
+}
+
+absl::Status Dispatcher::AddReplica(const Replica& replica, const std::shared_ptr<grpc::Channel>& first,
+                                    const std::shared_ptr<grpc::Channel>& last) {
+  const uint64_t id = replica.id;
+  auto in_service = std::make_shared<InService>();
+  in_service->replica = replica;
+  in_service->streams = std::make_unique<ReplicaStreams>(
+      id, first, last,
+      ReplicaStreams::Callbacks{
+          [this](const enigma::v1::TokenEvents& events) { OnTokens(events); },
+          [this](const enigma::v1::SubmitReply& reply) { OnRefused(reply); },
+          [this, id](bool of_first_stage, const absl::Status& why) { OnBroken(id, of_first_stage, why); }});
+  {
+    absl::MutexLock lock(&mutex_);
+    in_service->broken = true;  // not routed to before both streams are attached
+    replicas_[id] = in_service;
+  }
+  absl::Status attached = in_service->streams->Attach(options_.attach_timeout);
+  if (!attached.ok()) {
+    RemoveReplica(id, attached);
+    return attached;
+  }
+  {
+    absl::MutexLock lock(&mutex_);
+    in_service->broken = false;
+    CountModel(replica.model->name);
+  }
+  StartWaiting(replica.model->name);
+  return absl::OkStatus();
+}
+
+void Dispatcher::RemoveReplica(uint64_t replica, const absl::Status& why) {
+  InServicePtr removed;
+  std::vector<RequestPtr> ended;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = replicas_.find(replica);
+    if (found == replicas_.end()) return;
+    removed = found->second;
+    replicas_.erase(found);
+    const std::string& model = removed->replica.model->name;
+    const bool others = std::any_of(replicas_.begin(), replicas_.end(), [&](const auto& entry) {
+      return entry.second->replica.model->name == model && !entry.second->broken;
+    });
+    std::vector<uint64_t> tickets;
+    for (const auto& [ticket, request] : requests_) {
+      const bool waits_in_vain = request->replica == 0 && !others && request->model == model;
+      if (request->replica == replica || waits_in_vain) tickets.push_back(ticket);
+    }
+    for (const uint64_t ticket : tickets) ended.push_back(Extract(ticket));
+    CountModel(model);
+  }
+  removed->streams->Close();
+  for (const RequestPtr& request : ended) request->sink->OnEnd(why);
+}
+
+absl::StatusOr<uint64_t> Dispatcher::Submit(std::string_view model, enigma::v1::OpenSequence open,
+                                            std::shared_ptr<TokenSink> sink) {
+  auto request = std::make_shared<Request>();
+  request->model = std::string(model);
+  request->open = std::move(open);
+  request->sink = std::move(sink);
+  {
+    absl::MutexLock lock(&mutex_);
+    AdmissionView view{request->model, 0, 0, waiting_[request->model].size(), options_.waiting_max};
+    for (const auto& [id, in_service] : replicas_) {
+      if (in_service->broken || in_service->replica.model->name != model) continue;
+      ++view.replicas_in_service;
+      view.running += in_service->running;
+    }
+    ENIGMA_RETURN_IF_ERROR(Admit(view));
+    request->ticket = next_ticket_++;
+    request->open.set_sequence(request->ticket);
+    request->open.set_epoch(1);
+    requests_[request->ticket] = request;
+    waiting_[request->model].push_back(request);
+    CountModel(request->model);
+  }
+  StartWaiting(request->model);
+  return request->ticket;
+}
+
+void Dispatcher::StartWaiting(const std::string& model) {
+  while (true) {
+    RequestPtr request;
+    InServicePtr target;
+    {
+      absl::MutexLock lock(&mutex_);
+      std::deque<RequestPtr>& queue = waiting_[model];
+      if (queue.empty()) return;
+      std::vector<ReplicaLoad> loads;
+      std::vector<InServicePtr> in_service;
+      for (const auto& [id, entry] : replicas_) {
+        if (entry->replica.model->name != model) continue;
+        loads.push_back({id, entry->running, options_.running_max, !entry->broken});
+        in_service.push_back(entry);
+      }
+      const auto chosen = ChooseReplica(loads);
+      if (!chosen) return;
+      target = in_service[*chosen];
+      request = queue.front();
+      queue.pop_front();
+      request->replica = target->replica.id;
+      ++target->running;
+      CountModel(model);
+    }
+    request->sink->OnStart(target->replica);
+    target->streams->Send(OpenCommand(request->open));
+    // A cancel that came between the two found nothing to cancel at the worker.
+    bool cancelled = false;
+    {
+      absl::MutexLock lock(&mutex_);
+      cancelled = !requests_.contains(request->ticket);
+    }
+    if (cancelled) target->streams->Send(CancelCommand(request->ticket));
+  }
+}
+
+Dispatcher::RequestPtr Dispatcher::Extract(uint64_t ticket) {
+  const auto found = requests_.find(ticket);
+  if (found == requests_.end()) return nullptr;
+  RequestPtr request = found->second;
+  requests_.erase(found);
+  if (request->replica == 0) {
+    std::erase(waiting_[request->model], request);
+  } else if (const auto replica = replicas_.find(request->replica); replica != replicas_.end()) {
+    --replica->second->running;
+  }
+  CountModel(request->model);
+  return request;
+}
+
+void Dispatcher::Cancel(uint64_t ticket) {
+  RequestPtr request;
+  InServicePtr target;
+  {
+    absl::MutexLock lock(&mutex_);
+    request = Extract(ticket);
+    if (request == nullptr) return;
+    if (const auto found = replicas_.find(request->replica); found != replicas_.end()) target = found->second;
+  }
+  if (target != nullptr) {
+    target->streams->Send(CancelCommand(ticket));
+    StartWaiting(request->model);
+  }
+}
+
+void Dispatcher::OnTokens(const enigma::v1::TokenEvents& message) {
+  // Events of one request that arrive together are handed over together.
+  std::vector<std::pair<RequestPtr, std::vector<const enigma::v1::TokenEvent*>>> batches;
+  std::vector<RequestPtr> ended;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const enigma::v1::TokenEvent& event : message.events()) {
+      const auto found = requests_.find(event.sequence());
+      if (found == requests_.end() || event.epoch() != found->second->open.epoch()) continue;  // cancelled meanwhile
+      const RequestPtr request = found->second;
+      auto batch = std::find_if(batches.begin(), batches.end(), [&](const auto& b) { return b.first == request; });
+      if (batch == batches.end()) batch = batches.insert(batches.end(), {request, {}});
+      batch->second.push_back(&event);
+      if (!event.finish_reason().empty()) ended.push_back(Extract(event.sequence()));
+    }
+  }
+  for (const auto& [request, events] : batches) request->sink->OnTokens(events);
+  for (const RequestPtr& request : ended) {
+    request->sink->OnEnd(absl::OkStatus());
+    StartWaiting(request->model);
+  }
+}
+
+void Dispatcher::OnRefused(const enigma::v1::SubmitReply& reply) {
+  if (refused_) return refused_(reply.sequence(), reply.error());
+  EndRequest(reply.sequence(), absl::AbortedError(reply.error()));
+}
+
+void Dispatcher::EndRequest(uint64_t ticket, const absl::Status& why) {
+  RequestPtr request;
+  {
+    absl::MutexLock lock(&mutex_);
+    request = Extract(ticket);
+  }
+  if (request == nullptr) return;
+  request->sink->OnEnd(why);
+  StartWaiting(request->model);
+}
+
+void Dispatcher::OnBroken(uint64_t replica, bool of_first_stage, const absl::Status& why) {
+  std::string node;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = replicas_.find(replica);
+    if (found == replicas_.end()) return;
+    found->second->broken = true;
+    const auto& stages = found->second->replica.stages;
+    if (!stages.empty()) node = of_first_stage ? stages.front().node_id() : stages.back().node_id();
+  }
+  if (broken_) broken_(replica, node, why);
+}
+
+Dispatcher::Load Dispatcher::LoadOf(uint64_t replica) const {
+  absl::MutexLock lock(&mutex_);
+  Load load;
+  const auto found = replicas_.find(replica);
+  if (found == replicas_.end()) return load;
+  load.running = found->second->running;
+  if (const auto queue = waiting_.find(found->second->replica.model->name); queue != waiting_.end()) {
+    load.waiting = queue->second.size();
+  }
+  return load;
+}
+
+size_t Dispatcher::running() const {
+  absl::MutexLock lock(&mutex_);
+  size_t running = 0;
+  for (const auto& entry : replicas_) running += entry.second->running;
+  return running;
+}
+
+void Dispatcher::CountModel(const std::string& model) {
+  size_t running = 0;
+  for (const auto& entry : replicas_) {
+    if (entry.second->replica.model->name == model) running += entry.second->running;
+  }
+  const MetricLabels labels = {{"model_name", model}};
+  metrics_.Gauge(Metric::kRequestsRunning, labels).Set(static_cast<double>(running));
+  metrics_.Gauge(Metric::kRequestsWaiting, labels).Set(static_cast<double>(waiting_[model].size()));
+}
+
+}  // namespace enigma::coordinator

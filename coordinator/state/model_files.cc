@@ -1,0 +1,68 @@
+#include "coordinator/state/model_files.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include <absl/strings/str_cat.h>
+
+#include "base/status_macros.h"
+
+namespace enigma::coordinator {
+
+absl::StatusOr<FileStamp> StampOf(const std::string& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
+  }
+  if (!S_ISREG(status.st_mode)) return absl::InvalidArgumentError(absl::StrCat(path, " is not a file"));
+  return FileStamp{static_cast<uint64_t>(status.st_size),
+                   int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec};
+}
+
+absl::StatusOr<GgufPtr> ModelFiles::Open(const Model& model) {
+  const absl::StatusOr<FileStamp> stamp = StampOf(model.path);
+  if (!stamp.ok()) {
+    return absl::FailedPreconditionError(absl::StrCat("the file of model '", model.name,
+                                                      "' is not to be had: ", stamp.status().message(),
+                                                      "; put it back, or import the model again"));
+  }
+  if (stamp->bytes != model.file_bytes || stamp->modified_ns != model.modified_ns) {
+    return absl::FailedPreconditionError(absl::StrCat("the file of model '", model.name, "', ", model.path,
+                                                      ", has changed since it was imported; import it again"));
+  }
+  absl::MutexLock lock(&mutex_);
+  Entry& entry = entries_[model.name];
+  if (entry.file == nullptr || entry.stamp.modified_ns != stamp->modified_ns || entry.file->path() != model.path) {
+    ENIGMA_ASSIGN_OR_RETURN(std::unique_ptr<engine::GgufFile> file, engine::GgufFile::Open(model.path));
+    entry = {*stamp, std::move(file), nullptr};
+  }
+  return entry.file;
+}
+
+absl::StatusOr<TokenizerPtr> ModelFiles::Tokenizer(const Model& model) {
+  {
+    // What was read once stays good for this content, also when the file is away.
+    absl::MutexLock lock(&mutex_);
+    const auto found = entries_.find(model.name);
+    if (found != entries_.end() && found->second.tokenizer != nullptr &&
+        found->second.stamp.modified_ns == model.modified_ns) {
+      return found->second.tokenizer;
+    }
+  }
+  ENIGMA_ASSIGN_OR_RETURN(const GgufPtr file, Open(model));
+  ENIGMA_ASSIGN_OR_RETURN(TokenizerPtr tokenizer, engine::Tokenizer::FromGguf(file->metadata()));
+  absl::MutexLock lock(&mutex_);
+  if (const auto found = entries_.find(model.name); found != entries_.end() && found->second.file == file) {
+    found->second.tokenizer = tokenizer;
+  }
+  return tokenizer;
+}
+
+void ModelFiles::Forget(std::string_view model) {
+  absl::MutexLock lock(&mutex_);
+  if (const auto found = entries_.find(model); found != entries_.end()) entries_.erase(found);
+}
+
+}  // namespace enigma::coordinator

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <absl/base/thread_annotations.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/synchronization/mutex.h>
+
+#include "coordinator/state/model.h"
+#include "engine/spec/gguf.h"
+#include "engine/text/tokenizer.h"
+
+namespace enigma::coordinator {
+
+// shared because fetches and requests go on with a file whose model was removed.
+using GgufPtr = std::shared_ptr<const engine::GgufFile>;
+using TokenizerPtr = std::shared_ptr<const engine::Tokenizer>;
+
+struct FileStamp {
+  uint64_t bytes = 0;
+  int64_t modified_ns = 0;
+};
+// NOT_FOUND or PERMISSION_DENIED name the path.
+absl::StatusOr<FileStamp> StampOf(const std::string& path);
+
+// The imported models' files, memory-mapped, and their tokenizers, made on first use and kept. Thread-safe.
+class ModelFiles {
+ public:
+  // FAILED_PRECONDITION when the file is gone or is not the one that was imported any more.
+  absl::StatusOr<GgufPtr> Open(const Model& model);
+  absl::StatusOr<TokenizerPtr> Tokenizer(const Model& model);
+  void Forget(std::string_view model);
+
+ private:
+  struct Entry {
+    FileStamp stamp;
+    GgufPtr file;
+    TokenizerPtr tokenizer;
+  };
+  absl::Mutex mutex_;
+  std::map<std::string, Entry, std::less<>> entries_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace enigma::coordinator

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <absl/base/thread_annotations.h>
+#include <absl/container/flat_hash_map.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/synchronization/mutex.h>
+
+#include "coordinator/state/model.h"
+#include "coordinator/store/store.h"
+
+namespace enigma::coordinator {
+
+// The imported models (store keys "model/<name>"), and which of them has a piece of content. Thread-safe.
+class ModelRegistry {
+ public:
+  explicit ModelRegistry(Store& store) : store_(store) {}
+
+  // DATA_LOSS names the key of a corrupt record.
+  absl::Status Restore();
+
+  // ALREADY_EXISTS when the name is taken by other content; the same content again replaces the record (its file may
+  // have moved).
+  absl::Status Add(ModelPtr model);
+  absl::Status Remove(std::string_view name);
+
+  // NOT_FOUND lists the models there are.
+  absl::StatusOr<ModelPtr> Find(std::string_view name) const;
+  std::vector<ModelPtr> List() const;  // by name
+
+  // A model that holds the piece, and the piece. NOT_FOUND when none does.
+  absl::StatusOr<std::pair<ModelPtr, const engine::Blob*>> FindPiece(std::string_view sha256) const;
+
+ private:
+  void Index() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  Store& store_;
+  mutable absl::Mutex mutex_;
+  std::map<std::string, ModelPtr, std::less<>> models_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, std::pair<ModelPtr, const engine::Blob*>> pieces_ ABSL_GUARDED_BY(mutex_);
+};
+
+// 1 to 128 letters, digits, '.', '_', '-', ':' and '/', beginning with a letter or digit.
+absl::Status CheckModelName(std::string_view name);
+
+}  // namespace enigma::coordinator

@@ -1,0 +1,166 @@
+#include "coordinator/state/node_registry.h"
+
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+#include <absl/time/time.h>
+
+#include "base/status_macros.h"
+#include "base/text.h"
+#include "coordinator/state/record_json.h"
+#include "telemetry/log.h"
+
+namespace enigma::coordinator {
+namespace {
+
+constexpr char kPrefix[] = "node/";
+// Beacons name nodes that may never attend; remember only so many.
+constexpr size_t kFoundByMax = 4096;
+
+std::string HostOf(const Node& node) {
+  return node.hello.host_name().empty() ? "an unnamed host" : node.hello.host_name();
+}
+
+}  // namespace
+
+absl::Status NodeRegistry::Restore() {
+  absl::MutexLock lock(&mutex_);
+  return store_.Scan(kPrefix, [this](std::string_view key, std::string_view value) -> absl::Status {
+    mutex_.AssertHeld();
+    Node node;
+    ENIGMA_RETURN_IF_ERROR(MessageFromRecord(key, value, node.hello));
+    node.id = node.hello.node_id();
+    node.endpoints = EndpointsOf(node.hello, "");
+    node.state_reason = "not back since the coordinator started";
+    std::string id = node.id;
+    nodes_.insert_or_assign(std::move(id), std::move(node));
+    return absl::OkStatus();
+  });
+}
+
+bool NodeRegistry::Move(Node& node, NodeState to, std::string_view reason) {
+  if (!MayMove(node.state, to)) return false;
+  node.state = to;
+  node.state_reason = std::string(reason);
+  return true;
+}
+
+absl::Status NodeRegistry::Attend(const enigma::v1::WorkerHello& hello, std::string_view peer_host) {
+  Node copy;
+  {
+    absl::MutexLock lock(&mutex_);
+    Node& node = nodes_[hello.node_id()];
+    if (node.state == NodeState::kReady) {
+      Node second;
+      second.hello = hello;
+      return absl::AlreadyExistsError(absl::StrCat(
+          "node id ", hello.node_id(), " is in use by a live process on ", HostOf(node), "; the second one, on ",
+          HostOf(second), ", is refused (was a data folder copied? delete its pki/node.pem and join again)"));
+    }
+    node.id = hello.node_id();
+    Move(node, NodeState::kReady, "");
+    node.hello = hello;
+    node.stages.clear();
+    node.heard = false;
+    node.last_seen = clock_.Monotonic();
+    node.endpoints = EndpointsOf(hello, peer_host);
+    if (const auto found = found_by_.find(node.id); found != found_by_.end()) node.found_by = found->second;
+    copy = node;
+  }
+  // A record that cannot be written costs a line in `enigma nodes` after a restart, no more: the node still serves.
+  if (absl::Status written = store_.Put(absl::StrCat(kPrefix, copy.id), RecordOf(hello)); !written.ok()) {
+    LogError("node {} is not remembered: {}", copy.id, Describe(written));
+  }
+  if (listener_) listener_(copy);
+  return absl::OkStatus();
+}
+
+bool NodeRegistry::Heartbeat(std::string_view node_id, uint64_t incarnation, const enigma::v1::Heartbeat& heartbeat) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = nodes_.find(node_id);
+  if (found == nodes_.end() || found->second.state != NodeState::kReady) return false;
+  Node& node = found->second;
+  if (node.hello.incarnation() != incarnation) return false;
+  node.last_seen = clock_.Monotonic();
+  node.heard = true;
+  node.hello.mutable_capability()->set_memory_free_bytes(heartbeat.memory_free_bytes());
+  node.hello.mutable_capability()->set_disk_free_bytes(heartbeat.disk_free_bytes());
+  node.stages.assign(heartbeat.stages().begin(), heartbeat.stages().end());
+  return true;
+}
+
+bool NodeRegistry::MarkDead(std::string_view node_id, uint64_t incarnation, std::string_view reason) {
+  Node copy;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = nodes_.find(node_id);
+    if (found == nodes_.end() || found->second.hello.incarnation() != incarnation) return false;
+    if (!Move(found->second, NodeState::kDead, reason)) return false;
+    found->second.stages.clear();
+    copy = found->second;
+  }
+  if (listener_) listener_(copy);
+  return true;
+}
+
+size_t NodeRegistry::MarkSilentDead(absl::Duration silence) {
+  std::vector<Node> dead;
+  {
+    absl::MutexLock lock(&mutex_);
+    const absl::Duration now = clock_.Monotonic();
+    for (auto& [id, node] : nodes_) {
+      const absl::Duration age = now - node.last_seen;
+      if (node.state != NodeState::kReady || age <= silence) continue;
+      Move(node, NodeState::kDead, absl::StrCat("silent for ", absl::ToInt64Milliseconds(age), " ms"));
+      node.stages.clear();
+      dead.push_back(node);
+    }
+  }
+  if (listener_) {
+    for (const Node& node : dead) listener_(node);
+  }
+  return dead.size();
+}
+
+void NodeRegistry::NoteFoundBy(std::string_view node_id, std::string_view found_by) {
+  absl::MutexLock lock(&mutex_);
+  if (const auto known = nodes_.find(node_id); known != nodes_.end()) known->second.found_by = std::string(found_by);
+  if (found_by_.size() < kFoundByMax) found_by_.insert_or_assign(std::string(node_id), std::string(found_by));
+}
+
+std::vector<Node> NodeRegistry::List() const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<Node> nodes;
+  nodes.reserve(nodes_.size());
+  for (const auto& [id, node] : nodes_) nodes.push_back(node);
+  return nodes;
+}
+
+std::optional<Node> NodeRegistry::Find(std::string_view node_id) const {
+  absl::MutexLock lock(&mutex_);
+  const auto found = nodes_.find(node_id);
+  if (found == nodes_.end()) return std::nullopt;
+  return found->second;
+}
+
+absl::StatusOr<Node> NodeRegistry::Resolve(std::string_view id_or_host) const {
+  absl::MutexLock lock(&mutex_);
+  if (const auto found = nodes_.find(id_or_host); found != nodes_.end()) return found->second;
+  const Node* match = nullptr;
+  std::vector<std::string> labels;
+  for (const auto& [id, node] : nodes_) {
+    labels.push_back(node.Label());
+    if (node.hello.host_name() != id_or_host) continue;
+    if (match != nullptr) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("several nodes run on host '", ToAbsl(id_or_host), "'; name one by its id"));
+    }
+    match = &node;
+  }
+  if (match != nullptr) return *match;
+  return absl::NotFoundError(absl::StrCat("no node is called '", ToAbsl(id_or_host),
+                                          "'; there are: ", labels.empty() ? "none" : absl::StrJoin(labels, ", ")));
+}
+
+}  // namespace enigma::coordinator

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/base/thread_annotations.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/synchronization/mutex.h>
+
+#include "base/clock.h"
+#include "coordinator/state/node.h"
+#include "coordinator/store/store.h"
+
+namespace enigma::coordinator {
+
+// Who is in the cluster and who lives. Thread-safe. Nodes are known across restarts (store keys "node/<id>").
+class NodeRegistry {
+ public:
+  // Called without a lock, on the thread that moved the node: `node` is as after the move.
+  using Listener = std::function<void(const Node& node)>;
+
+  NodeRegistry(Store& store, const Clock& clock) : store_(store), clock_(clock) {}
+
+  // Reads the nodes known from before; all are absent. DATA_LOSS names the key of a corrupt record.
+  absl::Status Restore();
+  // At most one; set before the first node attends.
+  void SetListener(Listener listener) { listener_ = std::move(listener); }
+
+  // A node attends. ALREADY_EXISTS, naming both hosts, when another live process has its id.
+  absl::Status Attend(const enigma::v1::WorkerHello& hello, std::string_view peer_host);
+  // Reports of a process that is no longer the node's (another incarnation) are ignored: false.
+  bool Heartbeat(std::string_view node_id, uint64_t incarnation, const enigma::v1::Heartbeat& heartbeat);
+  bool MarkDead(std::string_view node_id, uint64_t incarnation, std::string_view reason);
+  // Ready nodes that have not been heard for longer than `silence` become dead. How many.
+  size_t MarkSilentDead(absl::Duration silence);
+  void NoteFoundBy(std::string_view node_id, std::string_view found_by);
+
+  std::vector<Node> List() const;  // by id
+  std::optional<Node> Find(std::string_view node_id) const;
+  // By id or host name. NOT_FOUND lists the nodes there are; FAILED_PRECONDITION for a host name of several nodes.
+  absl::StatusOr<Node> Resolve(std::string_view id_or_host) const;
+
+ private:
+  bool Move(Node& node, NodeState to, std::string_view reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  Store& store_;
+  const Clock& clock_;
+  Listener listener_;
+  mutable absl::Mutex mutex_;
+  std::map<std::string, Node, std::less<>> nodes_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::string, std::less<>> found_by_ ABSL_GUARDED_BY(mutex_);  // also of nodes yet to attend
+};
+
+}  // namespace enigma::coordinator
