@@ -140,7 +140,7 @@ TEST(VerifyNodeCertificate, ClockSkewIsNamed) {
   const auto early =
       Verify(identity->certificate_pem, ca->certificate_pem(), now - absl::Hours(30) - absl::Seconds(30));
   ASSERT_EQ(early.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(Message(early.status()), HasSubstr("clocks of the two machines differ by at least 6h0m"));
+  EXPECT_THAT(Message(early.status()), HasSubstr("clocks of the two machines differ by at least 6h"));
   const auto late = Verify(identity->certificate_pem, ca->certificate_pem(), now + absl::Hours(24 * 4000));
   ASSERT_EQ(late.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(Message(late.status()), HasSubstr("expired"));
