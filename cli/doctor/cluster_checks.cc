@@ -27,7 +27,8 @@ void CheckClock(const v1::DiagnoseReply& reply, absl::Time sent, absl::Time rece
 
 void CheckBeacons(const v1::DiagnoseReply& reply, Findings& findings) {
   for (const auto& interface : reply.interfaces()) {
-    std::string detail = absl::StrCat("coordinator: ", interface.name(), " ", interface.address());
+    std::string detail =
+        absl::StrCat("coordinator: ", interface.name(), interface.address().empty() ? "" : " ", interface.address());
     if (!interface.used()) {
       absl::StrAppend(&detail, " skipped, ", interface.reason());
       findings.push_back({"beacons", Verdict::kFine, detail, ""});

@@ -179,9 +179,9 @@ void Supervisor::StopAll() {
   for (Worker& worker : workers_) {
     if (worker.process) workers.push_back(&*worker.process);
   }
-  // Workers first: each says goodbye to a coordinator that is still there.
-  EndAll(workers);
+  // The coordinator first: it would call every worker that goes a failure, and its models broken.
   EndAll({&*coordinator_});
+  EndAll(workers);
 }
 
 absl::Status Supervisor::Run() {
