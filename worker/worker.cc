@@ -16,14 +16,11 @@
 #include "discovery/static_source.h"
 #include "discovery/udp_beacon_source.h"
 #include "rpc/private_file.h"
-#include "rpc/server.h"
 #include "telemetry/exposer.h"
 #include "telemetry/log.h"
-#include "worker/layer_cache/content_service.h"
 #include "worker/membership/attendance.h"
 #include "worker/membership/enrolment.h"
-#include "worker/pipeline/stage_link_service.h"
-#include "worker/service/worker_service.h"
+#include "worker/service/worker_server.h"
 
 namespace enigma::worker {
 namespace {
@@ -90,8 +87,14 @@ absl::Status Worker::LoadIdentityOrToken() {
 }
 
 absl::Status Worker::Run() {
+  // Both take a second; a worker is to be listed within two.
+  auto measuring = std::async(std::launch::async, [this] { return MeasureCapability(options_.threads, Memory()); });
   ENIGMA_RETURN_IF_ERROR(ObtainIdentity());
-  return Serve();
+  ENIGMA_ASSIGN_OR_RETURN(const v1::Capability capability, measuring.get());
+  LogInfo("measured: {:.2f} GB/s in decode, {:.1f} GFLOP/s in prefill with {} threads ({})",
+          capability.memory_bytes_per_second() / 1e9, capability.flops_per_second() / 1e9, options_.threads,
+          capability.simd_target());
+  return Serve(capability);
 }
 
 void Worker::Stop() {
@@ -159,95 +162,65 @@ absl::StatusOr<std::vector<std::string>> Worker::Addresses() const {
   return ReachableAddresses(options_.interfaces);
 }
 
-absl::Status Worker::Serve() {
-  const MemoryLimits memory{.limit_bytes = options_.memory_limit_bytes};
-  auto measuring = std::async(std::launch::async, [&] { return MeasureCapability(options_.threads, memory); });
-  ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<LayerCache> cache,
-                          LayerCache::Create({.directory = options_.data_dir + "/layers", .free_bytes = {}}));
+absl::Status Worker::Serve(const v1::Capability& capability) {
   ENIGMA_ASSIGN_OR_RETURN(const std::vector<std::string> addresses, Addresses());
-  PieceFetcher fetcher(*cache, metrics_);
-  const NodeIdentity* const identity = identity_ ? &*identity_ : nullptr;
-  NodeChannels channels(identity);
-  Attendance* reporter = nullptr;  // set below; stages that fail exist only once it is
-  WorkerState state{.node_id = node_id(),
-                    .threads = options_.threads,
-                    .memory = memory,
-                    .cache = *cache,
-                    .fetcher = fetcher,
-                    .channels = channels,
-                    .metrics = metrics_,
-                    .on_failure = [&reporter](const v1::ReplicaFailure& failure) { reporter->Report(failure); }};
-  const Authoriser authoriser = identity ? Authoriser::ForCluster(identity->cluster_id) : Authoriser::Insecure();
-  WorkerService service(state, authoriser);
-  ContentService content(*cache, authoriser, metrics_);
-  StageLinkService links(authoriser, [&state](const LinkPeer& peer) -> absl::StatusOr<std::shared_ptr<FrameReceiver>> {
-    ENIGMA_ASSIGN_OR_RETURN(const std::shared_ptr<StageExecutor> stage, state.stages.Find(peer.replica));
-    return stage->ReceiverFor(peer);
-  });
-
   std::unique_ptr<MetricsExposer> exposer;
   if (options_.metrics_port >= 0) {
     ENIGMA_ASSIGN_OR_RETURN(
         exposer, MetricsExposer::Start({.host = options_.metrics_host, .port = options_.metrics_port}, metrics_));
     metrics_port_ = exposer->port();
   }
-  ENIGMA_ASSIGN_OR_RETURN(v1::Capability capability, measuring.get());
-  LogInfo("measured: {:.2f} GB/s in decode, {:.1f} GFLOP/s in prefill with {} threads ({})",
-          capability.memory_bytes_per_second() / 1e9, capability.flops_per_second() / 1e9, options_.threads,
-          capability.simd_target());
+  v1::WorkerHello hello;
+  hello.set_node_id(node_id());
+  hello.set_host_name(HostName());
+  hello.set_version(ENIGMA_VERSION);
+  hello.mutable_addresses()->Assign(addresses.begin(), addresses.end());
+  *hello.mutable_capability() = capability;
+  hello.set_incarnation(SystemRandom64());
+  hello.set_metrics_port(static_cast<uint32_t>(metrics_port_.load()));
 
-  const uint64_t incarnation = SystemRandom64();
-  const auto refresh = [&](auto& message) {
-    message.set_memory_free_bytes(FreeMemory(memory, state.stages.MemoryBytes()));
-    message.set_disk_free_bytes(cache->FreeBytes().value_or(0));
-  };
-  Attendance::Options attendance;
-  attendance.identity = identity;
-  attendance.hello = [&] {
-    v1::WorkerHello hello;
-    hello.set_node_id(state.node_id);
-    hello.set_host_name(HostName());
-    hello.set_version(ENIGMA_VERSION);
-    hello.set_grpc_port(static_cast<uint32_t>(port_.load()));
-    hello.mutable_addresses()->Assign(addresses.begin(), addresses.end());
-    *hello.mutable_capability() = capability;
-    refresh(*hello.mutable_capability());
-    hello.set_incarnation(incarnation);
-    hello.set_metrics_port(static_cast<uint32_t>(std::max(0, metrics_port_.load())));
-    return hello;
-  };
-  attendance.describe = [&](v1::Heartbeat& heartbeat) {
-    refresh(heartbeat);
-    for (v1::StageStatus& stage : state.stages.Statuses()) *heartbeat.add_stages() = std::move(stage);
-  };
-  // Moves no byte when the stages come back: their pieces stay in the cache.
-  attendance.on_disconnected = [&] { state.stages.Clear(); };
-
-  ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<RpcServer> server,
-                          RpcServer::Start({.host = options_.host,
-                                            .port = options_.port,
-                                            .identity = identity,
-                                            .services = {&service, &content},
-                                            .configure = [&](grpc::ServerBuilder& builder) {
-                                              builder.RegisterCallbackGenericService(&links);
-                                            }}));
+  std::unique_ptr<WorkerServer> server;
+  Attendance membership({.hello =
+                             [&] {
+                               v1::WorkerHello now = hello;
+                               now.set_grpc_port(static_cast<uint32_t>(server->port()));
+                               now.mutable_capability()->set_memory_free_bytes(server->FreeMemoryBytes());
+                               now.mutable_capability()->set_disk_free_bytes(server->FreeDiskBytes());
+                               return now;
+                             },
+                         .describe = [&](v1::Heartbeat& heartbeat) { server->Describe(heartbeat); },
+                         // Moves no byte when the stages come back: their pieces stay in the cache.
+                         .on_disconnected = [&] { server->stages().Clear(); },
+                         .identity = identity()},
+                        clock_);
+  ENIGMA_ASSIGN_OR_RETURN(
+      server,
+      WorkerServer::Start({.host = options_.host,
+                           .port = options_.port,
+                           .node_id = node_id(),
+                           .identity = identity(),
+                           .layers_dir = options_.data_dir + "/layers",
+                           .threads = options_.threads,
+                           .memory = Memory(),
+                           .on_failure = [&](const v1::ReplicaFailure& failure) { membership.Report(failure); }},
+                          metrics_));
   port_ = server->port();
+  LogInfo("worker {} listens on {}:{}", node_id(), options_.host, port_.load());
   ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<NodeSource> source, MakeSource(/*joined=*/true, port_));
-  Attendance membership(std::move(attendance), *source, clock_);
-  reporter = &membership;
-  LogInfo("worker {} listens on {}:{}", state.node_id, options_.host, port_.load());
+  const absl::Status ended = Attend(membership, *source);
+  server.reset();  // before the membership that its stages report to
+  return ended;
+}
+
+absl::Status Worker::Attend(Attendance& membership, const NodeSource& source) {
   {
     absl::MutexLock lock(&mutex_);
     attendance_ = &membership;
     if (stopping_.HasBeenNotified()) membership.Stop();
   }
-  const absl::Status ended = membership.Run();
-  {
-    absl::MutexLock lock(&mutex_);
-    attendance_ = nullptr;
-  }
-  state.stages.Clear();
-  server->Shutdown();
+  const absl::Status ended = membership.Run(source);
+  absl::MutexLock lock(&mutex_);
+  attendance_ = nullptr;
   return ended;
 }
 

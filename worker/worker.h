@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,9 +14,11 @@
 #include "base/clock.h"
 #include "discovery/interfaces.h"
 #include "discovery/node_source.h"
+#include "proto/membership.pb.h"
 #include "rpc/identity.h"
 #include "rpc/join_token.h"
 #include "telemetry/metrics.h"
+#include "worker/capability/measure.h"
 
 namespace enigma::worker {
 
@@ -62,8 +65,11 @@ class Worker {
   absl::Status LoadIdentityOrToken();
   absl::Status ObtainIdentity();
   absl::StatusOr<std::unique_ptr<NodeSource>> MakeSource(bool joined, int announced_port);
-  absl::Status Serve();
+  absl::Status Serve(const v1::Capability& capability);
+  absl::Status Attend(Attendance& membership, const NodeSource& source);
   absl::StatusOr<std::vector<std::string>> Addresses() const;
+  MemoryLimits Memory() const { return {.limit_bytes = options_.memory_limit_bytes}; }
+  const NodeIdentity* identity() const { return identity_ ? &*identity_ : nullptr; }  // null: --insecure
 
   const Options options_;
   const Clock& clock_;

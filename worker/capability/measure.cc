@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -35,8 +37,10 @@ uint64_t StreamBytes() {
 // A matrix of zeros: kernels take the same time for any values. Its source is never written, so the pages behind it are
 // the system's one zero page.
 absl::StatusOr<PackedMatrix> ZeroMatrix(size_t rows, engine::ThreadPool& pool) {
-  const std::vector<uint8_t> source(rows * engine::RowBytes(kType, kCols));
-  return PackedMatrix::Pack(kType, rows, kCols, source, &pool);
+  const size_t bytes = rows * engine::RowBytes(kType, kCols);
+  const std::unique_ptr<uint8_t, decltype(&std::free)> source(static_cast<uint8_t*>(std::calloc(bytes, 1)), &std::free);
+  if (source == nullptr) return absl::ResourceExhaustedError("no memory to measure the kernels with");
+  return PackedMatrix::Pack(kType, rows, kCols, {source.get(), bytes}, &pool);
 }
 
 // Seconds that one product takes: the best of as many as fit into the budget, at least two.
@@ -85,7 +89,7 @@ uint64_t TotalMemory() {
 
 absl::StatusOr<v1::Capability> MeasureCapability(int threads, const MemoryLimits& limits) {
   engine::ThreadPool pool(threads);
-  ENIGMA_ASSIGN_OR_RETURN(const KernelSpeed speed, MeasureKernels(pool, absl::Milliseconds(250)));
+  ENIGMA_ASSIGN_OR_RETURN(const KernelSpeed speed, MeasureKernels(pool, absl::Milliseconds(150)));
   v1::Capability capability;
   capability.set_memory_bytes_per_second(speed.bytes_per_second);
   capability.set_flops_per_second(speed.flops_per_second);

@@ -1,5 +1,7 @@
 #include "worker/layer_cache/piece_fetcher.h"
 
+#include <algorithm>
+#include <future>
 #include <utility>
 
 #include <absl/cleanup/cleanup.h>
@@ -38,14 +40,19 @@ absl::Status PieceFetcher::Fetch(const std::vector<const engine::Blob*>& blobs,
   if (missing.empty()) return absl::OkStatus();
   ENIGMA_RETURN_IF_ERROR(CheckDisk(missing));
 
+  // All are asked at once: one that is gone takes seconds to say so.
+  std::vector<std::future<absl::StatusOr<std::vector<bool>>>> answers;
+  for (const auto& source : sources) {
+    answers.push_back(std::async(std::launch::async, [&source, &hashes] { return source->Has(hashes); }));
+  }
   std::vector<Offer> offers;
   std::string unreachable;
-  for (const auto& source : sources) {
-    absl::StatusOr<std::vector<bool>> has = source->Has(hashes);
+  for (size_t i = 0; i < sources.size(); ++i) {
+    absl::StatusOr<std::vector<bool>> has = answers[i].get();
     if (has.ok() && has->size() == hashes.size()) {
-      offers.push_back({source.get(), *std::move(has)});
+      offers.push_back({sources[i].get(), *std::move(has)});
     } else {
-      absl::StrAppend(&unreachable, "; ", source->name(), ": ",
+      absl::StrAppend(&unreachable, "; ", sources[i]->name(), ": ",
                       has.ok() ? "gave a wrong answer" : ToString(has.status().message()));
     }
   }

@@ -1,6 +1,7 @@
 #include "worker/membership/attendance.h"
 
 #include <algorithm>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "rpc/clock_skew.h"
 #include "rpc/status_conversion.h"
 #include "telemetry/log.h"
+#include "worker/connection/first_ready.h"
 #include "worker/membership/verdict.h"
 
 namespace enigma::worker {
@@ -19,19 +21,20 @@ namespace {
 
 constexpr absl::Duration kConnectTimeout = absl::Seconds(2);
 constexpr absl::Duration kLogEvery = absl::Seconds(10);
+constexpr absl::Duration kQuietAtFirst = absl::Seconds(2);
 constexpr size_t kFailuresMax = 256;
 
 }  // namespace
 
-Attendance::Attendance(Options options, const NodeSource& source, const Clock& clock)
-    : options_(std::move(options)), source_(source), clock_(clock) {}
+Attendance::Attendance(Options options, const Clock& clock) : options_(std::move(options)), clock_(clock) {}
 
-absl::Status Attendance::Run() {
+absl::Status Attendance::Run(const NodeSource& source) {
   absl::Duration pause = options_.reconnect_first;
   uint64_t version = 0;
+  last_logged_ = clock_.Monotonic() - kLogEvery + kQuietAtFirst;
   while (!stopping_.HasBeenNotified()) {
     absl::Status ended;
-    const absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = FindCoordinator();
+    const absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = FindCoordinator(source);
     bool was_connected = false;
     if (channel.ok()) {
       ended = Attend(*channel);
@@ -44,7 +47,7 @@ absl::Status Attendance::Run() {
     if (IsFinal(ended)) return ended;
     LogWaiting(ended);
     pause = was_connected ? options_.reconnect_first : std::min(pause * 2, options_.reconnect_most);
-    version = source_.WaitForChange(version, pause);
+    version = source.WaitForChange(version, pause);
   }
   return absl::OkStatus();
 }
@@ -60,12 +63,16 @@ void Attendance::Report(const v1::ReplicaFailure& failure) {
   if (failures_.size() < kFailuresMax) failures_.push_back(failure);
 }
 
-absl::StatusOr<std::shared_ptr<grpc::Channel>> Attendance::FindCoordinator() {
+absl::StatusOr<std::shared_ptr<grpc::Channel>> Attendance::FindCoordinator(const NodeSource& source) {
+  const std::vector<std::string> endpoints = CoordinatorEndpoints(source);
+  std::vector<std::shared_ptr<grpc::Channel>> channels;
+  for (const std::string& endpoint : endpoints) {
+    channels.push_back(MakeChannel(endpoint, options_.identity, ExpectedPeer::Coordinator()));
+  }
+  if (const std::optional<size_t> ready = FirstReady(channels, kConnectTimeout)) return channels[*ready];
   Verdict verdict;
-  for (const std::string& endpoint : CoordinatorEndpoints(source_)) {
+  for (const std::string& endpoint : endpoints) {
     if (stopping_.HasBeenNotified()) return absl::CancelledError("stopping");
-    std::shared_ptr<grpc::Channel> channel = MakeChannel(endpoint, options_.identity, ExpectedPeer::Coordinator());
-    if (channel->WaitForConnected(absl::ToChronoTime(absl::Now() + kConnectTimeout))) return channel;
     verdict.Add(DiagnoseChannel(endpoint, options_.identity, ExpectedPeer::Coordinator(), clock_.Now()));
   }
   return verdict.Sum();

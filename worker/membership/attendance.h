@@ -36,12 +36,11 @@ class Attendance {
     absl::Duration reconnect_first = absl::Milliseconds(100);
     absl::Duration reconnect_most = absl::Seconds(2);
   };
-  // `source` outlives this.
-  Attendance(Options options, const NodeSource& source, const Clock& clock = Clock::System());
+  explicit Attendance(Options options, const Clock& clock = Clock::System());
 
   // Until Stop (OK), or a reason that another attempt cannot mend: the wrong cluster, clocks that differ too much, an
-  // order to leave.
-  absl::Status Run();
+  // order to leave. Call once.
+  absl::Status Run(const NodeSource& source);
   void Stop();
   // Tells the coordinator; kept until it is connected, but not across connections. Thread-safe, does not wait.
   void Report(const v1::ReplicaFailure& failure);
@@ -50,7 +49,7 @@ class Attendance {
  private:
   using Stream = grpc::ClientReaderWriter<v1::WorkerReport, v1::CoordinatorOrder>;
 
-  absl::StatusOr<std::shared_ptr<grpc::Channel>> FindCoordinator();
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> FindCoordinator(const NodeSource& source);
   absl::Status Attend(const std::shared_ptr<grpc::Channel>& channel);
   absl::Status Serve(Stream& stream);
   void SendHeartbeats(Stream& stream, absl::Duration every, const std::atomic<bool>& ended);
@@ -58,11 +57,10 @@ class Attendance {
   void LogWaiting(const absl::Status& why);
 
   const Options options_;
-  const NodeSource& source_;
   const Clock& clock_;
   absl::Notification stopping_;
   std::atomic<bool> connected_{false};
-  absl::Duration last_logged_ = -absl::InfiniteDuration();
+  absl::Duration last_logged_;
 
   absl::Mutex mutex_;
   grpc::ClientContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;  // of the stream in progress

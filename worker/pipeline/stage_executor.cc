@@ -315,7 +315,9 @@ void StageExecutor::Fail(const absl::Status& reason, const std::string& peer_nod
 
 void StageExecutor::UpdateStatus() {
   sequences_ = static_cast<uint32_t>(book_ ? book_->sequences() : runner_.sequences());
-  if (book_) free_blocks_ = book_->free_blocks();
+  if (!book_) return;
+  free_blocks_ = book_->free_blocks();
+  metrics_.kv_usage.Set(1.0 - static_cast<double>(book_->free_blocks()) / options_.kv_blocks);
 }
 
 std::string StageExecutor::Describe(const absl::Status& reason) const {

@@ -9,7 +9,8 @@ namespace enigma::worker {
 // The series of one stage, looked up once. The registry must outlive it.
 struct StageMetrics {
   StageMetrics(Metrics& metrics, const std::string& model, uint32_t stage_index)
-      : StageMetrics(metrics, MetricLabels{{"model_name", model}, {"stage", std::to_string(stage_index)}}) {}
+      : StageMetrics(metrics, MetricLabels{{"model_name", model}, {"stage", std::to_string(stage_index)}},
+                     MetricLabels{{"model_name", model}}) {}
 
   prometheus::Counter& steps;
   prometheus::Histogram& step_seconds;
@@ -17,15 +18,17 @@ struct StageMetrics {
   prometheus::Counter& link_bytes;
   prometheus::Counter& link_frames;
   prometheus::Counter& frames_rejected;
+  prometheus::Gauge& kv_usage;  // set by the first stage
 
  private:
-  StageMetrics(Metrics& metrics, const MetricLabels& labels)
+  StageMetrics(Metrics& metrics, const MetricLabels& labels, const MetricLabels& model)
       : steps(metrics.Counter(Metric::kStageSteps, labels)),
         step_seconds(metrics.Histogram(Metric::kStageStepSeconds, labels)),
         rows(metrics.Histogram(Metric::kStageRows, labels)),
         link_bytes(metrics.Counter(Metric::kLinkBytesSent, labels)),
         link_frames(metrics.Counter(Metric::kLinkFramesSent, labels)),
-        frames_rejected(metrics.Counter(Metric::kLinkFramesRejected, labels)) {}
+        frames_rejected(metrics.Counter(Metric::kLinkFramesRejected, labels)),
+        kv_usage(metrics.Gauge(Metric::kKvCacheUsage, model)) {}
 };
 
 }  // namespace enigma::worker

@@ -3,7 +3,7 @@
 #include <absl/status/statusor.h>
 
 #include "proto/worker.pb.h"
-#include "worker/service/node_channels.h"
+#include "worker/connection/node_channels.h"
 
 namespace enigma::worker {
 

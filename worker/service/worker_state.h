@@ -8,9 +8,9 @@
 #include "proto/membership.pb.h"
 #include "telemetry/metrics.h"
 #include "worker/capability/measure.h"
+#include "worker/connection/node_channels.h"
 #include "worker/layer_cache/layer_cache.h"
 #include "worker/layer_cache/piece_fetcher.h"
-#include "worker/service/node_channels.h"
 #include "worker/service/stage_registry.h"
 
 namespace enigma::worker {

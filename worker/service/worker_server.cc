@@ -1,0 +1,70 @@
+#include "worker/service/worker_server.h"
+
+#include <utility>
+
+#include "base/status_macros.h"
+
+namespace enigma::worker {
+namespace {
+
+Authoriser AuthoriserFor(const NodeIdentity* identity) {
+  return identity != nullptr ? Authoriser::ForCluster(identity->cluster_id) : Authoriser::Insecure();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<WorkerServer>> WorkerServer::Start(const Options& options, Metrics& metrics) {
+  ENIGMA_ASSIGN_OR_RETURN(std::unique_ptr<LayerCache> cache,
+                          LayerCache::Create({.directory = options.layers_dir, .free_bytes = {}}));
+  std::unique_ptr<WorkerServer> worker(new WorkerServer(options, std::move(cache), metrics));
+  ServerOptions server;
+  server.host = options.host;
+  server.port = options.port;
+  server.identity = options.identity;
+  server.services = {&worker->service_, &worker->content_};
+  server.configure = [&worker](grpc::ServerBuilder& builder) {
+    builder.RegisterCallbackGenericService(&worker->links_);
+  };
+  ENIGMA_ASSIGN_OR_RETURN(worker->server_, RpcServer::Start(server));
+  return worker;
+}
+
+WorkerServer::WorkerServer(const Options& options, std::unique_ptr<LayerCache> cache, Metrics& metrics)
+    : cache_(std::move(cache)),
+      fetcher_(*cache_, metrics),
+      channels_(options.identity),
+      state_{.node_id = options.node_id,
+             .threads = options.threads,
+             .memory = options.memory,
+             .cache = *cache_,
+             .fetcher = fetcher_,
+             .channels = channels_,
+             .metrics = metrics,
+             .on_failure = options.on_failure},
+      service_(state_, AuthoriserFor(options.identity)),
+      content_(*cache_, AuthoriserFor(options.identity), metrics),
+      links_(AuthoriserFor(options.identity),
+             [this](const LinkPeer& peer) -> absl::StatusOr<std::shared_ptr<FrameReceiver>> {
+               ENIGMA_ASSIGN_OR_RETURN(const std::shared_ptr<StageExecutor> stage, state_.stages.Find(peer.replica));
+               return stage->ReceiverFor(peer);
+             }) {}
+
+WorkerServer::~WorkerServer() {
+  state_.stages.Clear();  // ends the streams that wait for tokens
+  if (server_ != nullptr) server_->Shutdown();
+}
+
+void WorkerServer::Describe(v1::Heartbeat& heartbeat) {
+  heartbeat.set_memory_free_bytes(FreeMemoryBytes());
+  heartbeat.set_disk_free_bytes(FreeDiskBytes());
+  for (v1::StageStatus& stage : state_.stages.Statuses()) {
+    const MetricLabels labels = {{"model_name", stage.model()}, {"stage", std::to_string(stage.stage_index())}};
+    const bool stuck = stage.busy() && stage.last_step_age_ms() > 0;
+    state_.metrics.Gauge(Metric::kLastStepAge, labels)
+        .Set(stuck ? static_cast<double>(stage.last_step_age_ms()) / 1000.0 : 0.0);
+    *heartbeat.add_stages() = std::move(stage);
+  }
+  state_.metrics.Gauge(Metric::kStages).Set(heartbeat.stages_size());
+}
+
+}  // namespace enigma::worker
