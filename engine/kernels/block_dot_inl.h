@@ -46,12 +46,6 @@ HWY_INLINE VI Broadcast4(const int8_t* q) {
   return hn::Set(DI(), v);
 }
 
-// Sums of one block for H vectors of rows times T tokens.
-template <int H, int T>
-struct BlockSums {
-  VI v[H][T];
-};
-
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
 
 // vpmaddubsw: pairs of products u8 * s8 summed to int16, saturating; no sum here comes near saturation.
@@ -116,15 +110,11 @@ inline constexpr int kGroupsIn16 = kBits == 4   ? 8
                                    : kBits == 6 ? 2
                                                 : 1;
 
-// What an int16 lane gathers between two widenings. Six-bit codes have two of these under way, one per half block.
-template <int H, int T>
-struct PairSums {
-  VI v[2][H][T];
-};
-
+// `pairs` is what int16 lanes gather between two widenings. Six-bit codes have two of these under way, one per half
+// block.
 template <int kStep, int H, int T, class Source>
 HWY_INLINE void AddGroup(const Source& source, const ActivationChunk* HWY_RESTRICT a, size_t block, int first,
-                         PairSums<H, T>& pairs, BlockSums<H, T>& sums) {
+                         VI (&pairs)[2][H][T], VI (&sums)[H][T]) {
   constexpr int J = Source::GroupAt(kStep);
   constexpr int kIn16 = kGroupsIn16<Source::kBits>;
   constexpr bool kSix = Source::kBits == 6;
@@ -137,7 +127,7 @@ HWY_INLINE void AddGroup(const Source& source, const ActivationChunk* HWY_RESTRI
     const VI signs = w;
     if constexpr (Source::kBits == 8) w = Magnitude8(w);
     for (int t = 0; t < T; ++t) {
-      VI& pair = pairs.v[kSlot][h][t];
+      VI& pair = pairs[kSlot][h][t];
       const VI p = PairProducts(w, Source::kBits == 8 ? ApplySign8(q[t], signs) : q[t]);
       pair = kPlace % kIn16 == 0 ? p : Add16(pair, p);
       SettleNow(pair);
@@ -145,8 +135,8 @@ HWY_INLINE void AddGroup(const Source& source, const ActivationChunk* HWY_RESTRI
         VI factor = Ones16();
         if constexpr (kSix) factor = source.ScalePair(J / 4, first + h);
         const VI s = Widen16(pair, factor);
-        sums.v[h][t] = kPlace < kIn16 ? s : hn::Add(sums.v[h][t], s);
-        SettleNow(sums.v[h][t]);
+        sums[h][t] = kPlace < kIn16 ? s : hn::Add(sums[h][t], s);
+        SettleNow(sums[h][t]);
       }
     }
   }
@@ -154,8 +144,8 @@ HWY_INLINE void AddGroup(const Source& source, const ActivationChunk* HWY_RESTRI
 
 template <int H, int T, class Source, int... kStep>
 HWY_INLINE void AddGroups(const Source& source, const ActivationChunk* HWY_RESTRICT a, size_t block, int first,
-                          BlockSums<H, T>& sums, std::integer_sequence<int, kStep...>) {
-  PairSums<H, T> pairs;
+                          VI (&sums)[H][T], std::integer_sequence<int, kStep...>) {
+  VI pairs[2][H][T];
   (AddGroup<kStep, H, T>(source, a, block, first, pairs, sums), ...);
 }
 
@@ -165,17 +155,17 @@ template <int H, int T, class Source>
 HWY_INLINE void BlockDot(const Source& source, const ActivationChunk* HWY_RESTRICT a, size_t block, int first,
                          VF (&out)[H][T]) {
   const DI di;
-  BlockSums<H, T> sums;
+  VI sums[H][T];
   AddGroups<H, T>(source, a, block, first, sums, std::make_integer_sequence<int, 8>());
   for (int t = 0; t < T; ++t) {
     for (int h = 0; h < H; ++h) {
-      VI sum = sums.v[h][t];
+      VI sum = sums[h][t];
       if constexpr (Source::kBits == 6) {
         int32_t half_sums;
         std::memcpy(&half_sums, a[t].half_sum + 2 * block, sizeof(half_sums));
         sum = hn::Sub(sum, hn::ShiftLeft<5>(Widen16(source.BothScales(first + h), hn::Set(di, half_sums))));
       } else if constexpr (Source::kOffset != 0) {
-        sum = hn::Sub(sum, hn::ShiftLeft<Source::kOffset == 8 ? 3 : 4>(hn::Set(di, a[t].sum[block])));
+        sum = hn::Sub(sum, hn::ShiftLeft < Source::kOffset == 8 ? 3 : 4 > (hn::Set(di, a[t].sum[block])));
       }
       out[h][t] = hn::ConvertTo(DF(), sum);
     }
@@ -213,19 +203,19 @@ HWY_INLINE VI Operand(VI w) {
 
 template <int J, int H, int T, class Source>
 HWY_INLINE void AddGroup(const Source& source, const ActivationChunk* HWY_RESTRICT a, size_t block, int first,
-                         BlockSums<H, T>& sums) {
+                         VI (&sums)[H][T]) {
   VI q[T];
   for (int t = 0; t < T; ++t) q[t] = Broadcast4(a[t].q + block * 32 + J * 4);
   for (int h = 0; h < H; ++h) {
     const VI w = Operand<Source::kBits>(hn::BitCast(DI(), source.template Codes<J>(first + h)));
-    for (int t = 0; t < T; ++t) sums.v[h][t] = Dot4(sums.v[h][t], w, q[t]);
+    for (int t = 0; t < T; ++t) sums[h][t] = Dot4(sums[h][t], w, q[t]);
   }
 }
 
 // Groups kFrom + kStep, in order.
 template <int kFrom, int H, int T, class Source, int... kStep>
 HWY_INLINE void AddGroups(const Source& source, const ActivationChunk* HWY_RESTRICT a, size_t block, int first,
-                          BlockSums<H, T>& sums, std::integer_sequence<int, kStep...>) {
+                          VI (&sums)[H][T], std::integer_sequence<int, kStep...>) {
   (AddGroup<kFrom + kStep, H, T>(source, a, block, first, sums), ...);
 }
 
@@ -236,13 +226,13 @@ HWY_INLINE void BlockDot(const Source& source, const ActivationChunk* HWY_RESTRI
                          VF (&out)[H][T]) {
   const DF d;
   const DI di;
-  BlockSums<H, T> sums;
+  VI sums[H][T];
   if constexpr (Source::kBits == 6) {
-    BlockSums<H, T> upper;
+    VI upper[H][T];
     for (int t = 0; t < T; ++t) {
       for (int h = 0; h < H; ++h) {
-        sums.v[h][t] = hn::Set(di, -32 * a[t].half_sum[2 * block]);
-        upper.v[h][t] = hn::Set(di, -32 * a[t].half_sum[2 * block + 1]);
+        sums[h][t] = hn::Set(di, -32 * a[t].half_sum[2 * block]);
+        upper[h][t] = hn::Set(di, -32 * a[t].half_sum[2 * block + 1]);
       }
     }
     AddGroups<0, H, T>(source, a, block, first, sums, std::make_integer_sequence<int, 4>());
@@ -250,18 +240,18 @@ HWY_INLINE void BlockDot(const Source& source, const ActivationChunk* HWY_RESTRI
     for (int h = 0; h < H; ++h) {
       for (int t = 0; t < T; ++t) {
         // Each product is below 2^23: exact.
-        const VF lower = hn::Mul(hn::ConvertTo(d, sums.v[h][t]), source.SubScale(0, first + h));
-        out[h][t] = hn::MulAdd(hn::ConvertTo(d, upper.v[h][t]), source.SubScale(1, first + h), lower);
+        const VF lower = hn::Mul(hn::ConvertTo(d, sums[h][t]), source.SubScale(0, first + h));
+        out[h][t] = hn::MulAdd(hn::ConvertTo(d, upper[h][t]), source.SubScale(1, first + h), lower);
       }
     }
   } else {
     for (int t = 0; t < T; ++t) {
       const VI start = hn::Set(di, -(Source::kOffset + kExtraOffset<Source::kBits>)*a[t].sum[block]);
-      for (int h = 0; h < H; ++h) sums.v[h][t] = start;
+      for (int h = 0; h < H; ++h) sums[h][t] = start;
     }
     AddGroups<0, H, T>(source, a, block, first, sums, std::make_integer_sequence<int, 8>());
     for (int h = 0; h < H; ++h) {
-      for (int t = 0; t < T; ++t) out[h][t] = hn::ConvertTo(d, sums.v[h][t]);
+      for (int t = 0; t < T; ++t) out[h][t] = hn::ConvertTo(d, sums[h][t]);
     }
   }
 }
