@@ -1,0 +1,102 @@
+// The main job on one machine: a model cut across workers answers as the whole one does.
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "tests/cluster/cluster.h"
+#include "tests/cluster/reference.h"
+#include "tests/support/test_data.h"
+
+namespace enigma::testing {
+namespace {
+
+using std::chrono::seconds;
+
+std::vector<int> Generate(const Cluster& cluster, const ReferenceCase& reference, std::vector<std::string> more = {}) {
+  std::vector<std::string> arguments = {"generate",     "--model", "stories",       reference.prompt,
+                                        "--max-tokens", "64",      "--temperature", "0"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  const auto reply = cluster.Json(arguments);
+  if (reply.is_null()) return {};
+  EXPECT_EQ(reply.at("prompt_ids").get<std::vector<int>>(), reference.prompt_ids);
+  return reply.at("ids").get<std::vector<int>>();
+}
+
+TEST(ShardedAnswerTest, EveryNumberOfStagesGivesTheReferenceIds) {
+  ENIGMA_REQUIRE_DATA(model, "models/stories260K-f32.gguf");
+  ENIGMA_REQUIRE_DATA(outputs, "models/reference_outputs.json");
+  const ReferenceCase reference = LoadReference(outputs, "stories260K");
+  auto cluster = Cluster::Start({});
+  ASSERT_NE(cluster, nullptr);
+  for (int i = 0; i < 3; ++i) cluster->StartWorker(i);
+  ASSERT_TRUE(cluster->WaitForNodes(3));
+  ASSERT_EQ(cluster->Enigma({"models", "import", model, "--name", "stories"}).status, 0) << cluster->Logs();
+  for (const std::string stages : {"1", "2", "3"}) {
+    SCOPED_TRACE(stages + " stages");
+    const RunResult load = cluster->Enigma({"load", "stories", "--stages", stages});
+    ASSERT_EQ(load.status, 0) << load.err << cluster->Logs();
+    EXPECT_EQ(Generate(*cluster, reference), reference.generated_ids) << cluster->Logs();
+    ASSERT_EQ(cluster->Enigma({"unload", "stories"}).status, 0);
+  }
+}
+
+TEST(ShardedAnswerTest, EightRequestsAtOnceEachAnswerAsAlone) {
+  ENIGMA_REQUIRE_DATA(model, "models/stories260K-f32.gguf");
+  ENIGMA_REQUIRE_DATA(outputs, "models/reference_outputs.json");
+  const ReferenceCase reference = LoadReference(outputs, "stories260K");
+  auto cluster = Cluster::Start({});
+  ASSERT_NE(cluster, nullptr);
+  for (int i = 0; i < 2; ++i) cluster->StartWorker(i);
+  ASSERT_TRUE(cluster->WaitForNodes(2));
+  ASSERT_EQ(cluster->Enigma({"models", "import", model, "--name", "stories"}).status, 0) << cluster->Logs();
+  ASSERT_EQ(cluster->Enigma({"load", "stories", "--stages", "2"}).status, 0) << cluster->Logs();
+  std::vector<std::vector<int>> answers(8);
+  std::vector<std::thread> clients;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    clients.emplace_back([&, i] { answers[i] = Generate(*cluster, reference); });
+  }
+  for (auto& client : clients) client.join();
+  for (const auto& answer : answers) EXPECT_EQ(answer, reference.generated_ids);
+}
+
+TEST(ShardedAnswerTest, SeededSamplingIsTheSameForAnyCut) {
+  ENIGMA_REQUIRE_DATA(model, "models/stories260K-f32.gguf");
+  ENIGMA_REQUIRE_DATA(outputs, "models/reference_outputs.json");
+  ReferenceCase reference = LoadReference(outputs, "stories260K");
+  auto cluster = Cluster::Start({});
+  ASSERT_NE(cluster, nullptr);
+  for (int i = 0; i < 2; ++i) cluster->StartWorker(i);
+  ASSERT_TRUE(cluster->WaitForNodes(2));
+  ASSERT_EQ(cluster->Enigma({"models", "import", model, "--name", "stories"}).status, 0) << cluster->Logs();
+  std::vector<std::vector<int>> answers;
+  for (const std::string stages : {"1", "2"}) {
+    ASSERT_EQ(cluster->Enigma({"load", "stories", "--stages", stages}).status, 0) << cluster->Logs();
+    const auto reply = cluster->Json({"generate", "--model", "stories", reference.prompt, "--max-tokens", "48",
+                                      "--temperature", "0.9", "--top-p", "0.95", "--seed", "7"});
+    ASSERT_FALSE(reply.is_null());
+    answers.push_back(reply.at("ids").get<std::vector<int>>());
+    ASSERT_EQ(cluster->Enigma({"unload", "stories"}).status, 0);
+  }
+  EXPECT_EQ(answers[0], answers[1]);
+  EXPECT_NE(answers[0], reference.generated_ids);
+}
+
+TEST(ShardedAnswerTest, ASecondLoadMovesNoByte) {
+  ENIGMA_REQUIRE_DATA(model, "models/stories260K-f32.gguf");
+  auto cluster = Cluster::Start({});
+  ASSERT_NE(cluster, nullptr);
+  for (int i = 0; i < 2; ++i) cluster->StartWorker(i);
+  ASSERT_TRUE(cluster->WaitForNodes(2));
+  ASSERT_EQ(cluster->Enigma({"models", "import", model, "--name", "stories"}).status, 0) << cluster->Logs();
+  const auto first = cluster->Json({"load", "stories", "--stages", "2"});
+  ASSERT_FALSE(first.is_null());
+  EXPECT_GT(first.at("bytes_fetched").get<int64_t>(), 0);
+  ASSERT_EQ(cluster->Enigma({"unload", "stories"}).status, 0);
+  const auto second = cluster->Json({"load", "stories", "--stages", "2"});
+  ASSERT_FALSE(second.is_null());
+  EXPECT_EQ(second.at("bytes_fetched").get<int64_t>(), 0);
+  EXPECT_EQ(second.at("bytes_present"), second.at("bytes_needed"));
+}
+
+}  // namespace
+}  // namespace enigma::testing
