@@ -57,16 +57,25 @@ double TypicalSeconds(double seconds, int threads, const std::function<void()>& 
   return times[times.size() / 10];
 }
 
+// Four streams side by side, fetched ahead, as decoding reads weights: the ceiling for it.
 void BenchRead(const Options& options, int threads) {
   ThreadPool pool(threads);
+  constexpr size_t kChunk = size_t{1} << 17;
   AlignedBuffer<uint64_t> data(kSetBytes / 8);
   std::fill(data.data(), data.data() + data.size(), 1);
   std::vector<uint64_t> sums(static_cast<size_t>(threads) * 8);
   const double seconds = TypicalSeconds(options.seconds, threads, [&] {
-    pool.ParallelFor(data.size(), size_t{1} << 17, [&](size_t begin, size_t end, int thread) {
+    pool.ParallelFor(data.size() / kChunk, 1, [&](size_t begin, size_t end, int thread) {
       uint64_t s[8] = {};
-      for (size_t i = begin; i < end; i += 8) {
-        for (size_t j = 0; j < 8; ++j) s[j] += data[i + j];
+      const auto read_lines = [&](const uint64_t* chunk, size_t i) {
+        for (size_t stream = 0; stream < 4; ++stream) {
+          const uint64_t* line = chunk + stream * (kChunk / 4) + i;
+          __builtin_prefetch(line + 128);
+          for (size_t j = 0; j < 8; ++j) s[j] += line[j];
+        }
+      };
+      for (size_t n = begin; n < end; ++n) {
+        for (size_t i = 0; i < kChunk / 4; i += 8) read_lines(data.data() + n * kChunk, i);
       }
       for (const uint64_t v : s) sums[static_cast<size_t>(thread) * 8] += v;
     });

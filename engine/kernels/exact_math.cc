@@ -13,6 +13,12 @@ constexpr double kHalfPi1 = 0x1.921fb544p+0;
 constexpr double kHalfPi2 = 0x1.0b4611a6p-34;
 constexpr double kHalfPi3 = 0x1.3198a2e037073p-69;
 
+// Ratios of a term to the one before: 1 / (k (k + 1)), k = 2, 4, ... for the sine and 1, 3, ... for the cosine.
+constexpr double kSineRatios[] = {1.0 / 6,   1.0 / 20,  1.0 / 42,  1.0 / 72, 1.0 / 110,
+                                  1.0 / 156, 1.0 / 210, 1.0 / 272, 1.0 / 342};
+constexpr double kCosineRatios[] = {1.0 / 2,   1.0 / 12,  1.0 / 30,  1.0 / 56, 1.0 / 90,
+                                    1.0 / 132, 1.0 / 182, 1.0 / 240, 1.0 / 306};
+
 }  // namespace
 
 double ExactLog(double x) {
@@ -44,10 +50,12 @@ void ExactSinCos(double x, double* sine, double* cosine) {
   const double r2 = r * r;
   // Taylor series on |r| <= pi/4: the first term left out is below 1e-17.
   double s = 1;
-  for (int k = 18; k >= 2; k -= 2) s = 1 - s * r2 / (k * (k + 1));
-  s *= r;
   double c = 1;
-  for (int k = 17; k >= 1; k -= 2) c = 1 - c * r2 / (k * (k + 1));
+  for (int k = 8; k >= 0; --k) {
+    s = 1 - s * r2 * kSineRatios[k];
+    c = 1 - c * r2 * kCosineRatios[k];
+  }
+  s *= r;
   switch (static_cast<int64_t>(n) & 3) {
     case 0:
       *sine = s, *cosine = c;

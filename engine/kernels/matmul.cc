@@ -43,7 +43,8 @@ MultiplyPanels KernelFor(DType type) {
 size_t PanelGrain(size_t panels, size_t panel_bytes, size_t tokens, int threads) {
   const size_t even = panels / (static_cast<size_t>(threads) * 8);
   const size_t worthwhile = 32768 / (panel_bytes * tokens + 1);
-  return std::clamp<size_t>(std::max(even, worthwhile), 1, 64);
+  // Kernels for few tokens read four panels side by side.
+  return (std::clamp<size_t>(std::max(even, worthwhile), 1, 64) + 3) / 4 * 4;
 }
 
 }  // namespace
