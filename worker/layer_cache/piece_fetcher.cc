@@ -16,6 +16,7 @@ namespace {
 
 // Every source that has a piece is asked this often: a connection that broke once may hold the next time.
 constexpr int kRounds = 2;
+constexpr int kPiecesAtOnce = 3;
 
 absl::Status Cancelled() { return absl::CancelledError("the load was cancelled"); }
 
@@ -28,36 +29,54 @@ PieceFetcher::PieceFetcher(LayerCache& cache, Metrics& metrics)
 
 absl::Status PieceFetcher::Fetch(const std::vector<const engine::Blob*>& blobs,
                                  const std::vector<std::unique_ptr<PieceSource>>& sources, FetchProgress& progress) {
-  std::vector<const engine::Blob*> missing;
-  std::vector<engine::Sha256> hashes;
+  Session session{.missing = {}, .offers = {}, .unreachable = {}, .progress = progress};
   for (const engine::Blob* blob : blobs) {
     progress.bytes_needed += blob->bytes;
     progress.bytes_present += std::min(cache_.BytesPresent(blob->hash), blob->bytes);
-    if (cache_.Has(blob->hash)) continue;
-    missing.push_back(blob);
-    hashes.push_back(blob->hash);
+    if (!cache_.Has(blob->hash)) session.missing.push_back(blob);
   }
-  if (missing.empty()) return absl::OkStatus();
-  ENIGMA_RETURN_IF_ERROR(CheckDisk(missing));
+  if (session.missing.empty()) return absl::OkStatus();
+  ENIGMA_RETURN_IF_ERROR(CheckDisk(session.missing));
+  AskAll(sources, session);
+  std::vector<std::future<absl::Status>> threads;
+  for (int i = 1; i < kPiecesAtOnce; ++i) {
+    threads.push_back(std::async(std::launch::async, [this, &session] { return FetchPieces(session); }));
+  }
+  absl::Status fetched = FetchPieces(session);
+  for (auto& thread : threads) {
+    const absl::Status also = thread.get();
+    // The first failure ends the others, which then say no more than that.
+    if (fetched.ok() || (absl::IsCancelled(fetched) && !also.ok())) fetched = also;
+  }
+  return fetched;
+}
 
-  // All are asked at once: one that is gone takes seconds to say so.
+// All sources at once: one that is gone takes seconds to say so.
+void PieceFetcher::AskAll(const std::vector<std::unique_ptr<PieceSource>>& sources, Session& session) {
+  std::vector<engine::Sha256> hashes;
+  for (const engine::Blob* blob : session.missing) hashes.push_back(blob->hash);
   std::vector<std::future<absl::StatusOr<std::vector<bool>>>> answers;
   for (const auto& source : sources) {
     answers.push_back(std::async(std::launch::async, [&source, &hashes] { return source->Has(hashes); }));
   }
-  std::vector<Offer> offers;
-  std::string unreachable;
   for (size_t i = 0; i < sources.size(); ++i) {
     absl::StatusOr<std::vector<bool>> has = answers[i].get();
     if (has.ok() && has->size() == hashes.size()) {
-      offers.push_back({sources[i].get(), *std::move(has)});
+      session.offers.push_back({sources[i].get(), *std::move(has)});
     } else {
-      absl::StrAppend(&unreachable, "; ", sources[i]->name(), ": ",
+      absl::StrAppend(&session.unreachable, "; ", sources[i]->name(), ": ",
                       has.ok() ? "gave a wrong answer" : ToString(has.status().message()));
     }
   }
-  for (size_t i = 0; i < missing.size(); ++i) {
-    ENIGMA_RETURN_IF_ERROR(FetchPiece(*missing[i], i, offers, unreachable, progress));
+}
+
+absl::Status PieceFetcher::FetchPieces(Session& session) {
+  for (size_t index = session.next++; index < session.missing.size(); index = session.next++) {
+    if (session.ended()) return Cancelled();
+    absl::Status fetched = FetchPiece(index, session);
+    if (fetched.ok()) continue;
+    session.failed = true;
+    return fetched;
   }
   return absl::OkStatus();
 }
@@ -74,13 +93,13 @@ absl::Status PieceFetcher::CheckDisk(const std::vector<const engine::Blob*>& mis
                                                    " are free; make room or choose another --data-dir"));
 }
 
-absl::Status PieceFetcher::FetchPiece(const engine::Blob& blob, size_t index, const std::vector<Offer>& offers,
-                                      const std::string& unreachable, FetchProgress& progress) {
+absl::Status PieceFetcher::FetchPiece(size_t index, Session& session) {
+  const engine::Blob& blob = *session.missing[index];
   {
     absl::MutexLock lock(&mutex_);
     const auto is_free = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !in_flight_.contains(blob.hash); };
     while (!mutex_.AwaitWithTimeout(absl::Condition(&is_free), absl::Milliseconds(100))) {
-      if (progress.cancelled) return Cancelled();
+      if (session.ended()) return Cancelled();
     }
     if (cache_.Has(blob.hash)) return absl::OkStatus();  // the other load brought it
     in_flight_.insert(blob.hash);
@@ -89,15 +108,15 @@ absl::Status PieceFetcher::FetchPiece(const engine::Blob& blob, size_t index, co
     absl::MutexLock lock(&mutex_);
     in_flight_.erase(blob.hash);
   };
-  std::string errors = unreachable;
+  std::string errors = session.unreachable;
   for (int round = 0; round < kRounds; ++round) {
-    for (const Offer& offer : offers) {
-      if (progress.cancelled) return Cancelled();
+    for (const Offer& offer : session.offers) {
+      if (session.ended()) return Cancelled();
       if (!offer.has[index]) {
         if (round == 0) absl::StrAppend(&errors, "; ", offer.source->name(), ": does not have it");
         continue;
       }
-      const absl::Status fetched = FetchFrom(*offer.source, blob, progress);
+      const absl::Status fetched = FetchFrom(*offer.source, blob, session);
       // What is wrong on this side is not mended by another source.
       if (fetched.ok() || absl::IsResourceExhausted(fetched) || absl::IsCancelled(fetched)) return fetched;
       failures_.Increment();
@@ -109,22 +128,21 @@ absl::Status PieceFetcher::FetchPiece(const engine::Blob& blob, size_t index, co
       absl::StrCat("piece ", engine::HexOf(blob.hash), " (", blob.bytes, " bytes) could not be fetched", errors));
 }
 
-absl::Status PieceFetcher::FetchFrom(PieceSource& source, const engine::Blob& blob, FetchProgress& progress) {
+absl::Status PieceFetcher::FetchFrom(PieceSource& source, const engine::Blob& blob, Session& session) {
   bool resumed = false;
-  const absl::Status fetched = FetchOnce(source, blob, progress, resumed);
+  const absl::Status fetched = FetchOnce(source, blob, session, resumed);
   // The fault may lie in what another source had sent before; alone, this one may be right.
-  return resumed && absl::IsDataLoss(fetched) ? FetchOnce(source, blob, progress, resumed) : fetched;
+  return resumed && absl::IsDataLoss(fetched) ? FetchOnce(source, blob, session, resumed) : fetched;
 }
 
-absl::Status PieceFetcher::FetchOnce(PieceSource& source, const engine::Blob& blob, FetchProgress& progress,
-                                     bool& resumed) {
+absl::Status PieceFetcher::FetchOnce(PieceSource& source, const engine::Blob& blob, Session& session, bool& resumed) {
   ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<PieceWriter> writer, cache_.Resume(blob.hash, blob.bytes));
   resumed = writer->size() > 0;
   if (writer->size() < blob.bytes) {
     absl::Status written;
     const auto sink = [&](std::string_view data) -> absl::Status {
-      if (progress.cancelled) return written = Cancelled();
-      progress.bytes_fetched += data.size();
+      if (session.ended()) return written = Cancelled();
+      session.progress.bytes_fetched += data.size();
       bytes_fetched_.Increment(static_cast<double>(data.size()));
       return written = writer->Append(data);
     };

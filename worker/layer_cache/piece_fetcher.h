@@ -26,8 +26,9 @@ struct FetchProgress {
   std::atomic<bool> cancelled{false};
 };
 
-// Brings pieces into the layer cache: from the first source that has them, on from where it broke off with the next.
-// Loads that want the same piece at the same time share one fetch. Thread-safe.
+// Brings pieces into the layer cache: from the first source that has them, on from where it broke off with the next. A
+// few at a time, so that the link is busy while one is hashed and made durable. Loads that want the same piece at the
+// same time share one fetch. Thread-safe.
 class PieceFetcher {
  public:
   PieceFetcher(LayerCache& cache, Metrics& metrics);
@@ -43,12 +44,23 @@ class PieceFetcher {
     PieceSource* source;
     std::vector<bool> has;
   };
+  // One call of Fetch.
+  struct Session {
+    std::vector<const engine::Blob*> missing;
+    std::vector<Offer> offers;
+    std::string unreachable;  // sources that did not answer, and why
+    FetchProgress& progress;
+    std::atomic<size_t> next{0};  // into `missing`
+    std::atomic<bool> failed{false};
+    bool ended() const { return failed || progress.cancelled; }
+  };
   absl::Status CheckDisk(const std::vector<const engine::Blob*>& missing) const;
-  absl::Status FetchPiece(const engine::Blob& blob, size_t index, const std::vector<Offer>& offers,
-                          const std::string& unreachable, FetchProgress& progress);
-  absl::Status FetchFrom(PieceSource& source, const engine::Blob& blob, FetchProgress& progress);
+  static void AskAll(const std::vector<std::unique_ptr<PieceSource>>& sources, Session& session);
+  absl::Status FetchPieces(Session& session);
+  absl::Status FetchPiece(size_t index, Session& session);
+  absl::Status FetchFrom(PieceSource& source, const engine::Blob& blob, Session& session);
 
-  absl::Status FetchOnce(PieceSource& source, const engine::Blob& blob, FetchProgress& progress, bool& resumed);
+  absl::Status FetchOnce(PieceSource& source, const engine::Blob& blob, Session& session, bool& resumed);
 
   LayerCache& cache_;
   prometheus::Counter& bytes_fetched_;
