@@ -6,6 +6,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "base/clock.h"
 #include "base/status_macros.h"
 #include "engine/kernels/cpu_target.h"
 #include "engine/spec/memory_estimate.h"
@@ -72,7 +73,9 @@ absl::Status LoadStage::Load(uint64_t reservation) {
   const std::vector<const Blob*> blobs =
       manifest.ForStage(request_.first_layer(), request_.last_layer(), LayersOf(manifest), IsTied(manifest));
   SetPhase("fetching");
+  const absl::Duration start = Clock::System().Monotonic();
   ENIGMA_RETURN_IF_ERROR(Fetch(blobs));
+  const absl::Duration fetched = Clock::System().Monotonic() - start;
   SetPhase("packing");
   ENIGMA_ASSIGN_OR_RETURN(LoadedStage loaded, Pack(manifest, blobs));
   if (fetch_.cancelled) return absl::CancelledError("the load was cancelled");
@@ -95,8 +98,9 @@ absl::Status LoadStage::Load(uint64_t reservation) {
                                                std::move(loaded), state_.turn, state_.metrics);
   ENIGMA_RETURN_IF_ERROR(state_.stages.Insert(reservation, std::move(stage)));
   SetPhase("ready");
-  LogInfo("loaded {}: stage {} of {}, layers {} to {}, {} bytes fetched", request_.model(), request_.stage_index(),
-          request_.stage_count(), request_.first_layer(), request_.last_layer(), fetch_.bytes_fetched.load());
+  LogInfo("loaded {}: stage {} of {}, layers {} to {}, {} bytes fetched in {:.2f} s", request_.model(),
+          request_.stage_index(), request_.stage_count(), request_.first_layer(), request_.last_layer(),
+          fetch_.bytes_fetched.load(), absl::ToDoubleSeconds(fetched));
   return absl::OkStatus();
 }
 
