@@ -18,21 +18,19 @@
 #include "engine/kernels/matmul.h"
 #include "engine/kernels/simd_inl.h"
 
-// Highway's name for VNNI covers the AVX encoding of it; these kernels use the AVX-512 one, which older processors
-// have.
-#undef ENIGMA_DOT_PUSH
-#undef ENIGMA_DOT_POP
+// In place of HWY_BEFORE_NAMESPACE: Highway's name for VNNI covers the AVX encoding of it; these kernels use the
+// AVX-512 one, which older processors have.
+#undef ENIGMA_DOT_BEFORE_NAMESPACE
 #if HWY_TARGET == HWY_AVX3_DL
-#define ENIGMA_DOT_PUSH HWY_PUSH_ATTRIBUTES("avx512vnni")
-#define ENIGMA_DOT_POP HWY_POP_ATTRIBUTES
+#define ENIGMA_DOT_BEFORE_NAMESPACE()               \
+  HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512vnni") \
+  static_assert(true, "For requiring trailing semicolon")
 #else
-#define ENIGMA_DOT_PUSH
-#define ENIGMA_DOT_POP
+#define ENIGMA_DOT_BEFORE_NAMESPACE() HWY_BEFORE_NAMESPACE()
 #endif
 
 #if ENIGMA_KERNEL_TARGET
-HWY_BEFORE_NAMESPACE();
-ENIGMA_DOT_PUSH
+ENIGMA_DOT_BEFORE_NAMESPACE();
 namespace enigma::engine::HWY_NAMESPACE {
 
 using DI = hn::RebindToSigned<DF>;
@@ -259,7 +257,6 @@ HWY_INLINE void BlockDot(const Source& source, const ActivationChunk* HWY_RESTRI
 #endif
 
 }  // namespace enigma::engine::HWY_NAMESPACE
-ENIGMA_DOT_POP
 HWY_AFTER_NAMESPACE();
 #endif  // ENIGMA_KERNEL_TARGET
 #endif  // include guard

@@ -24,7 +24,7 @@ std::atomic<int64_t> chosen{0};
 std::vector<int64_t> AvailableCpuTargets() {
   std::vector<int64_t> targets;
   for (const int64_t target : kKernelTargets) {
-    if ((hwy::SupportedTargets() & target) != 0) targets.push_back(target);
+    if ((hwy::SupportedTargets() & HWY_TARGETS & target) != 0) targets.push_back(target);
   }
   return targets;
 }

@@ -3,8 +3,14 @@
 // Include before any Highway header: names the instruction sets that kernels are compiled for. All have fused
 // multiply-add, without which the numeric contract would cost a software routine per operation.
 
+#define ENIGMA_UNUSED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
+#ifdef ENIGMA_SANITIZED
+// Sanitizers make compiling a target many times slower, so their builds have one, which every machine with kernels has.
+#define HWY_DISABLED_TARGETS (ENIGMA_UNUSED_TARGETS | HWY_AVX3 | HWY_AVX3_DL)
+#else
 #define HWY_WANT_AVX3_DL 1
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
+#define HWY_DISABLED_TARGETS ENIGMA_UNUSED_TARGETS
+#endif
 
 #include <cstdint>
 #include <vector>
@@ -18,7 +24,10 @@
 
 // Defines `const Table& Name()`: the table of kernels, HWY_NAMESPACE::table, of the target in use. At HWY_ONCE, in the
 // namespace that holds the targets' namespaces.
-#if HWY_ARCH_X86
+#if HWY_ARCH_X86 && defined(ENIGMA_SANITIZED)
+#define ENIGMA_EXPORT_KERNELS(Table, Name, table) \
+  const Table& Name() { return N_AVX2::table; }
+#elif HWY_ARCH_X86
 #define ENIGMA_EXPORT_KERNELS(Table, Name, table) \
   const Table& Name() {                           \
     switch (CpuTarget()) {                        \

@@ -13,8 +13,7 @@
 #include "engine/kernels/packed_source_inl.h"
 
 #if ENIGMA_KERNEL_TARGET
-HWY_BEFORE_NAMESPACE();
-ENIGMA_DOT_PUSH
+ENIGMA_DOT_BEFORE_NAMESPACE();
 namespace enigma::engine::HWY_NAMESPACE {
 
 constexpr size_t kBlocks = ActivationChunk::kBlocks;
@@ -297,7 +296,6 @@ inline constexpr QuantisedMatMulKernels kQuantisedMatMulKernels = {
     Multiply<DType::kQ4_K>, Multiply<DType::kQ5_K>, Multiply<DType::kQ6_K>};
 
 }  // namespace enigma::engine::HWY_NAMESPACE
-ENIGMA_DOT_POP
 HWY_AFTER_NAMESPACE();
 #endif  // ENIGMA_KERNEL_TARGET
 

@@ -10,8 +10,7 @@
 #include "engine/kernels/panel_layout.h"
 
 #if ENIGMA_KERNEL_TARGET
-HWY_BEFORE_NAMESPACE();
-ENIGMA_DOT_PUSH
+ENIGMA_DOT_BEFORE_NAMESPACE();
 namespace enigma::engine::HWY_NAMESPACE {
 
 constexpr int BitsOf(DType type) {
@@ -139,7 +138,6 @@ class PackedSource {
 };
 
 }  // namespace enigma::engine::HWY_NAMESPACE
-ENIGMA_DOT_POP
 HWY_AFTER_NAMESPACE();
 #endif  // ENIGMA_KERNEL_TARGET
 #endif  // include guard
