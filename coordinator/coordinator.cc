@@ -145,7 +145,8 @@ absl::Status CoordinatorImpl::OpenPki() {
 void CoordinatorImpl::MakeParts() {
   const NodeIdentity* identity = identity_ ? &*identity_ : nullptr;
   channels_ = std::make_unique<WorkerChannels>(identity);
-  dispatcher_ = std::make_unique<Dispatcher>(Dispatcher::Options{}, metrics_);
+  dispatcher_ = std::make_unique<Dispatcher>(
+      Dispatcher::Options{.running_max = options_.running_max, .waiting_max = options_.waiting_max}, metrics_);
   const std::string cluster_id = authority_ ? authority_->cluster_id() : std::string(kInsecureClusterId);
   plane_.reset(new ControlPlane{*options_.clock,
                                 nodes_,
@@ -183,6 +184,7 @@ void CoordinatorImpl::MakeParts() {
   inference_ = std::make_unique<InferenceService>(*plane_, *access_, GenerateStream::Options{});
   nodes_.SetListener([this](const Node& node) {
     if (node.state == NodeState::kDead) {
+      LogWarn("node {} is dead: {}", node.Label(), node.state_reason);
       failures_->NodeDied(node);
       membership_->NodeDied(node.id);
     }

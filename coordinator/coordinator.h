@@ -38,6 +38,8 @@ class Coordinator {
     uint32_t heartbeat_ms = 200;
     uint32_t silence_ms = 1000;                       // without a heartbeat for so long a node is dead
     absl::Duration return_grace = absl::Seconds(10);  // after a start: for the nodes of earlier placements
+    size_t running_max = 64;                          // requests in one replica at a time
+    size_t waiting_max = 256;                         // requests that wait for one model; more are refused
     std::string version = "0.1.0";
     const Clock* clock = &Clock::System();
   };

@@ -84,7 +84,7 @@ std::string PlacementKeeper::ReasonToWait(const WantedPlacement& wanted) {
   if (now < settled_at_) return "workers are giving memory back";
   if (const auto attempt = attempts_.find(wanted.id); attempt != attempts_.end()) {
     if (attempt->second.generation == generation_ && now < attempt->second.at + options_.retry_every) {
-      return wanted.state_reason;
+      return wanted.state_reason.empty() ? "it was tried a moment ago" : wanted.state_reason;
     }
   }
   if (now < started_ + options_.return_grace) {

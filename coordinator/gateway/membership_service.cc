@@ -129,9 +129,7 @@ class MembershipService::Attendance final
       if (contested != service_.contested_.end() && contested->second == this) service_.contested_.erase(contested);
     }
     if (!reason.empty() && !hello_.node_id().empty()) {
-      if (service_.plane_.nodes.MarkDead(hello_.node_id(), hello_.incarnation(), reason)) {
-        LogWarn("node {} ({}) is dead: {}", hello_.node_id(), hello_.host_name(), reason);
-      }
+      service_.plane_.nodes.MarkDead(hello_.node_id(), hello_.incarnation(), reason);
     }
     absl::MutexLock lock(&mutex_);
     if (!std::exchange(finished_, true)) Finish(ToGrpc(status));

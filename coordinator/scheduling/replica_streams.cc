@@ -115,10 +115,14 @@ absl::Status ReplicaStreams::Attach(absl::Duration timeout) {
     absl::MutexLock lock(&mutex_);
     open_streams_ = 2;
   }
-  submit_ = std::make_unique<SubmitStream>(*this);
-  tokens_ = std::make_unique<TokenStream>(*this);
+  // Made without the mutex, since their callbacks take it.
+  auto submit = std::make_unique<SubmitStream>(*this);
+  auto tokens = std::make_unique<TokenStream>(*this);
 
   absl::MutexLock lock(&mutex_);
+  submit_ = std::move(submit);
+  tokens_ = std::move(tokens);
+  if (closing_) CancelStreams();
   const auto settled = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return (submit_attached_ && tokens_attached_) || open_streams_ < 2;
   };
@@ -154,14 +158,15 @@ void ReplicaStreams::StreamEnded(bool of_first_stage, const grpc::Status& status
   --open_streams_;
 }
 
-void ReplicaStreams::Close() {
-  {
-    absl::MutexLock lock(&mutex_);
-    closing_ = true;
-  }
+void ReplicaStreams::CancelStreams() {
   if (submit_ != nullptr) submit_->Cancel();
   if (tokens_ != nullptr) tokens_->Cancel();
+}
+
+void ReplicaStreams::Close() {
   absl::MutexLock lock(&mutex_);
+  closing_ = true;
+  CancelStreams();
   const auto ended = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return open_streams_ == 0; };
   mutex_.Await(absl::Condition(&ended));
 }

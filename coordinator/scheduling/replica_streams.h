@@ -44,6 +44,7 @@ class ReplicaStreams {
 
   void StreamEnded(bool of_first_stage, const grpc::Status& status);
   void NoteAttached(bool of_first_stage);
+  void CancelStreams() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const uint64_t replica_;
   const Callbacks callbacks_;
@@ -51,6 +52,7 @@ class ReplicaStreams {
   const std::unique_ptr<enigma::v1::Worker::Stub> last_;
 
   absl::Mutex mutex_;
+  // Set once, by Attach, under the mutex; read without it after Attach.
   std::unique_ptr<SubmitStream> submit_;
   std::unique_ptr<TokenStream> tokens_;
   bool submit_attached_ ABSL_GUARDED_BY(mutex_) = false;

@@ -1,0 +1,247 @@
+#include "tests/unit/coordinator/fake_worker.h"
+
+#include <utility>
+
+#include <absl/time/clock.h>
+#include <gtest/gtest.h>
+
+#include "rpc/channel.h"
+
+namespace enigma::coordinator::testing {
+
+using enigma::v1::TokenEvent;
+
+void FakePipelines::SetAnswer(std::vector<int32_t> ids) {
+  absl::MutexLock lock(&mutex_);
+  answer_ = std::move(ids);
+}
+
+void FakePipelines::SetManner(Manner manner) {
+  absl::MutexLock lock(&mutex_);
+  manner_ = manner;
+}
+
+void FakePipelines::Open(uint64_t replica, const enigma::v1::OpenSequence& open) {
+  absl::MutexLock lock(&mutex_);
+  opened_.push_back(open);
+  const uint32_t tokens = manner_ == Manner::kHold ? 1 : open.sampling().max_tokens();
+  for (uint32_t i = 0; i < tokens; ++i) {
+    TokenEvent event;
+    event.set_sequence(open.sequence());
+    event.set_epoch(open.epoch());
+    event.set_position(static_cast<uint32_t>(open.prompt_size()) + i);
+    event.set_has_token(true);
+    event.set_id(answer_[i % answer_.size()]);
+    if (manner_ == Manner::kAnswer && i + 1 == tokens) event.set_finish_reason("length");
+    events_[replica].push_back(event);
+  }
+}
+
+void FakePipelines::Cancel(uint64_t sequence) {
+  absl::MutexLock lock(&mutex_);
+  cancelled_.insert(sequence);
+}
+
+FakePipelines::Manner FakePipelines::manner() const {
+  absl::MutexLock lock(&mutex_);
+  return manner_;
+}
+
+enigma::v1::TokenEvents FakePipelines::Take(uint64_t replica) {
+  absl::MutexLock lock(&mutex_);
+  std::deque<TokenEvent>& events = events_[replica];
+  const auto some = [&events] { return !events.empty(); };
+  mutex_.AwaitWithTimeout(absl::Condition(&some), absl::Milliseconds(10));
+  enigma::v1::TokenEvents taken;
+  for (; !events.empty() && taken.events_size() < 8; events.pop_front()) *taken.add_events() = events.front();
+  return taken;
+}
+
+std::set<uint64_t> FakePipelines::cancelled() const {
+  absl::MutexLock lock(&mutex_);
+  return cancelled_;
+}
+
+std::vector<enigma::v1::OpenSequence> FakePipelines::opened() const {
+  absl::MutexLock lock(&mutex_);
+  return opened_;
+}
+
+FakeWorker::FakeWorker(FakePipelines& pipelines, Options options)
+    : pipelines_(pipelines), options_(std::move(options)) {
+  ServerOptions server;
+  server.host = "127.0.0.1";
+  server.identity = options_.identity;
+  server.services = {this};
+  auto started = RpcServer::Start(server);
+  EXPECT_TRUE(started.ok()) << started.status();
+  server_ = *std::move(started);
+}
+
+FakeWorker::~FakeWorker() { Kill(); }
+
+void FakeWorker::AttendTo(const std::string& coordinator) {
+  thread_ = std::thread([this, coordinator] {
+    while (!stopping_) {
+      AttendOnce(coordinator);
+      absl::SleepFor(absl::Milliseconds(30));
+    }
+  });
+}
+
+void FakeWorker::AttendOnce(const std::string& coordinator) {
+  const auto channel = MakeChannel(coordinator, options_.identity, ExpectedPeer::Coordinator());
+  const auto stub = enigma::v1::Membership::NewStub(channel);
+  grpc::ClientContext context;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (stopping_) return;
+    attending_ = &context;
+  }
+  const auto stream = stub->Attend(&context);
+  enigma::v1::WorkerReport report;
+  enigma::v1::WorkerHello& hello = *report.mutable_hello();
+  hello.set_node_id(options_.node_id);
+  hello.set_host_name(options_.host_name);
+  hello.set_incarnation(options_.incarnation);
+  hello.set_grpc_port(static_cast<uint32_t>(server_->port()));
+  hello.add_addresses("127.0.0.1");
+  hello.mutable_capability()->set_memory_free_bytes(options_.memory_bytes);
+  hello.mutable_capability()->set_memory_total_bytes(options_.memory_bytes);
+  hello.mutable_capability()->set_memory_bytes_per_second(options_.bytes_per_second);
+  hello.mutable_capability()->set_flops_per_second(options_.bytes_per_second * 10);
+  hello.mutable_capability()->set_contract("fake-v1");
+  enigma::v1::CoordinatorOrder order;
+  std::atomic<bool> ended = false;
+  std::thread heartbeats;
+  if (stream->Write(report) && stream->Read(&order) && order.has_welcome()) {
+    heartbeats = std::thread([&] {
+      while (!ended && !stopping_) {
+        enigma::v1::WorkerReport beat;
+        beat.mutable_heartbeat()->set_memory_free_bytes(options_.memory_bytes);
+        for (const uint64_t replica : stages()) beat.mutable_heartbeat()->add_stages()->set_replica(replica);
+        if (!silent_ && !stream->Write(beat)) return;
+        absl::SleepFor(absl::Milliseconds(20));
+      }
+    });
+    while (stream->Read(&order) && !order.has_leave()) {
+    }
+  }
+  ended = true;
+  if (heartbeats.joinable()) heartbeats.join();
+  context.TryCancel();
+  stream->Finish();
+  absl::MutexLock lock(&mutex_);
+  attending_ = nullptr;
+  if (order.has_leave()) {
+    told_to_leave_ = order.leave();
+    stopping_ = true;
+  }
+}
+
+void FakeWorker::Kill() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+    if (attending_ != nullptr) attending_->TryCancel();
+  }
+  if (server_ != nullptr) server_->Shutdown(absl::ZeroDuration());
+  if (thread_.joinable()) thread_.join();
+}
+
+std::string FakeWorker::told_to_leave() const {
+  absl::MutexLock lock(&mutex_);
+  return told_to_leave_;
+}
+
+std::vector<enigma::v1::LoadStageRequest> FakeWorker::loaded() const {
+  absl::MutexLock lock(&mutex_);
+  return loaded_;
+}
+
+std::set<uint64_t> FakeWorker::stages() const {
+  absl::MutexLock lock(&mutex_);
+  return stages_;
+}
+
+grpc::Status FakeWorker::LoadStage(grpc::ServerContext*, const enigma::v1::LoadStageRequest* request,
+                                   grpc::ServerWriter<enigma::v1::LoadStageProgress>* writer) {
+  if (fail_loads_) return {grpc::StatusCode::RESOURCE_EXHAUSTED, "the disk is full"};
+  enigma::v1::LoadStageProgress progress;
+  progress.set_phase("fetching");
+  progress.set_bytes_needed(100);
+  writer->Write(progress);
+  progress.set_bytes_fetched(100);
+  progress.set_phase("ready");
+  progress.set_done(true);
+  writer->Write(progress);
+  absl::MutexLock lock(&mutex_);
+  loaded_.push_back(*request);
+  stages_.insert(request->replica());
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeWorker::ConnectStage(grpc::ServerContext*, const enigma::v1::ConnectStageRequest*,
+                                      enigma::v1::ConnectStageReply*) {
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeWorker::UnloadStage(grpc::ServerContext*, const enigma::v1::UnloadStageRequest* request,
+                                     enigma::v1::UnloadStageReply*) {
+  absl::MutexLock lock(&mutex_);
+  if (stages_.erase(request->replica()) == 0) return {grpc::StatusCode::NOT_FOUND, "no such stage"};
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeWorker::Submit(
+    grpc::ServerContext*, grpc::ServerReaderWriter<enigma::v1::SubmitReply, enigma::v1::SequenceCommand>* stream) {
+  enigma::v1::SequenceCommand command;
+  if (!stream->Read(&command)) return grpc::Status::OK;
+  const uint64_t replica = command.attach();
+  enigma::v1::SubmitReply reply;
+  reply.set_attached(true);
+  stream->Write(reply);
+  while (stream->Read(&command)) {
+    if (command.has_cancel()) {
+      pipelines_.Cancel(command.cancel().sequence());
+    } else if (pipelines_.manner() == FakePipelines::Manner::kRefuse) {
+      reply.set_attached(false);
+      reply.set_sequence(command.open().sequence());
+      reply.set_error("no room for it here");
+      stream->Write(reply);
+    } else {
+      pipelines_.Open(replica, command.open());
+    }
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeWorker::Tokens(grpc::ServerContext* context, const enigma::v1::TokensRequest* request,
+                                grpc::ServerWriter<enigma::v1::TokenEvents>* writer) {
+  enigma::v1::TokenEvents attached;
+  attached.set_attached(true);
+  writer->Write(attached);
+  while (!context->IsCancelled() && !stopping_) {
+    const enigma::v1::TokenEvents events = pipelines_.Take(request->replica());
+    if (events.events_size() > 0 && !writer->Write(events)) break;
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeWorker::ProbeLink(grpc::ServerContext*, const enigma::v1::ProbeLinkRequest*,
+                                   enigma::v1::ProbeLinkReply* reply) {
+  reply->set_round_trip_seconds(100e-6);
+  reply->set_bytes_per_second(1e9);
+  return grpc::Status::OK;
+}
+
+bool Eventually(const std::function<bool()>& condition, absl::Duration timeout) {
+  const absl::Time deadline = absl::Now() + timeout;
+  while (!condition()) {
+    if (absl::Now() > deadline) return false;
+    absl::SleepFor(absl::Milliseconds(5));
+  }
+  return true;
+}
+
+}  // namespace enigma::coordinator::testing

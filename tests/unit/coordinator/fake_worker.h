@@ -1,0 +1,109 @@
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
+#include <absl/time/time.h>
+
+#include "proto/membership.grpc.pb.h"
+#include "proto/worker.grpc.pb.h"
+#include "rpc/identity.h"
+#include "rpc/server.h"
+
+namespace enigma::coordinator::testing {
+
+// What fake workers share: it stands for the links between stages, and is where tests look. Thread-safe.
+class FakePipelines {
+ public:
+  enum class Manner { kAnswer, kHold, kRefuse };
+
+  // The tokens that every sequence is answered with, over and over.
+  void SetAnswer(std::vector<int32_t> ids);
+  void SetManner(Manner manner);  // kHold: one token, then nothing
+
+  // Of the first stage.
+  void Open(uint64_t replica, const enigma::v1::OpenSequence& open);
+  void Cancel(uint64_t sequence);
+  Manner manner() const;
+  // Of the last stage: waits a moment for events.
+  enigma::v1::TokenEvents Take(uint64_t replica);
+
+  std::set<uint64_t> cancelled() const;
+  std::vector<enigma::v1::OpenSequence> opened() const;
+
+ private:
+  mutable absl::Mutex mutex_;
+  std::vector<int32_t> answer_ ABSL_GUARDED_BY(mutex_) = {5, 6, 7};
+  Manner manner_ ABSL_GUARDED_BY(mutex_) = Manner::kAnswer;
+  std::map<uint64_t, std::deque<enigma::v1::TokenEvent>> events_ ABSL_GUARDED_BY(mutex_);
+  std::set<uint64_t> cancelled_ ABSL_GUARDED_BY(mutex_);
+  std::vector<enigma::v1::OpenSequence> opened_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Speaks enigma.v1.Worker and attends as a worker does, without computing anything.
+class FakeWorker final : public enigma::v1::Worker::Service {
+ public:
+  struct Options {
+    std::string node_id;
+    std::string host_name;
+    uint64_t memory_bytes = uint64_t{1} << 32;
+    double bytes_per_second = 1e10;
+    uint64_t incarnation = 1;
+    const NodeIdentity* identity = nullptr;
+  };
+  FakeWorker(FakePipelines& pipelines, Options options);
+  ~FakeWorker() override;
+
+  // Attends, again and again, until it is killed.
+  void AttendTo(const std::string& coordinator);
+  void Kill();  // resets everything at once, as the kernel does for a killed process
+  void SetSilent(bool silent) { silent_ = silent; }
+  void FailLoads(bool fail) { fail_loads_ = fail; }
+  std::string told_to_leave() const;
+
+  std::vector<enigma::v1::LoadStageRequest> loaded() const;
+  std::set<uint64_t> stages() const;  // replicas that it holds a stage of
+
+  grpc::Status LoadStage(grpc::ServerContext* context, const enigma::v1::LoadStageRequest* request,
+                         grpc::ServerWriter<enigma::v1::LoadStageProgress>* writer) override;
+  grpc::Status ConnectStage(grpc::ServerContext* context, const enigma::v1::ConnectStageRequest* request,
+                            enigma::v1::ConnectStageReply* reply) override;
+  grpc::Status UnloadStage(grpc::ServerContext* context, const enigma::v1::UnloadStageRequest* request,
+                           enigma::v1::UnloadStageReply* reply) override;
+  grpc::Status Submit(grpc::ServerContext* context,
+                      grpc::ServerReaderWriter<enigma::v1::SubmitReply, enigma::v1::SequenceCommand>* stream) override;
+  grpc::Status Tokens(grpc::ServerContext* context, const enigma::v1::TokensRequest* request,
+                      grpc::ServerWriter<enigma::v1::TokenEvents>* writer) override;
+  grpc::Status ProbeLink(grpc::ServerContext* context, const enigma::v1::ProbeLinkRequest* request,
+                         enigma::v1::ProbeLinkReply* reply) override;
+
+ private:
+  void AttendOnce(const std::string& coordinator);
+
+  FakePipelines& pipelines_;
+  const Options options_;
+  std::unique_ptr<RpcServer> server_;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<bool> silent_ = false;
+  std::atomic<bool> fail_loads_ = false;
+  mutable absl::Mutex mutex_;
+  grpc::ClientContext* attending_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  std::string told_to_leave_ ABSL_GUARDED_BY(mutex_);
+  std::vector<enigma::v1::LoadStageRequest> loaded_ ABSL_GUARDED_BY(mutex_);
+  std::set<uint64_t> stages_ ABSL_GUARDED_BY(mutex_);
+  std::thread thread_;
+};
+
+// Polls until `condition` holds; false after a generous time.
+bool Eventually(const std::function<bool()>& condition, absl::Duration timeout = absl::Seconds(20));
+
+}  // namespace enigma::coordinator::testing

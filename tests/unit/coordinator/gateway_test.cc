@@ -1,0 +1,81 @@
+#include <gtest/gtest.h>
+
+#include "coordinator/gateway/access.h"
+#include "coordinator/gateway/sampling_check.h"
+#include "coordinator/routing/choose_replica.h"
+#include "coordinator/scheduling/admission.h"
+
+namespace enigma::coordinator {
+namespace {
+
+TEST(PeerTest, HostsAreReadOutOfGrpcsPeers) {
+  EXPECT_EQ(HostOfPeer("ipv4:10.0.0.2:5123"), "10.0.0.2");
+  EXPECT_EQ(HostOfPeer("ipv6:%5Bfe80::1%25eth0%5D:5123"), "fe80::1%eth0");
+  EXPECT_EQ(HostOfPeer("ipv6:[::ffff:10.0.0.2]:5123"), "10.0.0.2");
+  EXPECT_EQ(HostOfPeer("nonsense"), "");
+}
+
+TEST(PeerTest, LoopbackIsKnownInEveryDress) {
+  for (const char* peer : {"ipv4:127.0.0.1:1", "ipv4:127.9.9.9:1", "ipv6:[::1]:1", "ipv6:%5B::1%5D:1",
+                           "ipv6:[::ffff:127.0.0.1]:1", "unix:/tmp/x"}) {
+    EXPECT_TRUE(IsLoopbackPeer(peer)) << peer;
+  }
+  for (const char* peer :
+       {"ipv4:10.0.0.1:1", "ipv4:128.0.0.1:1", "ipv6:[2001:db8::1]:1", "ipv6:[::ffff:10.127.0.1]:1", ""}) {
+    EXPECT_FALSE(IsLoopbackPeer(peer)) << peer;
+  }
+}
+
+TEST(ChooseReplicaTest, TakesTheLeastBusyOneInService) {
+  struct Case {
+    std::vector<ReplicaLoad> replicas;
+    std::optional<size_t> chosen;
+  };
+  const std::vector<Case> cases = {
+      {{}, std::nullopt},
+      {{{1, 0, 4, false}}, std::nullopt},
+      {{{1, 4, 4, true}}, std::nullopt},
+      {{{1, 3, 4, true}, {2, 1, 4, true}, {3, 2, 4, true}}, 1},
+      {{{2, 1, 4, true}, {1, 1, 4, true}}, 1},
+      {{{1, 0, 4, false}, {2, 3, 4, true}}, 1},
+  };
+  for (const Case& c : cases) EXPECT_EQ(ChooseReplica(c.replicas), c.chosen);
+}
+
+TEST(AdmissionTest, AFullQueueIsASentence) {
+  EXPECT_TRUE(Admit({"m", 1, 5, 0, 2}).ok());
+  EXPECT_TRUE(absl::IsUnavailable(Admit({"m", 0, 0, 0, 2})));
+  const absl::Status full = Admit({"m", 1, 64, 2, 2});
+  EXPECT_TRUE(absl::IsResourceExhausted(full));
+  EXPECT_NE(full.ToString().find("64 requests run and 2 wait"), std::string::npos);
+}
+
+TEST(SamplingCheckTest, NamesTheFieldThatIsOutOfRange) {
+  enigma::v1::SamplingParams good;
+  good.set_temperature(0);
+  good.set_top_p(1);
+  good.set_frequency_penalty(-2);
+  good.add_stop("\n\n");
+  EXPECT_TRUE(CheckSampling(good, 512).ok());
+  EXPECT_TRUE(CheckSampling({}, 512).ok());
+
+  const auto fails = [](const char* field, const std::function<void(enigma::v1::SamplingParams&)>& set) {
+    enigma::v1::SamplingParams params;
+    set(params);
+    const absl::Status status = CheckSampling(params, 512);
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << field;
+    EXPECT_NE(status.ToString().find(field), std::string::npos) << status;
+  };
+  fails("temperature", [](auto& p) { p.set_temperature(std::nanf("")); });
+  fails("top_p", [](auto& p) { p.set_top_p(1.5F); });
+  fails("min_p", [](auto& p) { p.set_min_p(-0.1F); });
+  fails("repetition_penalty", [](auto& p) { p.set_repetition_penalty(0); });
+  fails("frequency_penalty", [](auto& p) { p.set_frequency_penalty(2.5F); });
+  fails("presence_penalty", [](auto& p) { p.set_presence_penalty(-3); });
+  fails("top_logprobs", [](auto& p) { p.set_top_logprobs(21); });
+  fails("stop", [](auto& p) { p.add_stop(""); });
+  fails("logit_bias", [](auto& p) { p.add_logit_bias()->set_id(-1); });
+}
+
+}  // namespace
+}  // namespace enigma::coordinator

@@ -1,0 +1,255 @@
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "coordinator/placement/explain.h"
+#include "coordinator/placement/planner.h"
+#include "coordinator/placement/search.h"
+
+namespace enigma::coordinator {
+namespace {
+
+constexpr double kGiga = 1e9;
+
+ModelShape Shape(size_t layers, uint64_t layer_bytes, uint64_t output_bytes = 0) {
+  ModelShape shape;
+  shape.layers.assign(layers, {layer_bytes, 2.0 * static_cast<double>(layer_bytes)});
+  shape.output.bytes = output_bytes;
+  shape.wire_row_bytes = 4096;
+  return shape;
+}
+
+CandidateNode Node(const std::string& id, uint64_t memory, double speed) { return {id, id, memory, speed, speed * 10}; }
+
+std::vector<std::vector<Link>> EvenLinks(size_t nodes, double round_trip = 100e-6, double speed = kGiga) {
+  return {nodes, std::vector<Link>(nodes, Link{round_trip, speed})};
+}
+
+// Every ordered choice of nodes and every cut.
+double BruteForce(const Problem& problem, uint32_t stages) {
+  double best = std::numeric_limits<double>::infinity();
+  std::vector<size_t> nodes;
+  std::vector<uint32_t> cuts = {0};
+  const std::function<void()> extend = [&] {
+    const uint32_t done = cuts.back();
+    if (done == problem.layers()) {
+      if (stages == 0 || nodes.size() == stages) best = std::min(best, problem.PipelineSeconds({nodes, cuts, 0}));
+      return;
+    }
+    for (size_t node = 0; node < problem.node_count(); ++node) {
+      if (std::find(nodes.begin(), nodes.end(), node) != nodes.end()) continue;
+      for (uint32_t last = done + 1; last <= problem.layers(); ++last) {
+        if (!problem.Fits(node, done, last)) continue;
+        nodes.push_back(node);
+        cuts.push_back(last);
+        extend();
+        nodes.pop_back();
+        cuts.pop_back();
+      }
+    }
+  };
+  extend();
+  return best;
+}
+
+Problem RandomProblem(std::mt19937& random, size_t nodes, size_t layers) {
+  ModelShape shape = Shape(layers, 0);
+  for (auto& layer : shape.layers) layer.bytes = 50 + random() % 100;
+  shape.output.bytes = random() % 200;
+  shape.kv_block_bytes = random() % 10;
+  shape.workspace_first = random() % 20;
+  shape.workspace_middle = random() % 20;
+  shape.workspace_last = random() % 40;
+  shape.workspace_whole = random() % 50;
+  std::vector<CandidateNode> candidates;
+  std::vector<std::vector<Link>> links(nodes, std::vector<Link>(nodes));
+  for (size_t i = 0; i < nodes; ++i) {
+    candidates.push_back(
+        Node("n" + std::to_string(i), 100 + random() % 900, 100.0 + static_cast<double>(random() % 900)));
+    for (Link& link : links[i])
+      link = {static_cast<double>(random() % 100) / 500, 1000.0 + static_cast<double>(random() % 50000)};
+  }
+  return {std::move(shape), std::move(candidates), std::move(links), 1 + static_cast<uint32_t>(random() % 4)};
+}
+
+TEST(SearchTest, ExactEqualsBruteForceOnRandomCases) {
+  std::mt19937 random(7);
+  int feasible = 0;
+  for (int round = 0; round < 300; ++round) {
+    const Problem problem = RandomProblem(random, 1 + random() % 4, 1 + random() % 6);
+    const auto stages = static_cast<uint32_t>(random() % 4);
+    const double expected = BruteForce(problem, stages);
+    const auto found = SearchExact(problem, stages);
+    ASSERT_EQ(found.has_value(), std::isfinite(expected)) << "round " << round;
+    if (!found) continue;
+    ++feasible;
+    EXPECT_NEAR(found->decode_seconds, expected, 1e-9 * expected) << "round " << round;
+    EXPECT_NEAR(problem.PipelineSeconds(*found), found->decode_seconds, 1e-12);
+    if (stages != 0) {
+      EXPECT_EQ(found->nodes.size(), stages);
+    }
+    for (size_t i = 0; i < found->nodes.size(); ++i) {
+      EXPECT_TRUE(problem.Fits(found->nodes[i], found->cuts[i], found->cuts[i + 1]));
+    }
+    EXPECT_GE(expected, DecodeSecondsAtLeast(problem) * (1 - 1e-9)) << "the bound must be one";
+  }
+  EXPECT_GT(feasible, 100);
+}
+
+TEST(SearchTest, BeamNeverBeatsExactAndFindsWhatItClaims) {
+  std::mt19937 random(11);
+  for (int round = 0; round < 100; ++round) {
+    const Problem problem = RandomProblem(random, 2 + random() % 4, 2 + random() % 8);
+    const auto exact = SearchExact(problem, 0);
+    const auto beam = SearchBeam(problem, 0);
+    if (!beam) continue;
+    ASSERT_TRUE(exact.has_value());
+    EXPECT_LE(exact->decode_seconds, beam->decode_seconds * (1 + 1e-9));
+    EXPECT_NEAR(problem.PipelineSeconds(*beam), beam->decode_seconds, 1e-9);
+  }
+}
+
+TEST(SearchTest, TenNodesAndEightyLayersAreExactInReasonableTime) {
+  std::mt19937 random(3);
+  std::vector<CandidateNode> nodes;
+  for (int i = 0; i < 10; ++i)
+    nodes.push_back(Node("n" + std::to_string(i), 24 << 20, 1e9 + static_cast<double>(random() % 1000) * 1e6));
+  const Problem problem(Shape(80, 2 << 20), nodes, EvenLinks(10), 1);
+  EXPECT_TRUE(SearchExact(problem, 0).has_value());
+}
+
+TEST(BalanceTest, EvensOutStagesWithinTheSlack) {
+  const Problem problem(Shape(12, 100), {Node("a", 1 << 20, 1000), Node("b", 1 << 20, 990), Node("c", 1 << 20, 980)},
+                        EvenLinks(3, 0), 1);
+  const auto found = SearchExact(problem, 3);
+  ASSERT_TRUE(found.has_value());
+  const Pipeline balanced = Balance(problem, *found, 0.10);
+  EXPECT_EQ(balanced.cuts, (std::vector<uint32_t>{0, 4, 8, 12}));
+  EXPECT_LE(balanced.decode_seconds, found->decode_seconds * 1.1);
+  EXPECT_EQ(Balance(problem, *found, 0.0).decode_seconds, found->decode_seconds);
+}
+
+PlacementSnapshot Snapshot(ModelShape shape, std::vector<CandidateNode> nodes, uint32_t stages = 0) {
+  PlacementSnapshot snapshot;
+  snapshot.shape = std::move(shape);
+  snapshot.context = 64;
+  snapshot.stages = stages;
+  snapshot.links = EvenLinks(nodes.size());
+  snapshot.candidates = std::move(nodes);
+  return snapshot;
+}
+
+TEST(PlannerTest, PrefersOneNodeWhenTheModelFitsAndSaysWhyOthersAreOut) {
+  const Placement placement =
+      PlanPlacement(Snapshot(Shape(4, 1000), {Node("slow", 1 << 20, kGiga), Node("fast", 1 << 20, 2 * kGiga)}));
+  ASSERT_TRUE(placement.reply.feasible());
+  ASSERT_EQ(placement.reply.stages_size(), 1);
+  EXPECT_EQ(placement.reply.stages(0).node_id(), "fast");
+  EXPECT_EQ(placement.reply.stages(0).last_layer(), 4u);
+  ASSERT_EQ(placement.reply.verdicts_size(), 2);
+  EXPECT_FALSE(placement.reply.verdicts(0).used());
+  EXPECT_NE(placement.reply.verdicts(0).reason().find("fits on one node"), std::string::npos);
+  EXPECT_TRUE(placement.reply.verdicts(1).used());
+}
+
+TEST(PlannerTest, DropsANodeThatOnlySlowsThingsDown) {
+  const Placement placement = PlanPlacement(
+      Snapshot(Shape(8, 100'000), {Node("a", 600'000, kGiga), Node("b", 600'000, kGiga), Node("snail", 600'000, 1e6)}));
+  ASSERT_TRUE(placement.reply.feasible());
+  EXPECT_EQ(placement.reply.stages_size(), 2);
+  for (const auto& stage : placement.reply.stages()) EXPECT_NE(stage.node_id(), "snail");
+  EXPECT_NE(placement.reply.verdicts(2).reason().find("slow"), std::string::npos);
+}
+
+TEST(PlannerTest, ForcedStagesCutEvenly) {
+  const Placement placement = PlanPlacement(
+      Snapshot(Shape(5, 1000), {Node("a", 1 << 20, kGiga), Node("b", 1 << 20, kGiga), Node("c", 1 << 20, kGiga)}, 3));
+  ASSERT_TRUE(placement.reply.feasible()) << placement.reply.infeasible_reason();
+  ASSERT_EQ(placement.reply.stages_size(), 3);
+  uint32_t next = 0;
+  for (const auto& stage : placement.reply.stages()) {
+    EXPECT_EQ(stage.first_layer(), next);
+    EXPECT_LE(stage.last_layer() - stage.first_layer(), 2u);
+    next = stage.last_layer();
+  }
+  EXPECT_EQ(next, 5u);
+  EXPECT_GT(placement.reply.pipeline_tokens_per_second(), placement.reply.decode_tokens_per_second());
+}
+
+TEST(PlannerTest, TakesFewerSequencesBeforeItGivesUp) {
+  ModelShape shape = Shape(2, 1000);
+  shape.kv_block_bytes = 100;  // two blocks for a sequence of 64 tokens: 400 bytes for both layers
+  PlacementSnapshot snapshot = Snapshot(shape, {Node("a", 3200, kGiga)});
+  snapshot.sequences = 8;
+  const Placement placement = PlanPlacement(snapshot);
+  ASSERT_TRUE(placement.reply.feasible());
+  EXPECT_EQ(placement.reply.kv_blocks(), 4u);
+}
+
+TEST(PlannerTest, InfeasibleSaysByHowManyBytes) {
+  // 4,000 bytes of weights against 0.9 * 2 * 1,000 usable.
+  const Placement placement = PlanPlacement(Snapshot(Shape(4, 1000), {Node("a", 1000, kGiga), Node("b", 1000, kGiga)}));
+  EXPECT_FALSE(placement.reply.feasible());
+  EXPECT_NE(placement.reply.infeasible_reason().find("2,200 bytes are missing"), std::string::npos)
+      << placement.reply.infeasible_reason();
+}
+
+TEST(PlannerTest, ACutThatDoesNotFitSaysWhatEachNodeLacks) {
+  // Enough in all (3 * 0.9 * 1,500), but no node holds two layers and four are to be placed.
+  const Placement placement =
+      PlanPlacement(Snapshot(Shape(4, 1000), {Node("a", 1500, kGiga), Node("b", 1500, kGiga), Node("c", 1500, kGiga)}));
+  EXPECT_FALSE(placement.reply.feasible());
+  EXPECT_NE(placement.reply.infeasible_reason().find("650 bytes more on every node"), std::string::npos)
+      << placement.reply.infeasible_reason();
+}
+
+TEST(PlannerTest, WrongNumbersOfStagesAreNamed) {
+  const std::vector<CandidateNode> two = {Node("a", 1 << 20, kGiga), Node("b", 1 << 20, kGiga)};
+  EXPECT_NE(PlanPlacement(Snapshot(Shape(4, 10), two, 3)).reply.infeasible_reason().find("3 stages need 3 nodes"),
+            std::string::npos);
+  EXPECT_NE(PlanPlacement(Snapshot(Shape(4, 10), two, 9)).reply.infeasible_reason().find("only 4 layers"),
+            std::string::npos);
+  EXPECT_NE(PlanPlacement(Snapshot(Shape(4, 10), {})).reply.infeasible_reason().find("no node"), std::string::npos);
+}
+
+TEST(PlannerTest, ABrokenLinkIsNotUsed) {
+  PlacementSnapshot snapshot =
+      Snapshot(Shape(4, 1000), {Node("a", 3000, kGiga), Node("b", 3000, 2 * kGiga), Node("c", 3000, kGiga)}, 2);
+  for (size_t other : {size_t{0}, size_t{2}}) {
+    snapshot.links[1][other].round_trip_seconds = std::numeric_limits<double>::infinity();
+    snapshot.links[other][1].round_trip_seconds = std::numeric_limits<double>::infinity();
+  }
+  const Placement placement = PlanPlacement(snapshot);
+  ASSERT_TRUE(placement.reply.feasible());
+  for (const auto& stage : placement.reply.stages()) EXPECT_NE(stage.node_id(), "b");
+}
+
+TEST(PlannerTest, LinksAreNotNeededWhereTheyDecideNothing) {
+  PlacementSnapshot fits = Snapshot(Shape(4, 1000), {Node("a", 1 << 20, kGiga), Node("b", 1 << 20, kGiga)});
+  EXPECT_FALSE(NeedsLinks(fits));
+  fits.stages = 2;
+  EXPECT_TRUE(NeedsLinks(fits));
+  EXPECT_TRUE(NeedsLinks(Snapshot(Shape(4, 1000), {Node("a", 3000, kGiga), Node("b", 3000, kGiga)})));
+}
+
+TEST(PlannerTest, BeyondTenNodesABoundIsPrinted) {
+  std::vector<CandidateNode> nodes;
+  for (int i = 0; i < 14; ++i) nodes.push_back(Node("n" + std::to_string(i), 3000, kGiga));
+  const Placement placement = PlanPlacement(Snapshot(Shape(20, 1000), nodes));
+  ASSERT_TRUE(placement.reply.feasible()) << placement.reply.infeasible_reason();
+  EXPECT_EQ(placement.reply.stages_size(), 10);
+  EXPECT_NE(placement.reply.method().find("beam (at most"), std::string::npos) << placement.reply.method();
+}
+
+TEST(ExplainTest, BytesAreLegible) {
+  EXPECT_EQ(BytesText(999), "999 bytes");
+  EXPECT_EQ(BytesText(1000), "1,000 bytes");
+  EXPECT_EQ(BytesText(1234567), "1,234,567 bytes (1.2 MiB)");
+}
+
+}  // namespace
+}  // namespace enigma::coordinator
