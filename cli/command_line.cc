@@ -1,11 +1,14 @@
 #include "cli/command_line.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cstdio>
 #include <iostream>
-#include <string>
+
+#include <CLI/CLI.hpp>
 
 #include "base/text.h"
+#include "cli/commands/commands.h"
 #include "cli/usage_error.h"
 
 namespace enigma::cli {
@@ -20,31 +23,45 @@ std::string Uncapitalised(std::string text) {
   return text;
 }
 
+void AddCommands(CLI::App& app, Action& action) {
+  app.set_version_flag("--version", std::string("enigma ") + ENIGMA_VERSION);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(36);
+  Command root(app, action);
+  AddUp(root);
+  AddCoordinator(root);
+  AddWorker(root);
+  AddNodes(root);
+  AddModels(root);
+  AddPlan(root);
+  AddLoad(root);
+  AddUnload(root);
+  AddGenerate(root);
+  AddChat(root);
+  AddTokenize(root);
+  AddBench(root);
+  AddToken(root);
+  AddDoctor(root);
+  AddOptions(root);
+}
+
 }  // namespace
 
-void AddCommands(CLI::App& app, Action& action) {
-  AddUp(app, action);
-  AddCoordinator(app, action);
-  AddWorker(app, action);
-  AddNodes(app, action);
-  AddModels(app, action);
-  AddPlan(app, action);
-  AddLoad(app, action);
-  AddUnload(app, action);
-  AddGenerate(app, action);
-  AddChat(app, action);
-  AddTokenize(app, action);
-  AddBench(app, action);
-  AddToken(app, action);
-  AddDoctor(app, action);
-  AddOptions(app, action);
+absl::Status CheckCommandLine(const std::vector<std::string>& arguments) {
+  CLI::App app;
+  Action action;
+  AddCommands(app, action);
+  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // CLI11 takes them so
+  try {
+    app.parse(reversed);
+  } catch (const CLI::ParseError& error) {
+    return UsageError(error.what());
+  }
+  return absl::OkStatus();
 }
 
 int RunCommandLine(int argc, char** argv) {
   CLI::App app("Enigma: the machines of a network as one computer for language models.", "enigma");
-  app.set_version_flag("--version", std::string("enigma ") + ENIGMA_VERSION);
-  app.require_subcommand(1);
-  app.get_formatter()->column_width(36);
   Action action;
   AddCommands(app, action);
   try {
@@ -56,10 +73,10 @@ int RunCommandLine(int argc, char** argv) {
     const auto is_named = [&](CLI::App* command) { return argc > 1 && command->get_name() == argv[1]; };
     if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_named).empty()) {
       std::fprintf(stderr, "enigma: there is no command \"%s\"; `enigma --help` lists them\n", argv[1]);
-      return kExitUsage;
+    } else {
+      std::fprintf(stderr, "enigma: %s\nTry `enigma --help`, or `enigma COMMAND --help`.\n",
+                   Uncapitalised(error.what()).c_str());
     }
-    std::fprintf(stderr, "enigma: %s\nTry `enigma --help`, or `enigma COMMAND --help`.\n",
-                 Uncapitalised(error.what()).c_str());
     return kExitUsage;
   }
   const absl::Status status = action();

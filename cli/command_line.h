@@ -1,15 +1,16 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
 
-#include "cli/commands/commands.h"
+#include <absl/status/status.h>
 
 namespace enigma::cli {
 
-// Adds every command to `app`. Parsing sets `action` to what the chosen command does.
-void AddCommands(CLI::App& app, Action& action);
-
 // Parses the arguments and runs the command. Returns the exit status: 0 success, 1 failure, 2 wrong usage.
 int RunCommandLine(int argc, char** argv);
+
+// Only parses; the program's name is not among the arguments. The error says what is wrong with them.
+absl::Status CheckCommandLine(const std::vector<std::string>& arguments);
 
 }  // namespace enigma::cli

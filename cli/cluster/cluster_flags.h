@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include <CLI/CLI.hpp>
+#include "cli/command/command.h"
 
 namespace enigma::cli {
 
@@ -13,7 +13,7 @@ struct ClusterFlags {
   std::string coordinator;  // HOST:PORT; "": what <data-dir>/endpoint.json says
   bool insecure = false;
 
-  void AddTo(CLI::App& command);
+  void AddTo(Command& command);
 };
 
 }  // namespace enigma::cli

@@ -2,20 +2,15 @@
 
 namespace enigma::cli {
 
-PlanFlags::PlanFlags(CLI::App& command) {
-  command.add_option("--stages", stages_, "cut the model into N stages (default: as placement finds best)")
-      ->type_name("N");
-  command
-      .add_option("--context", context_, "longest prompt and answer, in tokens (default: the model's, at most 8192)")
-      ->type_name("TOKENS");
-  command.add_option("--sequences", sequences_, "full-length sequences to hold memory for (default 4)")->type_name("N");
-  command.add_option("--kv-type", kv_type_, "how keys and values are kept")
-      ->check(CLI::IsMember({"f32", "f16", "bf16", "q8"}));
-  command.add_option("--wire-type", wire_type_, "hidden states between nodes (default f32: cutting changes no bit)")
-      ->check(CLI::IsMember({"f32", "f16", "bf16"}));
-  command.add_option("--node", nodes_, "place on this node only (id or host name); may be repeated")
-      ->type_name("NODE")
-      ->allow_extra_args(false);
+PlanFlags::PlanFlags(Command& command) {
+  command.Number("--stages", stages_, "cut the model into N stages (default: as placement finds best)", "N");
+  command.Number("--context", context_, "longest prompt and answer, in tokens (default: the model's, at most 8192)",
+                 "TOKENS");
+  command.Number("--sequences", sequences_, "full-length sequences to hold memory for (default 4)", "N");
+  command.Text("--kv-type", kv_type_, "how keys and values are kept").Among({"f32", "f16", "bf16", "q8"});
+  command.Text("--wire-type", wire_type_, "hidden states between nodes (default f32: cutting changes no bit)")
+      .Among({"f32", "f16", "bf16"});
+  command.Texts("--node", nodes_, "place on this node only (id or host name); may be repeated", "NODE");
 }
 
 v1::PlanOptions PlanFlags::Resolve() const {

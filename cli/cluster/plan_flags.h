@@ -1,7 +1,6 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
-
+#include "cli/command/command.h"
 #include "proto/cluster.pb.h"
 
 namespace enigma::cli {
@@ -9,7 +8,7 @@ namespace enigma::cli {
 // The flags of `plan` and `load` that bind placement.
 class PlanFlags {
  public:
-  explicit PlanFlags(CLI::App& command);
+  explicit PlanFlags(Command& command);
   v1::PlanOptions Resolve() const;
 
  private:

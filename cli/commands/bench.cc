@@ -58,19 +58,17 @@ absl::Status RunBench(const BenchFlags& flags) {
 
 }  // namespace
 
-void AddBench(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("bench", "measure prefill and decode of the engine alone, without a cluster");
+void AddBench(Command& root) {
+  Command command = root.Add("bench", "measure prefill and decode of the engine alone, without a cluster");
   auto flags = std::make_shared<BenchFlags>();
   flags->options.threads = 0;
-  command->add_option("--model,-m", flags->model, "GGUF file")->required()->check(CLI::ExistingFile);
-  command->add_option("-p,--prompt-tokens", flags->options.prompt_tokens, "tokens of prefill (default 512)");
-  command->add_option("-n,--generated-tokens", flags->options.generated_tokens, "tokens of decode (default 128)");
-  command->add_option("-t,--threads", flags->options.threads, "threads (default: one per core)")
-      ->check(CLI::Range(0, 1024));
-  command->add_option("-r,--repetitions", flags->options.repetitions, "repetitions (default 5)")
-      ->check(CLI::Range(1, 1000));
-  command->add_flag("--json", flags->json, "as JSON");
-  command->callback([&action, flags] { action = [flags] { return RunBench(*flags); }; });
+  command.Text("--model,-m", flags->model, "GGUF file").Required().ExistingFile();
+  command.Number("-p,--prompt-tokens", flags->options.prompt_tokens, "tokens of prefill (default 512)");
+  command.Number("-n,--generated-tokens", flags->options.generated_tokens, "tokens of decode (default 128)");
+  command.Number("-t,--threads", flags->options.threads, "threads (default: one per core)").Between(0, 1024);
+  command.Number("-r,--repetitions", flags->options.repetitions, "repetitions (default 5)").Between(1, 1000);
+  command.Switch("--json", flags->json, "as JSON");
+  command.Does([flags] { return RunBench(*flags); });
 }
 
 }  // namespace enigma::cli

@@ -15,7 +15,7 @@ namespace enigma::cli {
 namespace {
 
 struct ChatCommand {
-  explicit ChatCommand(CLI::App& command) : model(command), sampling(command) {}
+  explicit ChatCommand(Command& command) : model(command), sampling(command) {}
   ModelChoice model;
   SamplingFlags sampling;
   bool raw = false;
@@ -49,11 +49,11 @@ absl::Status RunChat(const ChatCommand& flags) {
 
 }  // namespace
 
-void AddChat(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("chat", "a conversation, line by line, on the raw transcript");
-  auto flags = std::make_shared<ChatCommand>(*command);
-  command->add_flag("--raw", flags->raw, "apply no chat template (the default: there are no templates yet)");
-  command->callback([&action, flags] { action = [flags] { return RunChat(*flags); }; });
+void AddChat(Command& root) {
+  Command command = root.Add("chat", "a conversation, line by line, on the raw transcript");
+  auto flags = std::make_shared<ChatCommand>(command);
+  command.Switch("--raw", flags->raw, "apply no chat template (the default: there are no templates yet)");
+  command.Does([flags] { return RunChat(*flags); });
 }
 
 }  // namespace enigma::cli

@@ -61,10 +61,10 @@ absl::Status RunCoordinator(const DaemonFlags& flags) {
 
 }  // namespace
 
-void AddCoordinator(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("coordinator", "run the coordinator: admit nodes, place models, answer");
-  auto flags = std::make_shared<DaemonFlags>(*command, kCoordinatorDaemon);
-  command->callback([&action, flags] { action = [flags] { return RunCoordinator(*flags); }; });
+void AddCoordinator(Command& root) {
+  Command command = root.Add("coordinator", "run the coordinator: admit nodes, place models, answer");
+  auto flags = std::make_shared<DaemonFlags>(command, kCoordinatorDaemon);
+  command.Does([flags] { return RunCoordinator(*flags); });
 }
 
 }  // namespace enigma::cli

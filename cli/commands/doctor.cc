@@ -62,14 +62,13 @@ absl::Status RunDoctor(const ClusterFlags& flags, bool json) {
 
 }  // namespace
 
-void AddDoctor(CLI::App& app, Action& action) {
-  CLI::App* command =
-      app.add_subcommand("doctor", "ports, interfaces, clocks, GPU, disk, reachability, and what to do about each");
+void AddDoctor(Command& root) {
+  Command command = root.Add("doctor", "ports, interfaces, clocks, GPU, disk, reachability, and what to do about each");
   auto flags = std::make_shared<ClusterFlags>();
   auto json = std::make_shared<bool>(false);
-  flags->AddTo(*command);
-  command->add_flag("--json", *json, "as JSON");
-  command->callback([&action, flags, json] { action = [flags, json] { return RunDoctor(*flags, *json); }; });
+  flags->AddTo(command);
+  command.Switch("--json", *json, "as JSON");
+  command.Does([flags, json] { return RunDoctor(*flags, *json); });
 }
 
 }  // namespace enigma::cli

@@ -15,25 +15,24 @@ namespace enigma::cli {
 namespace {
 
 struct GenerateCommand {
-  explicit GenerateCommand(CLI::App& command) : model(command), sampling(command) {}
+  explicit GenerateCommand(Command& command) : model(command), sampling(command) {}
   ModelChoice model;
   SamplingFlags sampling;
   std::string prompt;
-  bool has_prompt = false;
   std::string prompt_ids;
   bool parse_special = false;
   bool raw = false;
   bool json = false;
 };
 
-absl::StatusOr<GenerationRequest> RequestOf(const GenerateCommand& flags) {
+absl::StatusOr<GenerationRequest> RequestOf(const GenerateCommand& flags, bool has_prompt) {
   GenerationRequest request;
   ENIGMA_ASSIGN_OR_RETURN(request.sampling, flags.sampling.Resolve());
   request.parse_special = flags.parse_special;
   if (!flags.prompt_ids.empty()) {
-    if (flags.has_prompt) return UsageError("give a PROMPT or --prompt-ids, not both");
+    if (has_prompt) return UsageError("give a PROMPT or --prompt-ids, not both");
     ENIGMA_ASSIGN_OR_RETURN(request.prompt_ids, ParseTokenIds(flags.prompt_ids));
-  } else if (!flags.has_prompt || flags.prompt == "-") {
+  } else if (!has_prompt || flags.prompt == "-") {
     request.prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
   } else {
     request.prompt = flags.prompt;
@@ -41,9 +40,9 @@ absl::StatusOr<GenerationRequest> RequestOf(const GenerateCommand& flags) {
   return request;
 }
 
-absl::Status RunGenerate(const GenerateCommand& flags) {
+absl::Status RunGenerate(const GenerateCommand& flags, bool has_prompt) {
   ENIGMA_ASSIGN_OR_RETURN(const Generator generate, flags.model.Open());
-  ENIGMA_ASSIGN_OR_RETURN(const GenerationRequest request, RequestOf(flags));
+  ENIGMA_ASSIGN_OR_RETURN(const GenerationRequest request, RequestOf(flags, has_prompt));
   const TextSink show = [&flags](std::string_view text) {
     if (flags.json) return;
     std::fwrite(text.data(), 1, text.size(), stdout);
@@ -59,20 +58,16 @@ absl::Status RunGenerate(const GenerateCommand& flags) {
 
 }  // namespace
 
-void AddGenerate(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("generate", "continue a text, token by token");
-  auto flags = std::make_shared<GenerateCommand>(*command);
-  CLI::Option* prompt =
-      command->add_option("prompt", flags->prompt, "the text to continue; - or nothing reads standard input");
-  command->add_option("--prompt-ids", flags->prompt_ids, "token ids instead of a text, taken as they are: 1,2,3")
-      ->type_name("IDS");
-  command->add_flag("--parse-special", flags->parse_special, "control tokens in the prompt are tokens, not text");
-  command->add_flag("--raw", flags->raw, "apply no chat template (the default: there are no templates yet)");
-  command->add_flag("--json", flags->json, "print everything as JSON at the end");
-  command->callback([&action, flags, prompt] {
-    flags->has_prompt = prompt->count() > 0;
-    action = [flags] { return RunGenerate(*flags); };
-  });
+void AddGenerate(Command& root) {
+  Command command = root.Add("generate", "continue a text, token by token");
+  auto flags = std::make_shared<GenerateCommand>(command);
+  const Argument prompt =
+      command.Text("prompt", flags->prompt, "the text to continue; - or nothing reads standard input");
+  command.Text("--prompt-ids", flags->prompt_ids, "token ids instead of a text, taken as they are: 1,2,3", "IDS");
+  command.Switch("--parse-special", flags->parse_special, "control tokens in the prompt are tokens, not text");
+  command.Switch("--raw", flags->raw, "apply no chat template (the default: there are no templates yet)");
+  command.Switch("--json", flags->json, "print everything as JSON at the end");
+  command.Does([flags, prompt] { return RunGenerate(*flags, prompt.given()); });
 }
 
 }  // namespace enigma::cli

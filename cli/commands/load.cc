@@ -14,7 +14,7 @@ namespace enigma::cli {
 namespace {
 
 struct LoadCommand {
-  explicit LoadCommand(CLI::App& command) : options(command) { cluster.AddTo(command); }
+  explicit LoadCommand(Command& command) : options(command) { cluster.AddTo(command); }
   ClusterFlags cluster;
   PlanFlags options;
   std::string model;
@@ -43,12 +43,12 @@ absl::Status RunLoad(const LoadCommand& flags) {
 
 }  // namespace
 
-void AddLoad(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("load", "place a model on the nodes and bring it into service");
-  auto flags = std::make_shared<LoadCommand>(*command);
-  command->add_option("model", flags->model, "the model's name")->required();
-  command->add_flag("--json", flags->json, "as JSON");
-  command->callback([&action, flags] { action = [flags] { return RunLoad(*flags); }; });
+void AddLoad(Command& root) {
+  Command command = root.Add("load", "place a model on the nodes and bring it into service");
+  auto flags = std::make_shared<LoadCommand>(command);
+  command.Text("model", flags->model, "the model's name").Required();
+  command.Switch("--json", flags->json, "as JSON");
+  command.Does([flags] { return RunLoad(*flags); });
 }
 
 }  // namespace enigma::cli

@@ -50,25 +50,20 @@ absl::Status RunModels(const ClusterFlags& flags, bool json) {
 
 }  // namespace
 
-void AddModels(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("models", "models of the cluster; import, inspect, synth, rm");
-  auto flags = std::make_shared<ClusterFlags>();
-  auto json = std::make_shared<bool>(false);
-  flags->AddTo(*command);
-  command->add_flag("--json", *json, "as JSON");
-  command->require_subcommand(0, 1);
-  AddModelsImport(*command, action);
-  AddModelsInspect(*command, action);
-  AddModelsSynth(*command, action);
-  AddModelsRemove(*command, action);
-  // Runs after the sub-command's own callback, so it must leave that one's action alone.
-  command->callback([&action, command, flags, json] {
-    if (!command->get_subcommands().empty()) return;
-    action = [flags, json] { return RunModels(*flags, *json); };
-  });
-  command->add_subcommand("list", "the same as `enigma models` alone")->fallthrough()->callback([&action, flags, json] {
-    action = [flags, json] { return RunModels(*flags, *json); };
-  });
+void AddModels(Command& root) {
+  Command models = root.Add("models", "models of the cluster; import, inspect, synth, rm");
+  Command list = models.Add("list", "the same as `enigma models` alone");
+  for (Command* command : {&models, &list}) {
+    auto flags = std::make_shared<ClusterFlags>();
+    auto json = std::make_shared<bool>(false);
+    flags->AddTo(*command);
+    command->Switch("--json", *json, "as JSON");
+    command->Does([flags, json] { return RunModels(*flags, *json); });
+  }
+  AddModelsImport(models);
+  AddModelsInspect(models);
+  AddModelsSynth(models);
+  AddModelsRemove(models);
 }
 
 }  // namespace enigma::cli

@@ -34,14 +34,14 @@ absl::Status RunImport(const ImportFlags& flags) {
 
 }  // namespace
 
-void AddModelsImport(CLI::App& models, Action& action) {
-  CLI::App* command = models.add_subcommand("import", "register a GGUF file that lies on the coordinator's disk");
+void AddModelsImport(Command& models) {
+  Command command = models.Add("import", "register a GGUF file that lies on the coordinator's disk");
   auto flags = std::make_shared<ImportFlags>();
-  flags->cluster.AddTo(*command);
-  command->add_option("path", flags->path, "GGUF file, as the coordinator sees it")->required();
-  command->add_option("--name", flags->name, "what to call it (default: the file's stem)");
-  command->add_flag("--json", flags->json, "as JSON");
-  command->callback([&action, flags] { action = [flags] { return RunImport(*flags); }; });
+  flags->cluster.AddTo(command);
+  command.Text("path", flags->path, "GGUF file, as the coordinator sees it").Required();
+  command.Text("--name", flags->name, "what to call it (default: the file's stem)");
+  command.Switch("--json", flags->json, "as JSON");
+  command.Does([flags] { return RunImport(*flags); });
 }
 
 }  // namespace enigma::cli

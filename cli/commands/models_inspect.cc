@@ -152,13 +152,13 @@ absl::Status RunInspect(const InspectFlags& flags) {
 
 }  // namespace
 
-void AddModelsInspect(CLI::App& models, Action& action) {
-  CLI::App* command = models.add_subcommand("inspect", "what a GGUF file holds: family, shape, types, sizes");
+void AddModelsInspect(Command& models) {
+  Command command = models.Add("inspect", "what a GGUF file holds: family, shape, types, sizes");
   auto flags = std::make_shared<InspectFlags>();
-  command->add_option("path", flags->path, "GGUF file")->required();
-  command->add_flag("--tensors", flags->tensors, "list every tensor");
-  command->add_flag("--json", flags->json, "as JSON");
-  command->callback([&action, flags] { action = [flags] { return RunInspect(*flags); }; });
+  command.Text("path", flags->path, "GGUF file").Required();
+  command.Switch("--tensors", flags->tensors, "list every tensor");
+  command.Switch("--json", flags->json, "as JSON");
+  command.Does([flags] { return RunInspect(*flags); });
 }
 
 }  // namespace enigma::cli

@@ -22,13 +22,13 @@ absl::Status RunRemove(const ClusterFlags& flags, const std::string& name) {
 
 }  // namespace
 
-void AddModelsRemove(CLI::App& models, Action& action) {
-  CLI::App* command = models.add_subcommand("rm", "forget a model; its file stays where it is");
+void AddModelsRemove(Command& models) {
+  Command command = models.Add("rm", "forget a model; its file stays where it is");
   auto flags = std::make_shared<ClusterFlags>();
   auto name = std::make_shared<std::string>();
-  flags->AddTo(*command);
-  command->add_option("model", *name, "the model's name")->required();
-  command->callback([&action, flags, name] { action = [flags, name] { return RunRemove(*flags, *name); }; });
+  flags->AddTo(command);
+  command.Text("model", *name, "the model's name").Required();
+  command.Does([flags, name] { return RunRemove(*flags, *name); });
 }
 
 }  // namespace enigma::cli

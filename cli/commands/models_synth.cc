@@ -43,21 +43,19 @@ absl::Status RunSynth(const SynthFlags& flags) {
 
 }  // namespace
 
-void AddModelsSynth(CLI::App& models, Action& action) {
-  CLI::App* command = models.add_subcommand("synth", "write a model of a real shape with random weights, to measure");
+void AddModelsSynth(Command& models) {
+  Command command = models.Add("synth", "write a model of a real shape with random weights, to measure");
   auto flags = std::make_shared<SynthFlags>();
-  command->add_option("--shape", flags->shape, absl::StrJoin(engine::SynthShapeNames(), ", "))
-      ->required()
-      ->type_name("SHAPE")
-      ->check(CLI::IsMember(engine::SynthShapeNames()));
-  command->add_option("--type", flags->type, absl::StrJoin(engine::SynthTypeNames(), ", "))
-      ->required()
-      ->type_name("TYPE")
-      ->check(CLI::IsMember(engine::SynthTypeNames()));
-  command->add_option("--seed", flags->seed, "the same seed gives the same file (default 1)")->type_name("S");
-  command->add_option("out", flags->out, "file to write")->required()->type_name("OUT.gguf");
-  command->add_flag("--json", flags->json, "as JSON");
-  command->callback([&action, flags] { action = [flags] { return RunSynth(*flags); }; });
+  command.Text("--shape", flags->shape, absl::StrJoin(engine::SynthShapeNames(), ", "), "SHAPE")
+      .Required()
+      .Among(engine::SynthShapeNames());
+  command.Text("--type", flags->type, absl::StrJoin(engine::SynthTypeNames(), ", "), "TYPE")
+      .Required()
+      .Among(engine::SynthTypeNames());
+  command.Number("--seed", flags->seed, "the same seed gives the same file (default 1)", "S");
+  command.Text("out", flags->out, "file to write", "OUT.gguf").Required();
+  command.Switch("--json", flags->json, "as JSON");
+  command.Does([flags] { return RunSynth(*flags); });
 }
 
 }  // namespace enigma::cli

@@ -53,13 +53,13 @@ absl::Status RunNodes(const ClusterFlags& flags, bool json) {
 
 }  // namespace
 
-void AddNodes(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("nodes", "the machines of the cluster and what each can do");
+void AddNodes(Command& root) {
+  Command command = root.Add("nodes", "the machines of the cluster and what each can do");
   auto flags = std::make_shared<ClusterFlags>();
   auto json = std::make_shared<bool>(false);
-  flags->AddTo(*command);
-  command->add_flag("--json", *json, "as JSON");
-  command->callback([&action, flags, json] { action = [flags, json] { return RunNodes(*flags, *json); }; });
+  flags->AddTo(command);
+  command.Switch("--json", *json, "as JSON");
+  command.Does([flags, json] { return RunNodes(*flags, *json); });
 }
 
 }  // namespace enigma::cli

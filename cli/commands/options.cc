@@ -26,31 +26,30 @@ Json OptionsJson() {
   return {{"version", ENIGMA_VERSION}, {"options", std::move(rows)}};
 }
 
+absl::Status RunOptions(bool json) {
+  if (json) {
+    PrintJson(OptionsJson());
+    return absl::OkStatus();
+  }
+  Table table({"FLAG", "VARIABLE", "COORDINATOR", "WORKER"});
+  for (const DaemonOption& option : DaemonOptions()) {
+    const auto cell = [&option](unsigned daemon) {
+      return (option.daemons & daemon) == 0 ? std::string("-") : "\"" + std::string(DefaultOf(option, daemon)) + "\"";
+    };
+    table.AddRow(
+        {std::string("--") + option.name, EnvironmentName(option.name), cell(kCoordinatorDaemon), cell(kWorkerDaemon)});
+  }
+  std::fputs(table.Render().c_str(), stdout);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-void AddOptions(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("options", "every setting of coordinator and worker: flag, variable, default");
+void AddOptions(Command& root) {
+  Command command = root.Add("options", "every setting of coordinator and worker: flag, variable, default");
   auto json = std::make_shared<bool>(false);
-  command->add_flag("--json", *json, "as JSON");
-  command->callback([&action, json] {
-    action = [json] {
-      if (*json) {
-        PrintJson(OptionsJson());
-        return absl::OkStatus();
-      }
-      Table table({"FLAG", "VARIABLE", "COORDINATOR", "WORKER"});
-      for (const DaemonOption& option : DaemonOptions()) {
-        const auto cell = [&option](unsigned daemon) {
-          return (option.daemons & daemon) == 0 ? std::string("-")
-                                                : "\"" + std::string(DefaultOf(option, daemon)) + "\"";
-        };
-        table.AddRow({std::string("--") + option.name, EnvironmentName(option.name), cell(kCoordinatorDaemon),
-                      cell(kWorkerDaemon)});
-      }
-      std::fputs(table.Render().c_str(), stdout);
-      return absl::OkStatus();
-    };
-  });
+  command.Switch("--json", *json, "as JSON");
+  command.Does([json] { return RunOptions(*json); });
 }
 
 }  // namespace enigma::cli

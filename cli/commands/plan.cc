@@ -14,7 +14,7 @@ namespace enigma::cli {
 namespace {
 
 struct PlanCommand {
-  explicit PlanCommand(CLI::App& command) : options(command) { cluster.AddTo(command); }
+  explicit PlanCommand(Command& command) : options(command) { cluster.AddTo(command); }
   ClusterFlags cluster;
   PlanFlags options;
   std::string model;
@@ -63,12 +63,12 @@ absl::Status RunPlan(const PlanCommand& flags) {
 
 }  // namespace
 
-void AddPlan(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("plan", "where a model would go, how fast it would be, and why");
-  auto flags = std::make_shared<PlanCommand>(*command);
-  command->add_option("model", flags->model, "the model's name")->required();
-  command->add_flag("--json", flags->json, "as JSON");
-  command->callback([&action, flags] { action = [flags] { return RunPlan(*flags); }; });
+void AddPlan(Command& root) {
+  Command command = root.Add("plan", "where a model would go, how fast it would be, and why");
+  auto flags = std::make_shared<PlanCommand>(command);
+  command.Text("model", flags->model, "the model's name").Required();
+  command.Switch("--json", flags->json, "as JSON");
+  command.Does([flags] { return RunPlan(*flags); });
 }
 
 }  // namespace enigma::cli

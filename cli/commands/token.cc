@@ -39,16 +39,15 @@ absl::Status RunCreate(const TokenFlags& flags) {
 
 }  // namespace
 
-void AddToken(CLI::App& app, Action& action) {
-  CLI::App* token = app.add_subcommand("token", "admission of nodes");
-  token->require_subcommand(1);
-  CLI::App* command = token->add_subcommand("create", "print a token with which workers may join");
+void AddToken(Command& root) {
+  Command token = root.Add("token", "admission of nodes");
+  token.NeedsSubcommand();
+  Command command = token.Add("create", "print a token with which workers may join");
   auto flags = std::make_shared<TokenFlags>();
-  flags->cluster.AddTo(*command);
-  command->add_option("--valid-hours", flags->valid_hours, "for how long (default 24)")
-      ->check(CLI::Range(0.01, 24.0 * 366));
-  command->add_flag("--json", flags->json, "as JSON");
-  command->callback([&action, flags] { action = [flags] { return RunCreate(*flags); }; });
+  flags->cluster.AddTo(command);
+  command.Number("--valid-hours", flags->valid_hours, "for how long (default 24)").Between(0.01, 24.0 * 366);
+  command.Switch("--json", flags->json, "as JSON");
+  command.Does([flags] { return RunCreate(*flags); });
 }
 
 }  // namespace enigma::cli

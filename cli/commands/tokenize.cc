@@ -23,23 +23,22 @@ struct TokenizeFlags {
   std::string model;
   std::string text;
   std::string file;
-  bool has_text = false;
   engine::TokenizeOptions options;
   bool json = false;
 };
 
-absl::StatusOr<std::string> TextOf(const TokenizeFlags& flags) {
-  if (flags.has_text) return flags.text;
+absl::StatusOr<std::string> TextOf(const TokenizeFlags& flags, bool has_text) {
+  if (has_text) return flags.text;
   if (flags.file.empty() || flags.file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
   std::ifstream in(flags.file, std::ios::binary);
   if (!in) return absl::NotFoundError(absl::StrCat(flags.file, ": cannot be read"));
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
-absl::Status RunTokenize(const TokenizeFlags& flags) {
+absl::Status RunTokenize(const TokenizeFlags& flags, bool has_text) {
   ENIGMA_ASSIGN_OR_RETURN(const auto file, engine::GgufFile::Open(flags.model));
   ENIGMA_ASSIGN_OR_RETURN(const auto tokenizer, engine::Tokenizer::FromGguf(file->metadata()));
-  ENIGMA_ASSIGN_OR_RETURN(const std::string text, TextOf(flags));
+  ENIGMA_ASSIGN_OR_RETURN(const std::string text, TextOf(flags, has_text));
   const std::vector<engine::TokenId> ids = tokenizer->Encode(text, flags.options);
   if (flags.json) {
     PrintJson({{"model", flags.model}, {"ids", ids}, {"count", ids.size()}});
@@ -51,23 +50,17 @@ absl::Status RunTokenize(const TokenizeFlags& flags) {
 
 }  // namespace
 
-void AddTokenize(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("tokenize", "the token ids of a text");
+void AddTokenize(Command& root) {
+  Command command = root.Add("tokenize", "the token ids of a text");
   auto flags = std::make_shared<TokenizeFlags>();
-  command->add_option("--model,-m", flags->model, "GGUF file (one that holds only a vocabulary will do)")
-      ->required()
-      ->type_name("PATH");
-  CLI::Option* text = command->add_option("--text", flags->text, "the text")->type_name("TEXT");
-  command->add_option("--file", flags->file, "the whole of this file; - or nothing reads standard input")
-      ->type_name("PATH")
-      ->excludes(text);
-  command->add_flag("--add-special", flags->options.add_special, "add BOS or EOS where the model asks for it");
-  command->add_flag("--parse-special", flags->options.parse_special, "control tokens in the text are tokens");
-  command->add_flag("--json", flags->json, "as JSON");
-  command->callback([&action, flags, text] {
-    flags->has_text = text->count() > 0;
-    action = [flags] { return RunTokenize(*flags); };
-  });
+  command.Text("--model,-m", flags->model, "GGUF file (one that holds only a vocabulary will do)", "PATH").Required();
+  const Argument text = command.Text("--text", flags->text, "the text", "TEXT");
+  command.Text("--file", flags->file, "the whole of this file; - or nothing reads standard input", "PATH")
+      .Excludes(text);
+  command.Switch("--add-special", flags->options.add_special, "add BOS or EOS where the model asks for it");
+  command.Switch("--parse-special", flags->options.parse_special, "control tokens in the text are tokens");
+  command.Switch("--json", flags->json, "as JSON");
+  command.Does([flags, text] { return RunTokenize(*flags, text.given()); });
 }
 
 }  // namespace enigma::cli

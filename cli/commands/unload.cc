@@ -28,16 +28,15 @@ absl::Status RunUnload(const ClusterFlags& flags, const std::string& model, bool
 
 }  // namespace
 
-void AddUnload(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("unload", "take a model out of service; nodes keep its weights on disk");
+void AddUnload(Command& root) {
+  Command command = root.Add("unload", "take a model out of service; nodes keep its weights on disk");
   auto flags = std::make_shared<ClusterFlags>();
   auto model = std::make_shared<std::string>();
   auto json = std::make_shared<bool>(false);
-  flags->AddTo(*command);
-  command->add_option("model", *model, "the model's name")->required();
-  command->add_flag("--json", *json, "as JSON");
-  command->callback(
-      [&action, flags, model, json] { action = [flags, model, json] { return RunUnload(*flags, *model, *json); }; });
+  flags->AddTo(command);
+  command.Text("model", *model, "the model's name").Required();
+  command.Switch("--json", *json, "as JSON");
+  command.Does([flags, model, json] { return RunUnload(*flags, *model, *json); });
 }
 
 }  // namespace enigma::cli

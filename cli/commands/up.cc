@@ -22,37 +22,24 @@ absl::Status RunUp(LocalClusterOptions options) {
 
 }  // namespace
 
-void AddUp(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("up", "a whole cluster on this machine: a coordinator and N workers");
+void AddUp(Command& root) {
+  Command command = root.Add("up", "a whole cluster on this machine: a coordinator and N workers");
   auto options = std::make_shared<LocalClusterOptions>();
-  command->add_option("--workers", options->workers, "workers, each a process of its own (default 1)")
-      ->check(CLI::Range(1, 64))
-      ->type_name("N");
-  command->add_option("--stages", options->stages, "cut each model into N stages (default: as placement finds best)")
-      ->type_name("N");
-  command->add_option("--model", options->models, "GGUF file to load; may be repeated")
-      ->type_name("PATH")
-      ->allow_extra_args(false);
-  command->add_option("--name", options->names, "name of the model, in the order of --model (default: the file's stem)")
-      ->type_name("NAME")
-      ->allow_extra_args(false);
-  command->add_option("--data-dir", options->data_dir, "where the cluster keeps its state (default: see README)")
-      ->type_name("PATH")
-      ->envname("ENIGMA_DATA_DIR");
-  command->add_option("--listen", options->listen, "the coordinator's gRPC address (default 0.0.0.0:50051)")
-      ->type_name("HOST:PORT");
-  command->add_option("--http", options->http, "the coordinator's HTTP address (default 127.0.0.1:8080)")
-      ->type_name("HOST:PORT");
-  command->add_option("--udp-port", options->udp_port, "port of the beacons (default 50052)")
-      ->check(CLI::Range(1, 65535))
-      ->type_name("PORT");
-  command->add_option("--threads", options->threads, "threads of all workers together (default: one per core)")
-      ->type_name("N");
-  command->add_option("--log", options->log, "debug, info, warning, error or off")->type_name("LEVEL");
-  command->add_flag("--insecure", options->insecure, "no TLS and no tokens: for laboratories only");
-  command->add_option("--ready-file", options->ready_file, "write this file once every model answers")
-      ->type_name("PATH");
-  command->callback([&action, options] { action = [options] { return RunUp(*options); }; });
+  command.Number("--workers", options->workers, "workers, each a process of its own (default 1)", "N").Between(1, 64);
+  command.Number("--stages", options->stages, "cut each model into N stages (default: as placement finds best)", "N");
+  command.Texts("--model", options->models, "GGUF file to load; may be repeated", "PATH");
+  command.Texts("--name", options->names, "name of the model, in the order of --model (default: the file's stem)",
+                "NAME");
+  command.Text("--data-dir", options->data_dir, "where the cluster keeps its state (default: see README)", "PATH")
+      .Or("ENIGMA_DATA_DIR");
+  command.Text("--listen", options->listen, "the coordinator's gRPC address (default 0.0.0.0:50051)", "HOST:PORT");
+  command.Text("--http", options->http, "the coordinator's HTTP address (default 127.0.0.1:8080)", "HOST:PORT");
+  command.Text("--udp-port", options->udp_port, "port of the beacons (default 50052)", "PORT").Between(1, 65535);
+  command.Number("--threads", options->threads, "threads of all workers together (default: one per core)", "N");
+  command.Text("--log", options->log, "debug, info, warning, error or off", "LEVEL");
+  command.Switch("--insecure", options->insecure, "no TLS and no tokens: for laboratories only");
+  command.Text("--ready-file", options->ready_file, "write this file once every model answers", "PATH");
+  command.Does([options] { return RunUp(*options); });
 }
 
 }  // namespace enigma::cli

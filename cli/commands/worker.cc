@@ -60,10 +60,10 @@ absl::Status RunWorker(const DaemonFlags& flags) {
 
 }  // namespace
 
-void AddWorker(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("worker", "run this machine as a node: join a cluster and host stages");
-  auto flags = std::make_shared<DaemonFlags>(*command, kWorkerDaemon);
-  command->callback([&action, flags] { action = [flags] { return RunWorker(*flags); }; });
+void AddWorker(Command& root) {
+  Command command = root.Add("worker", "run this machine as a node: join a cluster and host stages");
+  auto flags = std::make_shared<DaemonFlags>(command, kWorkerDaemon);
+  command.Does([flags] { return RunWorker(*flags); });
 }
 
 }  // namespace enigma::cli

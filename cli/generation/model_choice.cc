@@ -8,14 +8,12 @@
 
 namespace enigma::cli {
 
-ModelChoice::ModelChoice(CLI::App& command) {
+ModelChoice::ModelChoice(Command& command) {
   cluster_.AddTo(command);
-  command.add_option("--model,-m", model_, "the model's name in the cluster")->type_name("NAME");
-  command.add_option("--local", local_, "run this GGUF file in this process, without a cluster")->type_name("PATH");
-  command.add_option("--threads", threads_, "with --local: threads (default: one per core)")
-      ->check(CLI::Range(0, 1024))
-      ->type_name("N");
-  command.add_option("--context", context_, "with --local: longest prompt and answer, in tokens")->type_name("TOKENS");
+  command.Text("--model,-m", model_, "the model's name in the cluster", "NAME");
+  command.Text("--local", local_, "run this GGUF file in this process, without a cluster", "PATH");
+  command.Number("--threads", threads_, "with --local: threads (default: one per core)", "N").Between(0, 1024);
+  command.Number("--context", context_, "with --local: longest prompt and answer, in tokens", "TOKENS");
 }
 
 absl::StatusOr<Generator> ModelChoice::Open() const {

@@ -4,10 +4,10 @@
 #include <memory>
 #include <string>
 
-#include <CLI/CLI.hpp>
 #include <absl/status/statusor.h>
 
 #include "cli/cluster/cluster_flags.h"
+#include "cli/command/command.h"
 #include "cli/generation/generation.h"
 
 namespace enigma::cli {
@@ -18,7 +18,7 @@ using Generator = std::function<absl::StatusOr<GenerationResult>(const Generatio
 // The flags of `generate` and `chat` that say which model answers and where.
 class ModelChoice {
  public:
-  explicit ModelChoice(CLI::App& command);
+  explicit ModelChoice(Command& command);
   // Usage error unless exactly one of --model and --local was given. Opens the model or finds the cluster.
   absl::StatusOr<Generator> Open() const;
 

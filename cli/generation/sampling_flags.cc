@@ -9,31 +9,21 @@
 
 namespace enigma::cli {
 
-SamplingFlags::SamplingFlags(CLI::App& command) {
+SamplingFlags::SamplingFlags(Command& command) {
   params_.temperature = 0;
-  command.add_option("--max-tokens", params_.max_tokens, "most tokens to make (default 128)")->type_name("N");
-  command
-      .add_option("--temperature", params_.temperature,
-                  "0 takes the likeliest token each time; 1 follows the model (default 0: greedy)")
-      ->type_name("T");
-  command.add_option("--top-k", params_.top_k, "choose among the K likeliest (default 0: all)")->type_name("K");
-  command.add_option("--top-p", params_.top_p, "choose among the likeliest that hold P of the mass (default 1)")
-      ->type_name("P");
-  command.add_option("--min-p", params_.min_p, "drop tokens below P times the likeliest (default 0)")->type_name("P");
-  command.add_option("--repetition-penalty", params_.repetition_penalty, "weaken tokens seen before (default 1: no)")
-      ->type_name("R");
-  command.add_option("--frequency-penalty", params_.frequency_penalty, "per occurrence, -2 to 2 (default 0)")
-      ->type_name("F");
-  command.add_option("--presence-penalty", params_.presence_penalty, "once per token made, -2 to 2 (default 0)")
-      ->type_name("F");
-  command.add_option("--seed", params_.seed, "the same seed gives the same answer (default 0)")->type_name("S");
-  command.add_option("--logit-bias", logit_bias_, "add V to the logit of token ID; may be repeated")
-      ->type_name("ID=V")
-      ->allow_extra_args(false);
-  command.add_option("--stop", params_.stop, "end before this text; may be repeated")
-      ->type_name("TEXT")
-      ->allow_extra_args(false);
-  command.add_flag("--ignore-eos", params_.ignore_eos, "go on past the end of the answer (for measurements)");
+  command.Number("--max-tokens", params_.max_tokens, "most tokens to make (default 128)", "N");
+  command.Number("--temperature", params_.temperature,
+                 "0 takes the likeliest token each time; 1 follows the model (default 0: greedy)", "T");
+  command.Number("--top-k", params_.top_k, "choose among the K likeliest (default 0: all)", "K");
+  command.Number("--top-p", params_.top_p, "choose among the likeliest that hold P of the mass (default 1)", "P");
+  command.Number("--min-p", params_.min_p, "drop tokens below P times the likeliest (default 0)", "P");
+  command.Number("--repetition-penalty", params_.repetition_penalty, "weaken tokens seen before (default 1: no)", "R");
+  command.Number("--frequency-penalty", params_.frequency_penalty, "per occurrence, -2 to 2 (default 0)", "F");
+  command.Number("--presence-penalty", params_.presence_penalty, "once per token made, -2 to 2 (default 0)", "F");
+  command.Number("--seed", params_.seed, "the same seed gives the same answer (default 0)", "S");
+  command.Texts("--logit-bias", logit_bias_, "add V to the logit of token ID; may be repeated", "ID=V");
+  command.Texts("--stop", params_.stop, "end before this text; may be repeated", "TEXT");
+  command.Switch("--ignore-eos", params_.ignore_eos, "go on past the end of the answer (for measurements)");
 }
 
 absl::StatusOr<engine::SamplingParams> SamplingFlags::Resolve() const {

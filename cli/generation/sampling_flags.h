@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <absl/status/statusor.h>
 
+#include "cli/command/command.h"
 #include "engine/spec/sampling_params.h"
 #include "engine/text/tokenizer.h"
 
@@ -16,7 +16,7 @@ namespace enigma::cli {
 // each time (greedy), so that the same command gives the same answer.
 class SamplingFlags {
  public:
-  explicit SamplingFlags(CLI::App& command);
+  explicit SamplingFlags(Command& command);
   // Usage errors name the flag. Ranges are checked where the vocabulary is known.
   absl::StatusOr<engine::SamplingParams> Resolve() const;
 

@@ -26,7 +26,7 @@ const char* PlaceholderOf(OptionKind kind) {
     case OptionKind::kBytes:
       return "BYTES";
     case OptionKind::kTexts:
-      return "TEXT ...";
+      return "TEXT";
     case OptionKind::kText:
     case OptionKind::kSwitch:
       break;
@@ -36,21 +36,17 @@ const char* PlaceholderOf(OptionKind kind) {
 
 }  // namespace
 
-DaemonFlags::DaemonFlags(CLI::App& command, unsigned daemon) : daemon_(daemon) {
-  command.add_option("--config", config_file_, "settings from a YAML file, keys named as the flags [ENIGMA_CONFIG]")
-      ->type_name("FILE");
+DaemonFlags::DaemonFlags(Command& command, unsigned daemon) : daemon_(daemon) {
+  command.Text("--config", config_file_, "settings from a YAML file, keys named as the flags [ENIGMA_CONFIG]", "FILE");
   for (const DaemonOption& option : DaemonOptions()) {
     if ((option.daemons & daemon) == 0) continue;
     const std::string flag = std::string("--") + option.name;
     if (option.kind == OptionKind::kSwitch) {
-      command.add_flag(flag, switches_[option.name], HelpOf(option, daemon));
-      continue;
+      command.Switch(flag.c_str(), switches_[option.name], HelpOf(option, daemon));
+    } else {
+      // Several values of a setting that takes one are refused by Resolve, which says so better.
+      command.Texts(flag.c_str(), values_[option.name], HelpOf(option, daemon), PlaceholderOf(option.kind));
     }
-    CLI::Option* added = command.add_option(flag, values_[option.name], HelpOf(option, daemon));
-    added->type_name(PlaceholderOf(option.kind));
-    // One value for each appearance, so that positional arguments cannot be swallowed.
-    added->allow_extra_args(false);
-    if (option.kind != OptionKind::kTexts) added->expected(1);
   }
 }
 

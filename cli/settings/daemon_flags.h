@@ -3,8 +3,7 @@
 #include <memory>
 #include <string>
 
-#include <CLI/CLI.hpp>
-
+#include "cli/command/command.h"
 #include "cli/settings/settings.h"
 
 namespace enigma::cli {
@@ -12,7 +11,7 @@ namespace enigma::cli {
 // The flags of one daemon's command, made from the option table.
 class DaemonFlags {
  public:
-  DaemonFlags(CLI::App& command, unsigned daemon);
+  DaemonFlags(Command& command, unsigned daemon);
   // After parsing: file, environment and flags together.
   absl::StatusOr<Settings> Resolve() const;
 

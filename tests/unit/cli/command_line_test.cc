@@ -60,6 +60,8 @@ TEST(CommandLineTest, WrongUsageIsStatusTwoOnStderr) {
       {"up", "--workers", "0"},
       {"bench", "--model", "/nonexistent.gguf"},
       {"worker", "--udp-port", "70000"},
+      {"worker", "--udp-port", "1", "--udp-port", "2"},
+      {"models", "--data-dir", "/tmp", "rm", "m"},  // the flag would have no effect
       {"worker", "--config", "/nonexistent.yaml"},
   };
   for (const auto& arguments : wrong) {

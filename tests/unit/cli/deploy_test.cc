@@ -39,14 +39,8 @@ std::optional<Daemon> DaemonOf(const std::vector<std::string>& arguments, const 
     ADD_FAILURE() << where << ": runs neither coordinator nor worker";
     return std::nullopt;
   }
-  CLI::App app;
-  Action action;
-  AddCommands(app, action);
-  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // CLI11 takes them so
-  try {
-    app.parse(reversed);
-  } catch (const CLI::ParseError& error) {
-    ADD_FAILURE() << where << ": " << error.what();
+  if (const absl::Status parsed = CheckCommandLine(arguments); !parsed.ok()) {
+    ADD_FAILURE() << where << ": " << parsed;
     return std::nullopt;
   }
   const unsigned kind = arguments[0] == "coordinator" ? kCoordinatorDaemon : kWorkerDaemon;

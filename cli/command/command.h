@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <absl/status/status.h>
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace enigma::cli {
+
+// What a parsed command line does. Results go to stdout, progress and logs to stderr; an error becomes the exit status.
+using Action = std::function<absl::Status()>;
+
+// A flag or a positional argument. A handle: the parser owns what is behind it, and outlives the action.
+class Argument {
+ public:
+  explicit Argument(CLI::Option* option) : option_(option) {}
+
+  Argument& Required();
+  Argument& Among(const std::vector<std::string>& values);
+  Argument& Between(double low, double high);
+  Argument& ExistingFile();
+  Argument& Excludes(const Argument& other);
+  // Takes its value from this variable where the flag is not given.
+  Argument& Or(const char* environment_variable);
+
+  bool given() const;  // once parsed
+
+ private:
+  CLI::Option* option_;
+};
+
+// A command with its flags, as the parser sees it. Stands between the commands and CLI11, which costs several seconds
+// of compilation wherever it is included. A handle, like Argument; the variables given must outlive the parser.
+class Command {
+ public:
+  Command(CLI::App& app, Action& action) : app_(&app), action_(&action) {}
+
+  Command Add(const char* name, const std::string& help);
+  void NeedsSubcommand();
+
+  // `names`: "--model,-m" for a flag, "path" for a positional argument. A flag takes one value each time it appears.
+  Argument Text(const char* names, std::string& value, const std::string& help, const char* placeholder = "TEXT");
+  Argument Texts(const char* names, std::vector<std::string>& values, const std::string& help,
+                 const char* placeholder = "TEXT");
+  Argument Number(const char* names, uint32_t& value, const std::string& help, const char* placeholder = "N");
+  Argument Number(const char* names, uint64_t& value, const std::string& help, const char* placeholder = "N");
+  Argument Number(const char* names, int& value, const std::string& help, const char* placeholder = "N");
+  Argument Number(const char* names, float& value, const std::string& help, const char* placeholder = "X");
+  Argument Number(const char* names, double& value, const std::string& help, const char* placeholder = "X");
+  Argument Switch(const char* names, bool& value, const std::string& help);
+
+  // What happens when this command, and none of its sub-commands, is chosen.
+  void Does(Action action);
+
+ private:
+  CLI::App* app_;
+  Action* action_;
+};
+
+}  // namespace enigma::cli
