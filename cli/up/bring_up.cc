@@ -97,20 +97,14 @@ absl::StatusOr<std::string> BringUp::LoadOne(size_t index) {
   const std::string name =
       index < options_.names.size() ? options_.names[index] : std::filesystem::path(path).stem().string();
   const auto imported = ImportModel(*client_, path, name);
-  // The data directory of an earlier run knows the model already.
   if (!imported.ok() && !absl::IsAlreadyExists(imported.status())) return imported.status();
-  v1::ListClusterModelsReply known;
-  ENIGMA_RETURN_IF_ERROR(client_->Explain(client_->cluster().ListModels(QuickCall().get(), {}, &known)));
-  for (const auto& model : known.models()) {
-    for (const auto& replica : model.replicas()) {
-      if (model.name() != name || replica.state() == "failed") continue;
-      v1::UnloadRequest unload;
-      unload.set_model(name);
-      v1::UnloadReply reply;
-      ENIGMA_RETURN_IF_ERROR(client_->Explain(client_->cluster().Unload(QuickCall().get(), unload, &reply)));
-      break;
-    }
-  }
+  // What an earlier run with this data directory wanted would be placed beside what is wanted now.
+  v1::UnloadRequest unload;
+  unload.set_model(name);
+  v1::UnloadReply unloaded;
+  const absl::Status gone =
+      client_->Explain(client_->cluster().Unload(QuickCall(absl::Minutes(1)).get(), unload, &unloaded));
+  if (!gone.ok() && !absl::IsFailedPrecondition(gone)) return gone;
   v1::LoadRequest request;
   request.set_model(name);
   request.mutable_options()->set_stages(options_.stages);

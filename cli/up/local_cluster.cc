@@ -43,7 +43,7 @@ uint64_t AvailableMemory() {
   return 0;
 }
 
-// The main thread's part: starts processes, restarts workers, and stops all in order. Not thread-safe but for
+// The main thread's part: starts processes, restarts workers, and stops all. Not thread-safe but for
 // RequestWorkers.
 class Supervisor {
  public:
@@ -175,13 +175,11 @@ void Supervisor::EndAll(std::vector<ChildProcess*> children) {
 }
 
 void Supervisor::StopAll() {
-  std::vector<ChildProcess*> workers;
+  std::vector<ChildProcess*> children = {&*coordinator_};
   for (Worker& worker : workers_) {
-    if (worker.process) workers.push_back(&*worker.process);
+    if (worker.process) children.push_back(&*worker.process);
   }
-  // The coordinator first: it would call every worker that goes a failure, and its models broken.
-  EndAll({&*coordinator_});
-  EndAll(workers);
+  EndAll(children);
 }
 
 absl::Status Supervisor::Run() {
