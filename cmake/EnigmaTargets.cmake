@@ -1,6 +1,7 @@
 # enigma_library(NAME SOURCES a.cc ... DEPS targets...): a static library enigma_NAME that includes from the
 # repository root and is held to the project's warnings.
-# enigma_test(NAME LABELS unit SOURCES ... DEPS ...): a GoogleTest binary and its ctest entries.
+# enigma_test(NAME LABELS unit SOURCES ... DEPS ...): a GoogleTest binary and its ctest entries. ONE_THREAD says that
+# what it tests starts no thread, so that ThreadSanitizer builds leave it out.
 set(ENIGMA_WARNINGS -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror)
 
 # gRPC's headers cost seconds per file, so one precompiled header serves every target that names PCH grpc.
@@ -40,7 +41,10 @@ add_custom_target(unit_tests)
 add_custom_target(fuzz_replays)
 
 function(enigma_test name)
-  cmake_parse_arguments(ARG "SERIAL" "PCH;TIMEOUT" "LABELS;SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "SERIAL;ONE_THREAD" "PCH;TIMEOUT" "LABELS;SOURCES;DEPS" ${ARGN})
+  if(ARG_ONE_THREAD AND ENIGMA_SANITIZE STREQUAL "thread")
+    return()
+  endif()
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
