@@ -58,6 +58,35 @@ TEST_F(BridgedHostsTest, ThreeHostsFoundByUdpAnswerWithTheReferenceIds) {
   EXPECT_EQ(reply.at("ids").get<std::vector<int>>(), reference.generated_ids) << cluster_->Logs();
 }
 
+TEST_F(BridgedHostsTest, QuantisedModelsAnswerAcrossHostsAsInOneProcess) {
+  for (const std::string type : {"q4_k", "q8_0"}) {
+    SCOPED_TRACE(type);
+    const std::string path = cluster_->directory() + "/" + type + ".gguf";
+    ASSERT_EQ(RunCommand({EnigmaBinary(), "models", "synth", "--shape", "tiny", "--type", type, path}).status, 0);
+    const std::vector<std::string> request = {"--prompt-ids",
+                                              "1,17,300,42,99,256,8",
+                                              "--max-tokens",
+                                              "40",
+                                              "--ignore-eos",
+                                              "--temperature",
+                                              "0.8",
+                                              "--seed",
+                                              "3"};
+    std::vector<std::string> local = {EnigmaBinary(), "generate", "--local", path, "--json"};
+    local.insert(local.end(), request.begin(), request.end());
+    const RunResult alone = RunCommand(local);
+    ASSERT_EQ(alone.status, 0) << alone.err;
+    ASSERT_EQ(cluster_->Enigma({"models", "import", path, "--name", type}).status, 0) << cluster_->Logs();
+    const RunResult load = cluster_->Enigma({"load", type, "--stages", "3"});
+    ASSERT_EQ(load.status, 0) << load.err << cluster_->Logs();
+    std::vector<std::string> across = {"generate", "--model", type};
+    across.insert(across.end(), request.begin(), request.end());
+    const auto reply = cluster_->Json(across);
+    ASSERT_FALSE(reply.is_null());
+    EXPECT_EQ(reply.at("ids"), nlohmann::json::parse(alone.out).at("ids"));
+  }
+}
+
 TEST_F(BridgedHostsTest, SilenceOfAHostMeansDeadAndItsReturnMeansReady) {
   const std::string node = NodeOn(2);
   ASSERT_NE(node, "") << cluster_->Logs();

@@ -46,6 +46,7 @@ class Cluster {
   const std::string& directory() const { return directory_.path(); }
   std::string data_dir() const { return directory_.path() + "/coordinator"; }
   std::string Endpoint() const;
+  uint16_t udp_port() const { return static_cast<uint16_t>(std::stoi(udp_port_)); }
   // stderr of every process, for the message of a failed expectation.
   std::string Logs() const;
 
