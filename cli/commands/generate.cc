@@ -43,14 +43,16 @@ absl::StatusOr<GenerationRequest> RequestOf(const GenerateCommand& flags, bool h
 absl::Status RunGenerate(const GenerateCommand& flags, bool has_prompt) {
   ENIGMA_ASSIGN_OR_RETURN(const Generator generate, flags.model.Open());
   ENIGMA_ASSIGN_OR_RETURN(const GenerationRequest request, RequestOf(flags, has_prompt));
-  const TextSink show = [&flags](std::string_view text) {
+  bool shown = false;
+  const TextSink show = [&flags, &shown](std::string_view text) {
     if (flags.json) return;
+    shown = true;
     std::fwrite(text.data(), 1, text.size(), stdout);
     std::fflush(stdout);
   };
   const auto result = generate(request, show);
   // What was streamed stays a line of its own, also when the stream broke.
-  if (!flags.json) std::fputc('\n', stdout);
+  if (shown || (!flags.json && result.ok())) std::fputc('\n', stdout);
   ENIGMA_RETURN_IF_ERROR(result.status());
   if (flags.json) PrintJson(ToJson(*result));
   return absl::OkStatus();

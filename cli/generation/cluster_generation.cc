@@ -1,6 +1,9 @@
 #include "cli/generation/cluster_generation.h"
 
+#include <absl/strings/str_cat.h>
+
 #include "base/status_macros.h"
+#include "engine/text/utf8.h"
 
 namespace enigma::cli {
 
@@ -59,6 +62,11 @@ void Add(const v1::GenerateChunk& chunk, GenerationResult& result) {
 
 absl::StatusOr<GenerationResult> GenerateOnCluster(ClusterClient& client, const std::string& model,
                                                    const GenerationRequest& request, const TextSink& sink) {
+  // The API carries text as UTF-8; other bytes can be given as ids.
+  if (const size_t valid = engine::ValidUtf8Prefix(request.prompt); valid != request.prompt.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the prompt is not UTF-8 at byte ", valid, "; pass such bytes as token ids (--prompt-ids)"));
+  }
   grpc::ClientContext context;
   const auto reader = client.inference().Generate(&context, ToProto(model, request));
   GenerationResult result;

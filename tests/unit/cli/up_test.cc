@@ -1,0 +1,129 @@
+// `enigma up` as a person meets it: real processes, found over UDP.
+#include <signal.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "base/counter_random.h"
+#include "tests/support/process.h"
+#include "tests/support/test_data.h"
+
+namespace enigma::testing {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+class UpTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Process> StartUp(std::vector<std::string> more) {
+    std::vector<std::string> argv = {ENIGMA_BINARY, "up",          "--data-dir",   data_dir_,
+                                     "--listen",    "127.0.0.1:0", "--http",       "127.0.0.1:0",
+                                     "--udp-port",  udp_port_,     "--ready-file", ready_};
+    argv.insert(argv.end(), more.begin(), more.end());
+    return Process::Start({.argv = argv, .directory = directory_.path(), .label = "up" + std::to_string(starts_++)});
+  }
+  bool WaitUntilReady(Process& up) {
+    const auto deadline = std::chrono::steady_clock::now() + seconds(90);
+    while (!std::filesystem::exists(ready_)) {
+      if (!up.Running() || std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return true;
+  }
+  RunResult Enigma(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), ENIGMA_BINARY);
+    arguments.insert(arguments.end(), {"--data-dir", data_dir_});
+    return RunCommand(arguments);
+  }
+  // Processes that name this test's directory.
+  std::vector<pid_t> Children(const std::string& command) {
+    std::vector<pid_t> found;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+      std::ifstream in(entry.path() / "cmdline");
+      const std::string line(std::istreambuf_iterator<char>(in), {});
+      if (line.find(command) == std::string::npos || line.find(data_dir_) == std::string::npos) continue;
+      if (const int pid = std::atoi(entry.path().filename().c_str()); pid > 0) found.push_back(pid);
+    }
+    return found;
+  }
+
+  TemporaryDirectory directory_;
+  const std::string data_dir_ = directory_.path() + "/data";
+  const std::string ready_ = directory_.path() + "/ready";
+  const std::string udp_port_ = std::to_string(20000 + SystemRandom64() % 10000);
+  int starts_ = 0;
+};
+
+// Separators of /proc/PID/cmdline are zero bytes.
+const std::string kWorker("enigma\0worker\0", 14);
+const std::string kCoordinator("enigma\0coordinator\0", 19);
+
+TEST_F(UpTest, AnswersRestartsAWorkerAndLeavesNothingBehind) {
+  ENIGMA_REQUIRE_DATA(model, "models/stories260K-f32.gguf");
+  auto up = StartUp({"--workers", "2", "--stages", "2", "--model", model, "--name", "tale"});
+  ASSERT_TRUE(WaitUntilReady(*up)) << up->Stderr();
+  const RunResult answer = Enigma({"generate", "--model", "tale", "--max-tokens", "4", "--json", "Once upon a time"});
+  ASSERT_EQ(answer.status, 0) << answer.err << up->Stderr();
+  const auto json = nlohmann::json::parse(answer.out);
+  EXPECT_EQ(json.at("nodes").size(), 2U);
+  EXPECT_EQ(json.at("ids"), (std::vector<int>{432, 383, 286, 261}));
+  ASSERT_EQ(Children(kWorker).size(), 2U);
+
+  ASSERT_EQ(::kill(Children(kWorker)[0], SIGKILL), 0);
+  EXPECT_TRUE(up->WaitForOutput("ended: killed by signal 9", seconds(30))) << up->Stderr();
+  const auto deadline = std::chrono::steady_clock::now() + seconds(60);
+  while (Children(kWorker).size() != 2 && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_EQ(Children(kWorker).size(), 2U) << up->Stderr();
+
+  up->Signal(SIGTERM);
+  EXPECT_EQ(up->Wait(seconds(60)), 0) << up->Stderr();
+  EXPECT_TRUE(Children(kWorker).empty());
+  EXPECT_TRUE(Children(kCoordinator).empty());
+}
+
+TEST_F(UpTest, ChildrenDieWithTheirParent) {
+  auto up = StartUp({});
+  ASSERT_TRUE(WaitUntilReady(*up)) << up->Stderr();
+  ASSERT_EQ(Children(kWorker).size(), 1U);
+  // Killing the process, not its group: nobody can tell the children but the kernel.
+  ASSERT_EQ(::kill(up->pid(), SIGKILL), 0);
+  const auto deadline = std::chrono::steady_clock::now() + seconds(60);
+  while (!(Children(kWorker).empty() && Children(kCoordinator).empty()) &&
+         std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_TRUE(Children(kWorker).empty());
+  EXPECT_TRUE(Children(kCoordinator).empty());
+}
+
+TEST_F(UpTest, ASecondOneInTheSameDirectoryIsRefusedAndACoordinatorsDeathEndsIt) {
+  auto up = StartUp({});
+  ASSERT_TRUE(WaitUntilReady(*up)) << up->Stderr();
+  const RunResult second = Enigma({"up"});
+  EXPECT_EQ(second.status, 1);
+  EXPECT_THAT(second.err, HasSubstr(data_dir_));
+  const auto coordinators = Children(kCoordinator);
+  ASSERT_EQ(coordinators.size(), 1U);
+  ASSERT_EQ(::kill(coordinators[0], SIGKILL), 0);
+  EXPECT_EQ(up->Wait(seconds(60)), 1);
+  EXPECT_THAT(up->Stderr(), HasSubstr("the coordinator ended"));
+  EXPECT_TRUE(Children(kWorker).empty());
+}
+
+TEST_F(UpTest, AModelThatIsNotThereIsNamedAtOnce) {
+  auto up = StartUp({"--model", "/nonexistent/model.gguf"});
+  EXPECT_EQ(up->Wait(seconds(30)), 1);
+  EXPECT_THAT(up->Stderr(), HasSubstr("/nonexistent/model.gguf"));
+}
+
+}  // namespace
+}  // namespace enigma::testing
