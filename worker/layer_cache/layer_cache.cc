@@ -14,6 +14,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
+#include "telemetry/log.h"
 
 namespace enigma::worker {
 namespace {
@@ -31,6 +32,24 @@ uint64_t FileBytes(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
 }
 
+absl::StatusOr<engine::Sha256> HashOfFile(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
+  engine::Sha256Hasher hasher;
+  std::vector<char> buffer(kRereadBytes);
+  while (true) {
+    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) {
+      const int error = errno;
+      ::close(fd);
+      if (got < 0) return absl::ErrnoToStatus(error, absl::StrCat("cannot read ", path));
+      return hasher.Finish();
+    }
+    hasher.Update(buffer.data(), static_cast<size_t>(got));
+  }
+}
+
 std::string PartOf(const std::string& path) { return path + ".part"; }
 
 }  // namespace
@@ -46,7 +65,38 @@ absl::StatusOr<std::unique_ptr<LayerCache>> LayerCache::Create(Options options) 
   return std::unique_ptr<LayerCache>(new LayerCache(std::move(options)));
 }
 
-bool LayerCache::Has(const engine::Sha256& hash) const { return ::access(PathOf(hash).c_str(), R_OK) == 0; }
+bool LayerCache::Has(const engine::Sha256& hash) const {
+  const std::string path = PathOf(hash);
+  Stamp stamp;
+  if (!ReadStamp(path, stamp)) return false;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto known = verified_.find(hash);
+    if (known != verified_.end() && known->second == stamp) return true;
+  }
+  const absl::StatusOr<engine::Sha256> content = HashOfFile(path);
+  if (content.ok() && *content == hash) {
+    Remember(hash, stamp);
+    return true;
+  }
+  LogWarn("{} is not what its name says ({}): removed, to be fetched anew", path,
+          content.ok() ? "its content has changed" : std::string(content.status().message()));
+  ::unlink(path.c_str());
+  return false;
+}
+
+bool LayerCache::ReadStamp(const std::string& path, Stamp& stamp) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return false;
+  stamp = {info.st_ino, static_cast<uint64_t>(info.st_size),
+           int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec};
+  return true;
+}
+
+void LayerCache::Remember(const engine::Sha256& hash, const Stamp& stamp) const {
+  absl::MutexLock lock(&mutex_);
+  verified_[hash] = stamp;
+}
 
 std::string LayerCache::PathOf(const engine::Sha256& hash) const {
   return absl::StrCat(options_.directory, "/", engine::HexOf(hash));
@@ -119,6 +169,8 @@ absl::Status PieceWriter::Commit() {
   if (::rename(part_path_.c_str(), cache_.PathOf(hash_).c_str()) != 0) {
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot rename ", part_path_));
   }
+  LayerCache::Stamp stamp;
+  if (LayerCache::ReadStamp(cache_.PathOf(hash_), stamp)) cache_.Remember(hash_, stamp);
   const int directory = ::open(cache_.directory().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory >= 0) {
     ::fsync(directory);

@@ -2,11 +2,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include <absl/base/thread_annotations.h>
 #include <absl/status/statusor.h>
+#include <absl/synchronization/mutex.h>
 
 #include "engine/spec/manifest.h"
 
@@ -14,9 +17,10 @@ namespace enigma::worker {
 
 class PieceWriter;
 
-// Pieces of models on this machine's disk, each a file named by the SHA-256 of its content: <directory>/<hex>. A file
-// of that name is whole and was verified; what is on its way lies beside it as <hex>.part. Thread-safe; of one piece,
-// only one writer at a time (see PieceFetcher).
+// Pieces of models on this machine's disk, each a file named by the SHA-256 of its content: <directory>/<hex>. What is
+// on its way lies beside it as <hex>.part. A process trusts no file that it has not hashed itself since the file last
+// changed: disks rot, and a damaged piece would give wrong answers without a word. Thread-safe; of one piece, only one
+// writer at a time (see PieceFetcher).
 class LayerCache {
  public:
   struct Options {
@@ -27,6 +31,7 @@ class LayerCache {
   // Makes the directory.
   static absl::StatusOr<std::unique_ptr<LayerCache>> Create(Options options);
 
+  // Whether the piece is here and is what its name says. Reads the whole file the first time; a damaged one is removed.
   bool Has(const engine::Sha256& hash) const;
   std::string PathOf(const engine::Sha256& hash) const;
   // Bytes of a piece that are here, in the file or its part.
@@ -37,8 +42,21 @@ class LayerCache {
   const std::string& directory() const { return options_.directory; }
 
  private:
+  friend class PieceWriter;
+  // What a file looked like when it was hashed.
+  struct Stamp {
+    uint64_t inode = 0;
+    uint64_t bytes = 0;
+    int64_t changed_ns = 0;
+    friend bool operator==(const Stamp&, const Stamp&) = default;
+  };
   explicit LayerCache(Options options) : options_(std::move(options)) {}
+  static bool ReadStamp(const std::string& path, Stamp& stamp);
+  void Remember(const engine::Sha256& hash, const Stamp& stamp) const;
+
   const Options options_;
+  mutable absl::Mutex mutex_;
+  mutable std::map<engine::Sha256, Stamp> verified_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Takes a piece in. What was appended stays in the part file when the writer goes without Commit.

@@ -159,6 +159,20 @@ TEST_F(LayerCacheTest, ACorruptPieceComesAnewFromAnotherSource) {
   EXPECT_EQ(honest.offsets, std::vector<uint64_t>{0});
 }
 
+// What rots on this machine's own disk is noticed before it is used, and comes anew.
+TEST_F(LayerCacheTest, APieceDamagedOnDiskIsRemovedAndFetchedAnew) {
+  const std::string content = Content(10'000, 9);
+  const engine::Blob blob = BlobOf(content);
+  AddSource("a").Add(content);
+  ASSERT_TRUE(Fetch({blob}).ok());
+  ASSERT_TRUE(cache_->Has(blob.hash));
+  std::fstream(cache_->PathOf(blob.hash), std::ios::in | std::ios::out | std::ios::binary).seekp(5'000).put('\x7f');
+  EXPECT_FALSE(cache_->Has(blob.hash));
+  EXPECT_EQ(FilesInDirectory(), 0U);
+  ASSERT_TRUE(Fetch({blob}).ok());
+  EXPECT_EQ(Stored(blob), content);
+}
+
 // The liar's half, then the honest source's: the whole is wrong, and is fetched again.
 TEST_F(LayerCacheTest, ACorruptHalfIsNotKept) {
   const std::string content = Content(10'000, 5);
