@@ -1,10 +1,14 @@
 // What every Store promises, over each implementation.
+#include <sys/mount.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <map>
 #include <memory>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/counter_random.h"
@@ -120,6 +124,29 @@ TEST(RocksDbStoreTest, KeepsItsContentsAndRefusesASecondOpener) {
   const auto again = RocksDbStore::Open(folder.path());
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(*(*again)->Get("a"), "1");
+}
+
+TEST(RocksDbStoreTest, AFullDiskIsAnErrorOfTheCallAndKeepsWhatWasStored) {
+  Folder folder;
+  std::filesystem::create_directories(folder.path());
+  if (::mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=2m") != 0) {
+    GTEST_SKIP() << "this process may not mount a small file system: " << std::strerror(errno);
+  }
+  {
+    auto store = RocksDbStore::Open(folder.path());
+    ASSERT_TRUE(store.ok()) << store.status();
+    ASSERT_TRUE((*store)->Apply({{"kept", "value"}}).ok());
+    absl::Status status;
+    for (int i = 0; i < 1000 && status.ok(); ++i) {
+      status = (*store)->Apply({{"filler" + std::to_string(i), std::string(16 << 10, 'x')}});
+    }
+    EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+    EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("disk is full"));
+    const auto kept = (*store)->Get("kept");
+    ASSERT_TRUE(kept.ok()) << kept.status();
+    EXPECT_EQ(*kept, "value");
+  }
+  ::umount2(folder.path().c_str(), MNT_DETACH);
 }
 
 TEST(RocksDbStoreTest, AFolderThatCannotBeMadeIsASentence) {
