@@ -1,7 +1,9 @@
 #include "telemetry/exposer.h"
 
 #include <exception>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <absl/memory/memory.h>
 #include <absl/strings/str_cat.h>
@@ -19,7 +21,10 @@ absl::StatusOr<std::unique_ptr<MetricsExposer>> MetricsExposer::Start(const Opti
   const std::string address =
       is_ipv6 ? absl::StrCat("[", options.host, "]:", options.port) : absl::StrCat(options.host, ":", options.port);
   try {
-    auto exposer = std::make_unique<prometheus::Exposer>(address, 1);
+    // Several threads and a short patience: one idle connection must not keep everybody else from the metrics.
+    const std::vector<std::string> settings = {"listening_ports",    address, "num_threads",           "4",
+                                               "request_timeout_ms", "2000",  "keep_alive_timeout_ms", "2000"};
+    auto exposer = std::make_unique<prometheus::Exposer>(settings);
     exposer->RegisterCollectable(metrics.registry());
     const auto ports = exposer->GetListeningPorts();
     if (ports.empty()) return absl::InternalError(absl::StrCat("the metrics server on ", address, " opened no port"));
