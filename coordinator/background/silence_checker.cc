@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace enigma::coordinator {
 
@@ -15,10 +16,16 @@ SilenceChecker::~SilenceChecker() {
 
 void SilenceChecker::Run() {
   const absl::Duration pause = std::clamp(silence_ / 10, absl::Milliseconds(5), absl::Milliseconds(200));
+  absl::Duration last = clock_.Monotonic();
   while (!stopping_.WaitForNotificationWithTimeout(pause)) {
-    nodes_.MarkSilentDead(silence_);
-    std::array<int, 3> count{};
     const absl::Duration now = clock_.Monotonic();
+    // A coordinator that stood still itself (stopped, starved) has heard nobody; their heartbeats wait in its sockets.
+    if (now - std::exchange(last, now) > silence_ / 2) {
+      nodes_.ForgiveSilence();
+    } else {
+      nodes_.MarkSilentDead(silence_);
+    }
+    std::array<int, 3> count{};
     for (const Node& node : nodes_.List()) {
       ++count[static_cast<size_t>(node.state)];
       if (node.state != NodeState::kReady) continue;

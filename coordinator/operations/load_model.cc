@@ -138,7 +138,32 @@ class Load {
     wanted.model = call_.model;
     wanted.options = call_.options;
     wanted.last_nodes = std::move(nodes);
-    return plane_.wanted.Add(std::move(wanted));
+    ENIGMA_RETURN_IF_ERROR(plane_.wanted.Add(std::move(wanted)));
+    return ForgetUnfulfilled();
+  }
+
+  // Earlier placements of this model that stand nowhere now: this one takes their place. Kept, they would come back
+  // beside it as soon as their nodes do.
+  absl::Status ForgetUnfulfilled() {
+    std::set<uint64_t> alive;
+    std::vector<Replica> failed;
+    for (const Replica& replica : plane_.replicas.List()) {
+      if (replica.state == ReplicaState::kFailed) {
+        failed.push_back(replica);
+      } else {
+        alive.insert(replica.wanted);
+      }
+    }
+    for (const WantedPlacement& earlier : plane_.wanted.List()) {
+      if (earlier.model != call_.model || alive.contains(earlier.id)) continue;
+      ENIGMA_RETURN_IF_ERROR(plane_.wanted.Remove(earlier.id));
+      LogInfo("model {}: replica {} takes the place of an earlier one that could not be placed again", call_.model,
+              replica_.id);
+      for (const Replica& replica : failed) {
+        if (replica.wanted == earlier.id) plane_.replicas.Remove(replica.id);
+      }
+    }
+    return absl::OkStatus();
   }
 
   absl::Status MayGoOn() const {

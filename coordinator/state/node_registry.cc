@@ -123,6 +123,14 @@ size_t NodeRegistry::MarkSilentDead(absl::Duration silence) {
   return dead.size();
 }
 
+void NodeRegistry::ForgiveSilence() {
+  absl::MutexLock lock(&mutex_);
+  const absl::Duration now = clock_.Monotonic();
+  for (auto& [id, node] : nodes_) {
+    if (node.state == NodeState::kReady) node.last_seen = now;
+  }
+}
+
 void NodeRegistry::NoteFoundBy(std::string_view node_id, std::string_view found_by) {
   absl::MutexLock lock(&mutex_);
   if (const auto known = nodes_.find(node_id); known != nodes_.end()) known->second.found_by = std::string(found_by);

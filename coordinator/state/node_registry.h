@@ -39,6 +39,8 @@ class NodeRegistry {
   bool MarkDead(std::string_view node_id, uint64_t incarnation, std::string_view reason);
   // Ready nodes that have not been heard for longer than `silence` become dead. How many.
   size_t MarkSilentDead(absl::Duration silence);
+  // Counts every ready node as heard just now.
+  void ForgiveSilence();
   void NoteFoundBy(std::string_view node_id, std::string_view found_by);
 
   std::vector<Node> List() const;  // by id

@@ -53,6 +53,23 @@ TEST_F(CoordinatorTest, WhereTheModelFitsNoMoreItFailsWithAReasonUntilANodeRetur
   EXPECT_TRUE(ServedAgain("stories"));
 }
 
+TEST_F(CoordinatorTest, ALoadAfterAFailureTakesThePlaceOfWhatCouldNotBePlacedAgain) {
+  StartCluster(2);
+  ASSERT_TRUE(Import("stories").ok());
+  ASSERT_TRUE(Load("stories", 2).ok());
+  workers_[1]->Kill();
+  ASSERT_TRUE(Eventually([&] {
+    const auto replicas = Replicas("stories");
+    return replicas.size() == 1 && replicas[0].state() == "failed";
+  }));
+  ASSERT_TRUE(Load("stories", 1).ok());
+  EXPECT_EQ(Replicas("stories").size(), 1u);
+  // With the second node back, the earlier cut must not come back beside the new one.
+  StartWorker("n9");
+  ASSERT_TRUE(Eventually([&] { return NodesIn("ready") == 2; }));
+  EXPECT_FALSE(Eventually([&] { return Replicas("stories").size() != 1; }, absl::Seconds(1)));
+}
+
 TEST_F(CoordinatorTest, OtherReplicasAreUntouchedByADeath) {
   StartCluster(2);
   ASSERT_TRUE(Import("stories").ok());
