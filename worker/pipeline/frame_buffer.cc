@@ -15,7 +15,7 @@ namespace {
 
 void StoreHidden(std::span<const float> hidden, WireType type, uint8_t* out) {
   if (type == WireType::kF32) {
-    std::memcpy(out, hidden.data(), hidden.size_bytes());
+    if (!hidden.empty()) std::memcpy(out, hidden.data(), hidden.size_bytes());  // memcpy takes no null, not even for 0
     return;
   }
   for (const float value : hidden) {
@@ -32,7 +32,7 @@ grpc::ByteBuffer MakeStepBuffer(const FrameHeader& header, std::string_view plan
   grpc_slice raw = grpc_slice_malloc(kFrameHeaderBytes + plan.size() + header.payload_bytes());
   uint8_t* out = GRPC_SLICE_START_PTR(raw);
   EncodeHeader(header, std::span<uint8_t, kFrameHeaderBytes>(out, kFrameHeaderBytes));
-  std::memcpy(out + kFrameHeaderBytes, plan.data(), plan.size());
+  if (!plan.empty()) std::memcpy(out + kFrameHeaderBytes, plan.data(), plan.size());
   StoreHidden(hidden, header.wire_type, out + kFrameHeaderBytes + plan.size());
   const grpc::Slice slice(raw, grpc::Slice::STEAL_REF);
   return grpc::ByteBuffer(&slice, 1);

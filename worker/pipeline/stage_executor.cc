@@ -190,8 +190,10 @@ absl::Status StageExecutor::ObeyStep(const ReceivedFrame& frame) {
 }
 
 void StageExecutor::HandleLinkLost(const LinkLost& lost) {
-  const bool in_good_order = upstream_bye_ && !lost.outgoing && sequences_ == 0;
-  const std::string what = upstream_bye_ && !lost.outgoing ? "unloaded its stage" : "was lost";
+  // The stage before says that it goes; the stage after says it of a frame that still comes, as the last tokens may.
+  const bool unloaded = lost.outgoing ? absl::IsNotFound(lost.reason) : upstream_bye_;
+  const bool in_good_order = unloaded && sequences_ == 0;
+  const std::string what = unloaded ? "unloaded its stage" : "was lost";
   Fail(absl::UnavailableError(absl::StrCat("node ", lost.peer.node_id, " ", what, ": ", lost.reason.message())),
        lost.peer.node_id, /*report=*/!in_good_order);
 }
@@ -275,7 +277,7 @@ absl::Status StageExecutor::Send(grpc::ByteBuffer frame) {
   metrics_.link_bytes.Increment(static_cast<double>(frame.Length()));
   const absl::Status sent = next->Send(std::move(frame));
   // A broken link also arrives as news that name the node; a step that fails meanwhile adds nothing to them.
-  if (absl::IsUnavailable(sent)) return absl::OkStatus();
+  if (absl::IsUnavailable(sent) || absl::IsNotFound(sent)) return absl::OkStatus();
   return sent;
 }
 

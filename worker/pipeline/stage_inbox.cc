@@ -8,7 +8,7 @@ namespace enigma::worker {
 
 absl::Status StageInbox::OnFrame(const LinkPeer& peer, grpc::ByteBuffer frame) {
   absl::MutexLock lock(&mutex_);
-  if (closed_) return absl::UnavailableError("the stage is not loaded any more");
+  if (closed_) return absl::NotFoundError("the stage is not loaded any more");
   // The first stage keeps the number of steps in flight small, so a full inbox is a sender that breaks the rules.
   if (frames_ >= frames_max_) {
     return absl::ResourceExhaustedError(absl::StrCat(frames_, " frames wait already, the most allowed"));
