@@ -33,7 +33,7 @@ endfunction()
 if(ENIGMA_SANITIZE STREQUAL "thread")
   # Tells ThreadSanitizer what Debian's uninstrumented Abseil orders; found by the dynamic linker in the test program.
   add_library(enigma_tsan_abseil OBJECT ${CMAKE_SOURCE_DIR}/tests/support/tsan_abseil.cc)
-  target_link_libraries(enigma_tsan_abseil PUBLIC absl::synchronization ${CMAKE_DL_LIBS})
+  target_link_libraries(enigma_tsan_abseil PUBLIC absl::synchronization absl::status ${CMAKE_DL_LIBS})
 endif()
 
 # What the sanitizer builds compile: `unit_tests` every test labelled unit, `fuzz_replays` every corpus replay.

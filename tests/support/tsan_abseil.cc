@@ -8,6 +8,7 @@
 
 #include <cstdlib>
 
+#include <absl/status/status.h>
 #include <absl/synchronization/mutex.h>
 #include <absl/synchronization/notification.h>
 
@@ -225,6 +226,13 @@ bool Notification::WaitForNotificationWithDeadline(Time deadline) const {
   const bool notified = next(this, deadline);
   if (notified) __tsan_acquire(FlagOf(this));
   return notified;
+}
+
+// Copies of a status share what they say; the library counts them and the last one frees it.
+void Status::UnrefNonInlined(uintptr_t rep) {
+  static const auto next = Library<void (*)(uintptr_t)>(ENIGMA_PREFIX "6Status15UnrefNonInlinedEm");
+  const Ignore ignore;
+  next(rep);
 }
 
 }  // namespace debian3

@@ -22,10 +22,17 @@ using engine::PackedMatrix;
 
 constexpr DType kType = DType::kQ4_0;  // the most common of the formats that are worth a cluster
 constexpr size_t kCols = 4096;
+#ifdef ENIGMA_SANITIZED  // the speed of instrumented kernels means nothing; measuring it took most of a minute
+constexpr size_t kPrefillRows = 64;
+constexpr size_t kPrefillTokens = 8;
+constexpr uint64_t kLeastStreamBytes = uint64_t{1} << 20;
+constexpr uint64_t kMostStreamBytes = uint64_t{1} << 20;
+#else
 constexpr size_t kPrefillRows = 1024;
 constexpr size_t kPrefillTokens = 64;
 constexpr uint64_t kLeastStreamBytes = uint64_t{64} << 20;
 constexpr uint64_t kMostStreamBytes = uint64_t{256} << 20;
+#endif
 
 // More than the last cache holds, so that what is measured is memory.
 uint64_t StreamBytes() {

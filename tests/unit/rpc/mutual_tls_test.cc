@@ -1,6 +1,8 @@
 #include <memory>
 #include <string>
 
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
 #include <absl/time/clock.h>
 #include <gmock/gmock.h>
 #include <grpcpp/client_context.h>
@@ -33,15 +35,23 @@ class EchoService final : public v1::Worker::Service {
   grpc::Status Echo(grpc::ServerContext* context, const v1::EchoRequest* request, v1::EchoReply* reply) override {
     const auto peer = authoriser_.Authorise(*context, {Role::kWorker, Role::kCoordinator});
     if (!peer.ok()) return ToGrpc(peer.status());
-    last_peer_ = peer->node_id;
+    {
+      absl::MutexLock lock(&mutex_);
+      last_peer_ = peer->node_id;
+    }
     reply->set_received_bytes(request->payload().size());
     return grpc::Status::OK;
   }
 
-  std::string last_peer_;
+  std::string last_peer() const {
+    absl::MutexLock lock(&mutex_);
+    return last_peer_;
+  }
 
  private:
   const Authoriser authoriser_;
+  mutable absl::Mutex mutex_;
+  std::string last_peer_ ABSL_GUARDED_BY(mutex_);
 };
 
 class JoinService final : public v1::Membership::Service {
@@ -110,7 +120,7 @@ TEST_F(MutualTls, ANodeOfTheClusterIsServedAndKnownByItsId) {
   const auto identity = ca_->Issue("caller-7", Role::kWorker);
   ASSERT_TRUE(identity.ok());
   EXPECT_TRUE(CallEcho(MakeChannel(endpoint_, &*identity, ExpectedPeer::Node("server"))).ok());
-  EXPECT_EQ(service_->last_peer_, "caller-7");
+  EXPECT_EQ(service_->last_peer(), "caller-7");
   EXPECT_TRUE(CallEcho(MakeChannel(endpoint_, &*identity, ExpectedPeer::AnyNode()), 8 << 20).ok());
   EXPECT_TRUE(DiagnoseChannel(endpoint_, &*identity, ExpectedPeer::Node("server"), absl::Now()).ok());
 }
@@ -152,7 +162,7 @@ TEST_F(MutualTls, AnotherClustersNodeIsRefused) {
   NodeIdentity credulous = *foreign;
   credulous.ca_certificate_pem = ca_->certificate_pem();
   EXPECT_FALSE(CallEcho(MakeChannel(endpoint_, &credulous, ExpectedPeer::AnyNode())).ok());
-  EXPECT_EQ(service_->last_peer_, "");
+  EXPECT_EQ(service_->last_peer(), "");
 }
 
 TEST_F(MutualTls, ARoleThatIsNotServedIsRefused) {
@@ -253,7 +263,7 @@ TEST_F(Joining, AValidTokenMakesANodeThatOthersServe) {
   EXPECT_EQ(identity->role, Role::kWorker);
   EXPECT_EQ(identity->cluster_id, ca_->cluster_id());
   EXPECT_TRUE(CallEcho(MakeChannel(endpoint_, &*identity, ExpectedPeer::Node("server"))).ok());
-  EXPECT_EQ(service_->last_peer_, "newcomer");
+  EXPECT_EQ(service_->last_peer(), "newcomer");
 }
 
 TEST_F(Joining, AWrongSecretAndAnUnknownTokenReadTheSame) {

@@ -51,8 +51,18 @@ class Pipeline : public ::testing::Test {
 std::string* Pipeline::path_ = nullptr;
 engine::LocalGenerator* Pipeline::local_ = nullptr;
 
+#ifdef ENIGMA_SANITIZED  // kernels are fifty times slower
+constexpr uint32_t kPreemptedTokens = 30;
+#else
+constexpr uint32_t kPreemptedTokens = 60;
+#endif
+
 const std::vector<std::vector<uint32_t>>& Cuts() {
+#ifdef ENIGMA_SANITIZED
+  static const std::vector<std::vector<uint32_t>> cuts = {{0}, {0, 1, 3}};
+#else
   static const std::vector<std::vector<uint32_t>> cuts = {{0}, {0, 2}, {0, 1, 3}};
+#endif
   return cuts;
 }
 
@@ -91,14 +101,15 @@ TEST_F(Pipeline, EightAtOnceEqualEachAlone) {
 
 TEST_F(Pipeline, PreemptionChangesNoId) {
   std::map<uint64_t, std::vector<int32_t>> expected;
-  for (uint64_t id = 1; id <= 4; ++id) expected[id] = Expected(Request(id, 40, 60, 0.7F));
+  for (uint64_t id = 1; id <= 4; ++id) expected[id] = Expected(Request(id, 40, kPreemptedTokens, 0.7F));
   for (const auto& cuts : Cuts()) {
     PipelineFixture pipeline({.model_path = *path_, .cuts = cuts, .kv_blocks = 7});
-    for (uint64_t id = 1; id <= 4; ++id) ASSERT_TRUE(pipeline.first().Open(Request(id, 40, 60, 0.7F)).ok());
+    for (uint64_t id = 1; id <= 4; ++id)
+      ASSERT_TRUE(pipeline.first().Open(Request(id, 40, kPreemptedTokens, 0.7F)).ok());
     const auto ended = pipeline.Collect(4);
     ASSERT_EQ(ended.size(), 4U);
     for (const auto& [id, ids] : expected) EXPECT_EQ(ended.at(id).ids, ids) << id << ", " << cuts.size() << " stages";
-    // Four times 100 tokens do not fit into 7 blocks of 32: some row was computed twice.
+    // Four times 70 tokens do not fit into 7 blocks of 32: some row was computed twice.
     EXPECT_TRUE(pipeline.failures().empty());
   }
 }
