@@ -1,7 +1,6 @@
 #include "engine/weights/synth.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include <absl/status/status.h>
