@@ -7,6 +7,7 @@
 #include <grpcpp/support/channel_arguments.h>
 
 #include "base/status_macros.h"
+#include "rpc/callback_queue.h"
 #include "rpc/endpoint.h"
 #include "rpc/grpc_log.h"
 #include "rpc/server.h"
@@ -46,6 +47,7 @@ std::string TargetOf(const std::string& endpoint) {
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& endpoint, const NodeIdentity* identity,
                                            const ExpectedPeer& expected, const ChannelOptions& options) {
+  KeepCallbackQueue();
   grpc::ChannelArguments arguments = ArgumentsOf(options);
   if (identity == nullptr) {
     return grpc::CreateCustomChannel(TargetOf(endpoint), grpc::InsecureChannelCredentials(), arguments);

@@ -16,6 +16,7 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
 
+#include "rpc/callback_queue.h"
 #include "rpc/endpoint.h"
 #include "rpc/grpc_log.h"
 
@@ -102,6 +103,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const ServerOptions&
   builder.AddListeningPort(Endpoint{options.host, options.port}.ToText(), CredentialsOf(options.identity), &port);
   for (grpc::Service* service : options.services) builder.RegisterService(service);
   if (options.configure) options.configure(builder);
+  KeepCallbackQueue();
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || port <= 0) return WhyNotBound(options.host, options.port);
   return absl::WrapUnique(new RpcServer(std::move(server), port));
