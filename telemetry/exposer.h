@@ -28,9 +28,10 @@ class MetricsExposer {
   [[nodiscard]] int port() const { return port_; }
 
  private:
-  MetricsExposer(std::unique_ptr<prometheus::Exposer> exposer, int port);
+  MetricsExposer(std::unique_ptr<prometheus::Exposer> exposer, std::string host, int port);
 
-  const std::unique_ptr<prometheus::Exposer> exposer_;
+  std::unique_ptr<prometheus::Exposer> exposer_;
+  const std::string host_;
   const int port_;
 };
 
