@@ -167,17 +167,21 @@ void CoordinatorImpl::MakeParts() {
   failures_ = std::make_unique<FailureWatcher>(*plane_, [this] { keeper_->Wake(); });
   dispatcher_->SetBrokenListener([this](uint64_t replica, std::string_view node_id, const absl::Status& why) {
     const std::optional<Node> node = nodes_.Find(node_id);
-    failures_->Suspect(replica, absl::StrCat("node ", node ? node->Label() : std::string(node_id),
-                                             " broke its stream: ", why.message()));
+    failures_->Suspect(replica, {.node = "",
+                                 .lost = std::string(node_id),
+                                 .reason = absl::StrCat("node ", node ? node->Label() : std::string(node_id),
+                                                        " broke its stream: ", why.message())});
   });
+  dispatcher_->SetRefusedListener(
+      [this](uint64_t replica, uint64_t ticket, const std::string& why) { failures_->Refused(replica, ticket, why); });
 
-  access_ =
-      std::make_unique<Access>(authority_ ? Authoriser::ForCluster(authority_->cluster_id()) : Authoriser::Insecure(),
-                               options_.no_auth, metrics_);
+  access_ = std::make_unique<Access>(
+      authority_ ? Authoriser::ForCluster(authority_->cluster_id()) : Authoriser::Insecure(), options_.no_auth,
+      metrics_, [this](std::string_view id) { return nodes_.IsRemoved(id); });
   membership_ = std::make_unique<MembershipService>(
       *plane_, *access_,
       MembershipService::Options{.heartbeat_ms = options_.heartbeat_ms, .silence_ms = options_.silence_ms},
-      [this](uint64_t replica, std::string reason) { failures_->Suspect(replica, std::move(reason)); });
+      [this](uint64_t replica, FailureReport report) { failures_->Suspect(replica, std::move(report)); });
   cluster_ = std::make_unique<ClusterService>(*plane_, *access_,
                                               [this](enigma::v1::DiagnoseReply& reply) { DescribeDiscovery(reply); });
   content_ = std::make_unique<ContentService>(*plane_, *access_);
@@ -188,6 +192,7 @@ void CoordinatorImpl::MakeParts() {
       failures_->NodeDied(node);
       membership_->NodeDied(node.id);
     }
+    if (node.state == NodeState::kReady && node.measured()) return keeper_->NodeCame(node.id);
     keeper_->Wake();
   });
   metrics_.Gauge(Metric::kBuildInfo, {{"version", options_.version}}).Set(1);
@@ -279,10 +284,13 @@ void CoordinatorImpl::Stop() {
   if (stopped_.HasBeenNotified()) return;
   if (wrote_files_) RemoveEndpointFile(options_.data_dir);
   // From the edge inwards; nothing below calls what is already gone.
+  constexpr char kWhy[] = "the coordinator is stopping";
   if (keeper_ != nullptr) keeper_->Stop();
-  if (server_ != nullptr) server_->Shutdown();
   silence_.reset();
-  if (dispatcher_ != nullptr) dispatcher_->Clear(absl::UnavailableError("the coordinator is stopping"));
+  // Streams that have no end of their own are ended here, with the reason, before the server cancels what is left.
+  if (dispatcher_ != nullptr) dispatcher_->Clear(absl::UnavailableError(kWhy));
+  if (membership_ != nullptr) membership_->Stop(kWhy);
+  if (server_ != nullptr) server_->Shutdown();
   failures_.reset();
   sightings_.reset();
   stopped_.Notify();

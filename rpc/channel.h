@@ -35,6 +35,12 @@ struct ChannelOptions {
   bool own_connection = true;
 };
 
+// For the link between two stages: between hosts that still reach everybody else, nothing but its own pings tells that
+// it is cut. gRPC sends at most one a second.
+inline ChannelOptions StageLinkChannel() {
+  return {.ping_every = absl::Milliseconds(500), .ping_timeout = absl::Milliseconds(800)};
+}
+
 // A channel to "host:port" or "[v6]:port". A null identity makes a plain-text channel (--insecure), which checks
 // nothing. Connects when first used.
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& endpoint, const NodeIdentity* identity,

@@ -40,8 +40,8 @@ void Tune(grpc::ServerBuilder& builder) {
   builder.SetMaxSendMessageSize(kMessageBytesMax);
   // Two servers on one port would share the connections between them; a busy port must be an error.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  // Peers ping every two seconds, also while nothing is sent (channel.cc): never call that abuse.
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 500);
+  // Peers ping twice a second, also while nothing is sent (channel.h): never call that abuse.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 100);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 2000);
@@ -49,8 +49,8 @@ void Tune(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
 }
 
-// gRPC does not say why it could not bind; the system does.
-absl::Status WhyNotBound(const std::string& host, int port) {
+// gRPC does not say why it could not bind; the system does. OK when it could.
+absl::Status TryToBind(const std::string& host, int port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
@@ -87,11 +87,22 @@ absl::Status WhyNotBound(const std::string& host, int port) {
     return absl::InvalidArgumentError(
         absl::StrCat("cannot listen on ", where, ": no interface of this machine has the address ", host));
   }
+  if (error == 0) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("cannot listen on ", where, ": ", std::strerror(error)));
+}
+
+absl::Status WhyNotBound(const std::string& host, int port) {
+  absl::Status why = TryToBind(host, port);
+  if (!why.ok()) return why;
   return absl::UnavailableError(
-      absl::StrCat("cannot listen on ", where, ": ", error != 0 ? std::strerror(error) : "gRPC gives no reason"));
+      absl::StrCat("cannot listen on ", Endpoint{host, port}.ToText(), ": gRPC gives no reason"));
 }
 
 }  // namespace
+
+absl::Status CheckCanListen(const std::string& host, int port) {
+  return port == 0 ? absl::OkStatus() : TryToBind(host, port);
+}
 
 absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const ServerOptions& options) {
   RouteGrpcLog();

@@ -29,6 +29,9 @@ struct ServerOptions {
   std::function<void(grpc::ServerBuilder&)> configure = nullptr;
 };
 
+// Whether a server could listen there now; else the error that RpcServer::Start would return.
+absl::Status CheckCanListen(const std::string& host, int port);
+
 // A gRPC server on one port. Callers without a certificate may connect, because joining has to; each call states with
 // rpc/authorisation.h whom it serves.
 class RpcServer {

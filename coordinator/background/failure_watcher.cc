@@ -34,58 +34,82 @@ FailureWatcher::~FailureWatcher() {
 
 void FailureWatcher::NodeDied(const Node& node) {
   absl::MutexLock lock(&mutex_);
-  deaths_.push_back({node, 0, 0, node.state_reason, absl::ZeroDuration()});
+  deaths_.push_back(node);
 }
 
-void FailureWatcher::Suspect(uint64_t replica, std::string reason) {
+void FailureWatcher::Suspect(uint64_t replica, FailureReport report) {
   absl::MutexLock lock(&mutex_);
-  suspicions_.push_back({Node{}, replica, 0, std::move(reason), plane_.clock.Monotonic() + patience_});
+  const absl::Duration now = plane_.clock.Monotonic();
+  const bool own = report.lost.empty();
+  Suspicion& suspicion = suspicions_.try_emplace(replica, Suspicion{{}, now + patience_}).first->second;
+  suspicion.reports.push_back(std::move(report));
+  if (own) suspicion.due = now;  // nothing better will come
 }
 
-void FailureWatcher::Refused(uint64_t ticket, std::string reason) {
+void FailureWatcher::Refused(uint64_t replica, uint64_t ticket, std::string reason) {
   absl::MutexLock lock(&mutex_);
-  suspicions_.push_back({Node{}, 0, ticket, std::move(reason), plane_.clock.Monotonic() + patience_});
+  refusals_.push_back({replica, ticket, std::move(reason), plane_.clock.Monotonic() + patience_});
+}
+
+absl::Duration FailureWatcher::NextDue() const {
+  absl::Duration due = absl::InfiniteDuration();
+  for (const auto& entry : suspicions_) due = std::min(due, entry.second.due);
+  if (!refusals_.empty()) due = std::min(due, refusals_.front().due);
+  return due;
 }
 
 void FailureWatcher::Run() {
   while (true) {
-    Event event;
+    std::deque<Node> deaths;
+    std::map<uint64_t, Suspicion> suspicions;
+    std::vector<Refusal> refusals;
     {
       absl::MutexLock lock(&mutex_);
-      const auto something = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || !deaths_.empty(); };
-      const absl::Duration pause =
-          suspicions_.empty() ? absl::Milliseconds(50) : suspicions_.front().due - plane_.clock.Monotonic();
-      mutex_.AwaitWithTimeout(absl::Condition(&something),
-                              std::clamp(pause, absl::ZeroDuration(), absl::Milliseconds(50)));
+      const auto something = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+        return stopping_ || !deaths_.empty() || NextDue() <= plane_.clock.Monotonic();
+      };
+      mutex_.AwaitWithTimeout(absl::Condition(&something), std::clamp(NextDue() - plane_.clock.Monotonic(),
+                                                                      absl::ZeroDuration(), absl::Milliseconds(50)));
       if (stopping_) return;
-      if (!deaths_.empty()) {
-        event = std::move(deaths_.front());
-        deaths_.pop_front();
-      } else if (!suspicions_.empty() && suspicions_.front().due <= plane_.clock.Monotonic()) {
-        event = std::move(suspicions_.front());
-        suspicions_.pop_front();
-      } else {
-        continue;
+      deaths.swap(deaths_);
+      const absl::Duration now = plane_.clock.Monotonic();
+      for (auto it = suspicions_.begin(); it != suspicions_.end();) {
+        const auto at = it++;
+        if (at->second.due <= now) suspicions.insert(suspicions_.extract(at));
+      }
+      while (!refusals_.empty() && refusals_.front().due <= now) {
+        // Its replica's failure, soon to be told, says more.
+        if (!suspicions_.contains(refusals_.front().replica)) refusals.push_back(std::move(refusals_.front()));
+        refusals_.pop_front();
       }
     }
-    Act(event);
+    for (const Node& node : deaths) ActOnDeath(node);
+    for (const auto& [replica, suspicion] : suspicions) ActOnSuspicion(replica, suspicion);
+    for (const Refusal& refusal : refusals) ActOnRefusal(refusal);
   }
 }
 
-void FailureWatcher::Act(const Event& event) {
-  if (event.ticket != 0) return plane_.dispatcher.EndRequest(event.ticket, absl::AbortedError(event.reason));
-  if (event.replica != 0) {
-    const std::optional<Replica> replica = plane_.replicas.Find(event.replica);
-    if (replica && replica->state != ReplicaState::kFailed) Fail(*replica, event.reason);
-    return;
-  }
-  plane_.channels.Forget(event.dead_node.id);
-  plane_.links.Forget(event.dead_node.id);
+void FailureWatcher::ActOnDeath(const Node& node) {
+  plane_.channels.Forget(node.id);
+  plane_.links.Forget(node.id);
   for (const Replica& replica : plane_.replicas.List()) {
-    if (replica.state == ReplicaState::kFailed || !replica.UsesNode(event.dead_node.id)) continue;
-    Fail(replica, absl::StrCat("node ", event.dead_node.Label(), " is lost (", event.reason, "); ",
-                               StageText(replica, event.dead_node.id)));
+    if (replica.state == ReplicaState::kFailed || !replica.UsesNode(node.id)) continue;
+    Fail(replica,
+         absl::StrCat("node ", node.Label(), " is lost (", node.state_reason, "); ", StageText(replica, node.id)));
   }
+}
+
+void FailureWatcher::ActOnSuspicion(uint64_t id, const Suspicion& suspicion) {
+  const std::optional<Replica> replica = plane_.replicas.Find(id);
+  if (!replica || replica->state == ReplicaState::kFailed) return;
+  const FailureReport& cause = suspicion.reports[CauseAmong(suspicion.reports)];
+  // What was measured of a link that broke may hold no more; the next plan measures it anew.
+  if (!cause.node.empty() && !cause.lost.empty()) plane_.links.Suspect(cause.node, cause.lost);
+  Fail(*replica, cause.reason);
+}
+
+void FailureWatcher::ActOnRefusal(const Refusal& refusal) {
+  plane_.dispatcher.EndRequest(refusal.ticket, absl::AbortedError(refusal.reason));
 }
 
 void FailureWatcher::Fail(const Replica& replica, const std::string& reason) {

@@ -36,7 +36,12 @@ void PlacementKeeper::Stop() {
 void PlacementKeeper::Wake() {
   absl::MutexLock lock(&mutex_);
   woken_ = true;
-  ++generation_;
+}
+
+void PlacementKeeper::NodeCame(const std::string& node_id) {
+  absl::MutexLock lock(&mutex_);
+  woken_ = true;
+  for (auto& entry : pacing_) entry.second.NodeCame(node_id, plane_.clock.Monotonic());
 }
 
 void PlacementKeeper::Run() {
@@ -48,9 +53,20 @@ void PlacementKeeper::Run() {
       if (stopping_) return;
       woken_ = false;
     }
+    NoteServing();
     ClearFailedReplicas();
     DropOrphans();
     PlaceWanted();
+  }
+}
+
+void PlacementKeeper::NoteServing() {
+  const std::vector<Replica> replicas = plane_.replicas.List();
+  absl::MutexLock lock(&mutex_);
+  std::erase_if(pacing_, [this](const auto& entry) { return !plane_.wanted.Contains(entry.first); });
+  for (const Replica& replica : replicas) {
+    if (replica.state != ReplicaState::kReady || !plane_.wanted.Contains(replica.wanted)) continue;
+    pacing_.try_emplace(replica.wanted, options_.pacing).first->second.Serves(plane_.clock.Monotonic());
   }
 }
 
@@ -62,6 +78,8 @@ void PlacementKeeper::ClearFailedReplicas() {
     plane_.replicas.Remove(replica.id);
     absl::MutexLock lock(&mutex_);
     settled_at_ = plane_.clock.Monotonic() + options_.settle;
+    if (!plane_.wanted.Contains(replica.wanted)) continue;
+    pacing_.try_emplace(replica.wanted, options_.pacing).first->second.Broke(plane_.clock.Monotonic());
   }
 }
 
@@ -82,10 +100,8 @@ void PlacementKeeper::DropOrphans() {
 std::string PlacementKeeper::ReasonToWait(const WantedPlacement& wanted) {
   const absl::Duration now = plane_.clock.Monotonic();
   if (now < settled_at_) return "workers are giving memory back";
-  if (const auto attempt = attempts_.find(wanted.id); attempt != attempts_.end()) {
-    if (attempt->second.generation == generation_ && now < attempt->second.at + options_.retry_every) {
-      return wanted.state_reason.empty() ? "it was tried a moment ago" : wanted.state_reason;
-    }
+  if (const auto pacing = pacing_.find(wanted.id); pacing != pacing_.end() && now < pacing->second.due()) {
+    return "it was tried a moment ago";
   }
   if (now < started_ + options_.return_grace) {
     for (const std::string& id : wanted.last_nodes) {
@@ -115,10 +131,10 @@ void PlacementKeeper::PlaceWanted() {
     if (fulfilled.contains(wanted.id) || placing_.contains(wanted.id)) continue;
     const std::string wait = ReasonToWait(wanted);
     if (!wait.empty()) {
-      if (!attempts_.contains(wanted.id)) plane_.wanted.SetReason(wanted.id, wait);
+      if (!pacing_.contains(wanted.id)) plane_.wanted.SetReason(wanted.id, wait);
       continue;
     }
-    attempts_[wanted.id] = {generation_, plane_.clock.Monotonic()};
+    pacing_.try_emplace(wanted.id, options_.pacing).first->second.Began();
     placing_.emplace(wanted.id, std::thread([this, wanted] { Place(wanted); }));
   }
 }
@@ -129,13 +145,16 @@ void PlacementKeeper::Place(const WantedPlacement& wanted) {
   call.options = wanted.options;
   call.wanted = wanted.id;
   call.cancelled = [this, id = wanted.id] { return cancelled_ || !plane_.wanted.Contains(id); };
-  const absl::StatusOr<Replica> placed = LoadModel(plane_, call);
-  if (!placed.ok() && !cancelled_) {
-    plane_.wanted.SetReason(wanted.id, ToStd(placed.status().message()));
-    LogWarn("{} cannot be placed again: {}", wanted.model, Describe(placed.status()));
-  }
+  const absl::Status placed = LoadModel(plane_, call).status();
   absl::MutexLock lock(&mutex_);
   placed_.insert(wanted.id);
+  const auto pacing = pacing_.find(wanted.id);
+  if (placed.ok() || cancelled_ || pacing == pacing_.end()) return;
+  const absl::Duration now = plane_.clock.Monotonic();
+  pacing->second.AttemptFailed(now);
+  const std::string reason = ToString(placed.message());
+  plane_.wanted.SetReason(wanted.id, reason);
+  if (pacing->second.IsNews(reason, now)) LogWarn("{} cannot be placed again: {}", wanted.model, Describe(placed));
 }
 
 }  // namespace enigma::coordinator

@@ -11,6 +11,7 @@
 #include <absl/synchronization/mutex.h>
 #include <absl/time/time.h>
 
+#include "coordinator/background/retry_pacing.h"
 #include "coordinator/operations/control_plane.h"
 
 namespace enigma::coordinator {
@@ -25,8 +26,7 @@ class PlacementKeeper {
     absl::Duration return_grace = absl::Seconds(10);
     // Memory that stages have given back shows in heartbeats only after this.
     absl::Duration settle = absl::Milliseconds(450);
-    // A placement that failed is tried again when a node comes or goes, and after this.
-    absl::Duration retry_every = absl::Seconds(30);
+    RetryPacing::Options pacing = {};
   };
   PlacementKeeper(ControlPlane& plane, const Options& options);
   ~PlacementKeeper();
@@ -34,16 +34,14 @@ class PlacementKeeper {
   // Ends the thread and cancels what is being placed. Idempotent.
   void Stop();
 
-  // A node came or went, or a replica failed.
+  // A node went, or a replica failed.
   void Wake();
+  // A node can take stages that could not before.
+  void NodeCame(const std::string& node_id);
 
  private:
-  struct Attempt {
-    uint64_t generation = 0;  // of nodes, when it was made
-    absl::Duration at;
-  };
-
   void Run();
+  void NoteServing();
   void ClearFailedReplicas();
   void DropOrphans();
   void PlaceWanted();
@@ -58,9 +56,8 @@ class PlacementKeeper {
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool woken_ ABSL_GUARDED_BY(mutex_) = false;
-  uint64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Duration settled_at_ ABSL_GUARDED_BY(mutex_);
-  std::map<uint64_t, Attempt> attempts_ ABSL_GUARDED_BY(mutex_);  // by wanted placement
+  std::map<uint64_t, RetryPacing> pacing_ ABSL_GUARDED_BY(mutex_);  // by wanted placement, once it was placed or tried
   std::map<uint64_t, std::thread> placing_ ABSL_GUARDED_BY(mutex_);
   std::set<uint64_t> placed_ ABSL_GUARDED_BY(mutex_);  // whose thread has done its work
   std::thread thread_;

@@ -1,5 +1,7 @@
 #include "coordinator/background/sighting_watcher.h"
 
+#include <utility>
+
 namespace enigma::coordinator {
 
 SightingWatcher::SightingWatcher(const NodeSource& source, NodeRegistry& nodes)
@@ -14,11 +16,12 @@ void SightingWatcher::Run() {
   uint64_t seen = 0;
   while (!stopping_) {
     seen = source_.WaitForChange(seen, absl::Milliseconds(200));
-    for (const NodeSighting& sighting : source_.Snapshot()) {
-      if (sighting.role == Role::kWorker && !sighting.node_id.empty()) {
-        nodes_.NoteFoundBy(sighting.node_id, sighting.found_by);
-      }
+    NodeRegistry::Sightings sightings;
+    for (NodeSighting& sighting : source_.Snapshot()) {
+      if (sighting.role != Role::kWorker || sighting.node_id.empty()) continue;
+      sightings.insert_or_assign(std::move(sighting.node_id), std::move(sighting.found_by));
     }
+    nodes_.NoteSightings(std::move(sightings));
   }
 }
 

@@ -26,8 +26,14 @@ void SilenceChecker::Run() {
       nodes_.MarkSilentDead(silence_);
     }
     std::array<int, 3> count{};
+    for (auto& entry : kv_usage_) entry.second = 0;
     for (const Node& node : nodes_.List()) {
       ++count[static_cast<size_t>(node.state)];
+      for (const auto& stage : node.stages) {
+        if (stage.stage_index() != 0) continue;
+        double& usage = kv_usage_[stage.model()];
+        usage = std::max(usage, stage.kv_usage());
+      }
       if (node.state != NodeState::kReady) continue;
       metrics_.Gauge(Metric::kHeartbeatAge, {{"node", node.id}}).Set(absl::ToDoubleSeconds(now - node.last_seen));
     }
@@ -35,6 +41,8 @@ void SilenceChecker::Run() {
       metrics_.Gauge(Metric::kNodes, {{"state", std::string(NodeStateName(state))}})
           .Set(count[static_cast<size_t>(state)]);
     }
+    for (const auto& [model, usage] : kv_usage_)
+      metrics_.Gauge(Metric::kKvCacheUsage, {{"model_name", model}}).Set(usage);
   }
 }
 

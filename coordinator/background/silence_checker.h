@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+#include <string>
 #include <thread>
 
 #include <absl/synchronization/notification.h>
@@ -11,8 +13,8 @@
 
 namespace enigma::coordinator {
 
-// Declares nodes dead that have said nothing for too long, and keeps the metrics of nodes. Has a thread of its own, so
-// that nothing that is slow elsewhere delays it.
+// Declares nodes dead that have said nothing for too long, and keeps the metrics that heartbeats tell. Has a thread of
+// its own, so that nothing that is slow elsewhere delays it.
 class SilenceChecker {
  public:
   SilenceChecker(NodeRegistry& nodes, const Clock& clock, Metrics& metrics, absl::Duration silence);
@@ -25,6 +27,7 @@ class SilenceChecker {
   const Clock& clock_;
   Metrics& metrics_;
   const absl::Duration silence_;
+  std::map<std::string, double> kv_usage_;  // by model: of its fullest replica; the thread's own
   absl::Notification stopping_;
   std::thread thread_;
 };

@@ -28,9 +28,20 @@ absl::Status Access::Refuse(absl::Status why) const {
   return why;
 }
 
+absl::StatusOr<Peer> Access::Identify(const grpc::ServerContextBase& context) const {
+  absl::StatusOr<Peer> caller = authoriser_.Authorise(context);
+  if (caller.ok() && !caller->unproved && is_removed_ && is_removed_(caller->node_id)) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("node ", caller->node_id, " was removed from this cluster and its certificate is revoked; to let ",
+                     "it in again, delete its pki/node.pem and start it with a new token (`enigma token create`)"));
+  }
+  return caller;
+}
+
 absl::Status Access::ForInference(const grpc::ServerContextBase& context, std::string_view peer) const {
   if (no_auth_ || IsLoopbackPeer(peer)) return absl::OkStatus();
-  const absl::StatusOr<Peer> caller = authoriser_.Authorise(context);
+  const absl::StatusOr<Peer> caller = Identify(context);
+  if (absl::IsPermissionDenied(caller.status())) return Refuse(caller.status());
   if (caller.ok() && !caller->unproved) return absl::OkStatus();
   return Refuse(absl::UnauthenticatedError(
       "inference is open to callers on this machine and to holders of a certificate of this cluster; "
@@ -48,7 +59,7 @@ absl::Status Access::ForAdministration(const grpc::ServerContextBase& context, s
 }
 
 absl::StatusOr<Peer> Access::ForNodes(const grpc::ServerContextBase& context) const {
-  absl::StatusOr<Peer> caller = authoriser_.Authorise(context);
+  absl::StatusOr<Peer> caller = Identify(context);
   if (!caller.ok()) return Refuse(caller.status());
   return caller;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -20,9 +21,12 @@ bool IsLoopbackPeer(std::string_view peer);
 // Who may ask what of the coordinator. Immutable but for metrics, so thread-safe.
 class Access {
  public:
-  // `no_auth`: inference serves everybody who can connect. `metrics` must outlive this.
-  Access(Authoriser authoriser, bool no_auth, Metrics& metrics)
-      : authoriser_(std::move(authoriser)), no_auth_(no_auth), metrics_(metrics) {}
+  // Whether the certificate of this node was revoked.
+  using IsRemoved = std::function<bool(std::string_view node_id)>;
+
+  // `no_auth`: inference serves everybody who can connect. `metrics` must outlive this. `is_removed` may be null.
+  Access(Authoriser authoriser, bool no_auth, Metrics& metrics, IsRemoved is_removed = nullptr)
+      : authoriser_(std::move(authoriser)), no_auth_(no_auth), metrics_(metrics), is_removed_(std::move(is_removed)) {}
 
   // Inference: a certificate of the cluster, or a caller on this machine, or no_auth.
   absl::Status ForInference(const grpc::ServerContextBase& context, std::string_view peer) const;
@@ -32,11 +36,13 @@ class Access {
   absl::StatusOr<Peer> ForNodes(const grpc::ServerContextBase& context) const;
 
  private:
+  absl::StatusOr<Peer> Identify(const grpc::ServerContextBase& context) const;
   absl::Status Refuse(absl::Status why) const;
 
   const Authoriser authoriser_;
   const bool no_auth_;
   Metrics& metrics_;
+  const IsRemoved is_removed_;
 };
 
 }  // namespace enigma::coordinator

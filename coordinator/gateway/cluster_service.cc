@@ -1,5 +1,6 @@
 #include "coordinator/gateway/cluster_service.h"
 
+#include "coordinator/operations/await_measurements.h"
 #include "coordinator/operations/create_token.h"
 #include "coordinator/operations/diagnose.h"
 #include "coordinator/operations/import_model.h"
@@ -8,6 +9,7 @@
 #include "coordinator/operations/load_model.h"
 #include "coordinator/operations/plan_model.h"
 #include "coordinator/operations/remove_model.h"
+#include "coordinator/operations/remove_node.h"
 #include "coordinator/operations/unload_model.h"
 #include "rpc/status_conversion.h"
 
@@ -21,6 +23,15 @@ grpc::Status ClusterService::ListNodes(grpc::ServerContext* context, const enigm
                                        enigma::v1::ListNodesReply* reply) {
   if (const absl::Status admitted = Admit(*context); !admitted.ok()) return ToGrpc(admitted);
   *reply = coordinator::ListNodes(plane_);
+  return grpc::Status::OK;
+}
+
+grpc::Status ClusterService::RemoveNode(grpc::ServerContext* context, const enigma::v1::RemoveNodeRequest* request,
+                                        enigma::v1::RemoveNodeReply* reply) {
+  if (const absl::Status admitted = Admit(*context); !admitted.ok()) return ToGrpc(admitted);
+  const absl::StatusOr<std::string> removed = coordinator::RemoveNode(plane_, request->node());
+  if (!removed.ok()) return ToGrpc(removed.status());
+  reply->set_node_id(*removed);
   return grpc::Status::OK;
 }
 
@@ -56,6 +67,7 @@ grpc::Status ClusterService::RemoveModel(grpc::ServerContext* context, const eni
 grpc::Status ClusterService::Plan(grpc::ServerContext* context, const enigma::v1::PlanRequest* request,
                                   enigma::v1::PlanReply* reply) {
   if (const absl::Status admitted = Admit(*context); !admitted.ok()) return ToGrpc(admitted);
+  AwaitMeasurements(plane_, request->options(), [&] { return context->IsCancelled(); });
   const absl::StatusOr<PlannedModel> planned = PlanModel(plane_, request->model(), request->options());
   if (!planned.ok()) return ToGrpc(planned.status());
   *reply = planned->placement.reply;
@@ -69,15 +81,17 @@ grpc::Status ClusterService::Load(grpc::ServerContext* context, const enigma::v1
   LoadCall call;
   call.model = request->model();
   call.options = request->options();
+  call.another_replica = request->another_replica();
   call.progress = [&](const enigma::v1::LoadProgress& progress) {
     last = progress;
     writer->Write(progress);
   };
   call.cancelled = [&] { return context->IsCancelled(); };
-  const absl::StatusOr<Replica> replica = LoadModel(plane_, call);
-  if (!replica.ok()) return ToGrpc(replica.status());
+  const absl::StatusOr<LoadedModel> loaded = LoadModel(plane_, call);
+  if (!loaded.ok()) return ToGrpc(loaded.status());
   last.set_phase("ready");
-  *last.mutable_replica() = DescribeReplica(plane_, *replica);
+  last.set_already_loaded(loaded->was_loaded);
+  *last.mutable_replica() = DescribeReplica(plane_, loaded->replica);
   writer->Write(last);
   return grpc::Status::OK;
 }

@@ -18,6 +18,8 @@ class ClusterService final : public enigma::v1::Cluster::Service {
 
   grpc::Status ListNodes(grpc::ServerContext* context, const enigma::v1::ListNodesRequest* request,
                          enigma::v1::ListNodesReply* reply) override;
+  grpc::Status RemoveNode(grpc::ServerContext* context, const enigma::v1::RemoveNodeRequest* request,
+                          enigma::v1::RemoveNodeReply* reply) override;
   grpc::Status ListModels(grpc::ServerContext* context, const enigma::v1::ListClusterModelsRequest* request,
                           enigma::v1::ListClusterModelsReply* reply) override;
   grpc::Status ImportModel(grpc::ServerContext* context, const enigma::v1::ImportModelRequest* request,

@@ -17,7 +17,13 @@ class MembershipService::Attendance final
  public:
   Attendance(MembershipService& service, Peer peer, std::string host)
       : service_(service), peer_(std::move(peer)), host_(std::move(host)) {
-    StartRead(&report_);
+    absl::MutexLock lock(&service_.mutex_);
+    service_.attendances_.insert(this);
+    if (service_.stopping_.ok()) {
+      StartRead(&report_);
+    } else {
+      Close(service_.stopping_);
+    }
   }
 
   void OnReadDone(bool ok) override {
@@ -26,6 +32,8 @@ class MembershipService::Attendance final
       TakeHello();
     } else if (report_.has_heartbeat()) {
       TakeHeartbeat();
+    } else if (report_.has_capability()) {
+      service_.plane_.nodes.Measured(hello_.node_id(), hello_.incarnation(), report_.capability());
     } else if (report_.has_failure()) {
       TakeFailure();
     }
@@ -35,7 +43,19 @@ class MembershipService::Attendance final
 
   void OnCancel() override { End("its connection was reset", absl::CancelledError("the connection was reset")); }
   void OnWriteDone(bool) override {}
-  void OnDone() override { delete this; }
+  void OnDone() override {
+    {
+      absl::MutexLock lock(&service_.mutex_);
+      service_.attendances_.erase(this);
+    }
+    delete this;
+  }
+
+  // Ends the stream with `status`; says nothing of the node.
+  void Close(const absl::Status& status) {
+    absl::MutexLock lock(&mutex_);
+    if (!std::exchange(finished_, true)) Finish(ToGrpc(status));
+  }
 
   // The id is free now. Called with the service's mutex held, while this is contested.
   void Admit() {
@@ -47,7 +67,7 @@ class MembershipService::Attendance final
 
   void Refuse(const absl::Status& why) {
     LogWarn("{}", std::string(why.message()));
-    service_.plane_.metrics.Counter(Metric::kDuplicateNodeIds).Increment();
+    if (absl::IsAlreadyExists(why)) service_.plane_.metrics.Counter(Metric::kDuplicateNodeIds).Increment();
     order_.set_leave(std::string(why.message()));
     absl::MutexLock lock(&mutex_);
     if (std::exchange(finished_, true)) return;
@@ -74,6 +94,7 @@ class MembershipService::Attendance final
                                                        peer_.node_id, ", not of worker ", claimed)));
     }
     absl::MutexLock lock(&service_.mutex_);
+    if (!service_.stopping_.ok()) return Close(service_.stopping_);
     const absl::Status attended = service_.plane_.nodes.Attend(hello_, host_);
     if (attended.ok()) return Welcome();
     if (!absl::IsAlreadyExists(attended) || service_.contested_.contains(hello_.node_id())) return Refuse(attended);
@@ -101,14 +122,15 @@ class MembershipService::Attendance final
   void TakeFailure() {
     const enigma::v1::ReplicaFailure& failure = report_.failure();
     LogWarn("node {} reports on replica {}: {}", hello_.node_id(), failure.replica(), failure.reason());
-    std::string lost;
-    if (!failure.peer_node().empty()) {
-      const auto peer = service_.plane_.nodes.Find(failure.peer_node());
-      lost = absl::StrCat("lost node ", peer ? peer->Label() : failure.peer_node(), ": ");
-    }
-    const auto self = service_.plane_.nodes.Find(hello_.node_id());
-    service_.report_failure_(failure.replica(), absl::StrCat("node ", self ? self->Label() : hello_.node_id(), ": ",
-                                                             lost, failure.reason()));
+    const auto label = [this](const std::string& id) {
+      const auto node = service_.plane_.nodes.Find(id);
+      return node ? node->Label() : id;
+    };
+    FailureReport report{.node = hello_.node_id(), .lost = failure.peer_node(), .reason = ""};
+    report.reason = absl::StrCat(
+        "node ", label(report.node),
+        report.lost.empty() ? " failed: " : absl::StrCat(" lost node ", label(report.lost), ": "), failure.reason());
+    service_.report_failure_(failure.replica(), std::move(report));
   }
 
   void Welcome() {
@@ -125,14 +147,14 @@ class MembershipService::Attendance final
   void End(const std::string& reason, const absl::Status& status) {
     {
       absl::MutexLock lock(&service_.mutex_);
+      if (!service_.stopping_.ok()) return Close(service_.stopping_);  // the stream ends because of this side
       const auto contested = service_.contested_.find(hello_.node_id());
       if (contested != service_.contested_.end() && contested->second == this) service_.contested_.erase(contested);
     }
     if (!reason.empty() && !hello_.node_id().empty()) {
       service_.plane_.nodes.MarkDead(hello_.node_id(), hello_.incarnation(), reason);
     }
-    absl::MutexLock lock(&mutex_);
-    if (!std::exchange(finished_, true)) Finish(ToGrpc(status));
+    Close(status);
   }
 
   MembershipService& service_;
@@ -202,6 +224,13 @@ grpc::ServerBidiReactor<enigma::v1::WorkerReport, enigma::v1::CoordinatorOrder>*
   absl::StatusOr<Peer> peer = access_.ForNodes(*context);
   if (!peer.ok()) return new RefusedAttendance(peer.status());
   return new Attendance(*this, *std::move(peer), HostOfPeer(context->peer()));
+}
+
+void MembershipService::Stop(const std::string& why) {
+  absl::MutexLock lock(&mutex_);
+  stopping_ = absl::UnavailableError(why);
+  contested_.clear();
+  for (Attendance* attendance : attendances_) attendance->Close(stopping_);
 }
 
 void MembershipService::NodeDied(const std::string& node_id) {

@@ -2,12 +2,14 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 
 #include <absl/base/thread_annotations.h>
 #include <absl/synchronization/mutex.h>
 #include <absl/time/time.h>
 
+#include "coordinator/background/blame.h"
 #include "coordinator/gateway/access.h"
 #include "coordinator/operations/control_plane.h"
 #include "discovery/rate_limiter.h"
@@ -26,7 +28,7 @@ class MembershipService final
     RateLimiter::Options joins = {.per_second = 2, .burst = 20, .keys_max = 4096};
   };
   // A worker says that it cannot go on with a replica.
-  using ReportFailure = std::function<void(uint64_t replica, std::string reason)>;
+  using ReportFailure = std::function<void(uint64_t replica, FailureReport report)>;
 
   MembershipService(ControlPlane& plane, const Access& access, const Options& options, ReportFailure report_failure);
   ~MembershipService() override;
@@ -35,6 +37,9 @@ class MembershipService final
                     enigma::v1::JoinReply* reply) override;
   grpc::ServerBidiReactor<enigma::v1::WorkerReport, enigma::v1::CoordinatorOrder>* Attend(
       grpc::CallbackServerContext* context) override;
+
+  // Ends every stream, so that nobody is taken for dead when the server goes, and refuses new ones.
+  void Stop(const std::string& why);
 
   // A node was declared dead: a newcomer that claims its id may have it.
   void NodeDied(const std::string& node_id);
@@ -49,6 +54,8 @@ class MembershipService final
   const Options options_;
   const ReportFailure report_failure_;
   absl::Mutex mutex_;
+  absl::Status stopping_ ABSL_GUARDED_BY(mutex_);              // why, once it is so
+  std::set<Attendance*> attendances_ ABSL_GUARDED_BY(mutex_);  // borrowed; each leaves before it goes
   RateLimiter joins_ ABSL_GUARDED_BY(mutex_);
   // Streams whose node id another, seemingly live, process has: they are admitted when that one ends, and refused when
   // it is heard again. By node id; borrowed, removed before the stream ends.

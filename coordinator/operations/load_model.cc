@@ -9,7 +9,9 @@
 
 #include "base/status_macros.h"
 #include "base/text.h"
+#include "coordinator/operations/await_measurements.h"
 #include "coordinator/operations/list_models.h"
+#include "coordinator/operations/loaded_already.h"
 #include "coordinator/operations/plan_model.h"
 #include "coordinator/operations/stage_loading.h"
 #include "coordinator/operations/unload_stages.h"
@@ -26,11 +28,13 @@ class Load {
  public:
   Load(ControlPlane& plane, const LoadCall& call) : plane_(plane), call_(call) {}
 
-  absl::StatusOr<Replica> Run() {
+  absl::StatusOr<LoadedModel> Run() {
     Report("planning");
+    AwaitMeasurements(plane_, call_.options, call_.cancelled);
     ENIGMA_RETURN_IF_ERROR(Plan());
+    if (was_loaded_) return LoadedModel{replica_, true};
     absl::Status loaded = Place();
-    if (loaded.ok()) return replica_;
+    if (loaded.ok()) return LoadedModel{replica_, false};
     plane_.replicas.MarkFailed(replica_.id, ToStd(loaded.message()));
     plane_.dispatcher.RemoveReplica(replica_.id, loaded);
     UnloadStages(plane_, replica_);
@@ -41,6 +45,15 @@ class Load {
  private:
   absl::Status Plan() {
     absl::MutexLock lock(&plane_.placement_mutex);
+    if (call_.wanted == 0 && !call_.another_replica) {
+      ENIGMA_ASSIGN_OR_RETURN(const ModelPtr model, plane_.models.Find(call_.model));
+      ENIGMA_ASSIGN_OR_RETURN(std::optional<Replica> there, FindLoaded(plane_, model, call_.options));
+      if (there) {
+        replica_ = *std::move(there);
+        was_loaded_ = true;
+        return absl::OkStatus();
+      }
+    }
     ENIGMA_ASSIGN_OR_RETURN(planned_, PlanModel(plane_, call_.model, call_.options));
     const enigma::v1::PlanReply& plan = planned_.placement.reply;
     if (!plan.feasible()) {
@@ -197,11 +210,12 @@ class Load {
   const LoadCall& call_;
   PlannedModel planned_;
   Replica replica_;
+  bool was_loaded_ = false;
   std::vector<StageTarget> targets_;
 };
 
 }  // namespace
 
-absl::StatusOr<Replica> LoadModel(ControlPlane& plane, const LoadCall& call) { return Load(plane, call).Run(); }
+absl::StatusOr<LoadedModel> LoadModel(ControlPlane& plane, const LoadCall& call) { return Load(plane, call).Run(); }
 
 }  // namespace enigma::coordinator

@@ -13,7 +13,7 @@ struct MeasuredLinks {
 };
 
 // Has the nodes measure the links among each other, except those measured lately. No node takes part in two
-// measurements of one direction at a time.
+// measurements of one direction at a time, save between two that have just lost each other.
 MeasuredLinks MeasureLinks(ControlPlane& plane, const std::vector<Node>& nodes);
 
 }  // namespace enigma::coordinator

@@ -58,8 +58,8 @@ absl::StatusOr<std::vector<Node>> Candidates(const ControlPlane& plane, const en
       reason = "not among the nodes asked for";
     } else if (node.state != NodeState::kReady) {
       reason = absl::StrCat(std::string(NodeStateName(node.state)), ": ", node.state_reason);
-    } else if (capability.memory_bytes_per_second() <= 0 || capability.flops_per_second() <= 0) {
-      reason = "has not told its speed";
+    } else if (!node.measured()) {
+      reason = "is still measuring its speed";
     }
     if (!reason.empty()) {
       snapshot.excluded.push_back({node.id, node.Label(), reason});

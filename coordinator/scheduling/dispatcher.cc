@@ -33,6 +33,7 @@ void Dispatcher::Clear(const absl::Status& why) {
   std::vector<uint64_t> ids;
   {
     absl::MutexLock lock(&mutex_);
+    cleared_ = why;
     for (const auto& entry : replicas_) ids.push_back(entry.first);
   }
   for (const uint64_t id : ids) RemoveReplica(id, why);
@@ -47,7 +48,7 @@ absl::Status Dispatcher::AddReplica(const Replica& replica, const std::shared_pt
       id, first, last,
       ReplicaStreams::Callbacks{
           [this](const enigma::v1::TokenEvents& events) { OnTokens(events); },
-          [this](const enigma::v1::SubmitReply& reply) { OnRefused(reply); },
+          [this, id](const enigma::v1::SubmitReply& reply) { OnRefused(id, reply); },
           [this, id](bool of_first_stage, const absl::Status& why) { OnBroken(id, of_first_stage, why); }});
   {
     absl::MutexLock lock(&mutex_);
@@ -101,6 +102,7 @@ absl::StatusOr<uint64_t> Dispatcher::Submit(std::string_view model, enigma::v1::
   request->sink = std::move(sink);
   {
     absl::MutexLock lock(&mutex_);
+    ENIGMA_RETURN_IF_ERROR(cleared_);
     AdmissionView view{request->model, 0, 0, waiting_[request->model].size(), options_.waiting_max};
     for (const auto& [id, in_service] : replicas_) {
       if (in_service->broken || in_service->replica.model->name != model) continue;
@@ -207,8 +209,8 @@ void Dispatcher::OnTokens(const enigma::v1::TokenEvents& message) {
   }
 }
 
-void Dispatcher::OnRefused(const enigma::v1::SubmitReply& reply) {
-  if (refused_) return refused_(reply.sequence(), reply.error());
+void Dispatcher::OnRefused(uint64_t replica, const enigma::v1::SubmitReply& reply) {
+  if (refused_) return refused_(replica, reply.sequence(), reply.error());
   EndRequest(reply.sequence(), absl::AbortedError(reply.error()));
 }
 

@@ -49,7 +49,7 @@ class Dispatcher {
 
   // A worker refused a request or gave it up; called likewise. The request stays until EndRequest, since the reason may
   // be a node's death, which others can tell better. Without a listener it ends at once.
-  using RefusedListener = std::function<void(uint64_t ticket, const std::string& why)>;
+  using RefusedListener = std::function<void(uint64_t replica, uint64_t ticket, const std::string& why)>;
 
   // `metrics` must outlive this.
   Dispatcher(const Options& options, Metrics& metrics) : options_(options), metrics_(metrics) {}
@@ -66,7 +66,7 @@ class Dispatcher {
   // streams are closed; not to be called from a callback. OK when it is not here.
   void RemoveReplica(uint64_t replica, const absl::Status& why);
 
-  // Removes every replica.
+  // Removes every replica and takes no more requests.
   void Clear(const absl::Status& why);
 
   // A ticket for Cancel. `open` has all but sequence and epoch. Errors are those of Admit.
@@ -104,7 +104,7 @@ class Dispatcher {
   using InServicePtr = std::shared_ptr<InService>;  // shared with callers that send while it is being removed
 
   void OnTokens(const enigma::v1::TokenEvents& events);
-  void OnRefused(const enigma::v1::SubmitReply& reply);
+  void OnRefused(uint64_t replica, const enigma::v1::SubmitReply& reply);
   void OnBroken(uint64_t replica, bool of_first_stage, const absl::Status& why);
   // Starts what waits for the model, as far as there is room.
   void StartWaiting(const std::string& model);
@@ -121,6 +121,7 @@ class Dispatcher {
   absl::flat_hash_map<uint64_t, RequestPtr> requests_ ABSL_GUARDED_BY(mutex_);  // by ticket, which is the sequence id
   std::map<std::string, std::deque<RequestPtr>, std::less<>> waiting_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_ticket_ ABSL_GUARDED_BY(mutex_) = 1;
+  absl::Status cleared_ ABSL_GUARDED_BY(mutex_);  // why nothing is taken any more
 };
 
 }  // namespace enigma::coordinator

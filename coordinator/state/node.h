@@ -32,6 +32,10 @@ struct Node {
   std::string found_by;
   std::vector<std::string> endpoints;  // host:port, best first
 
+  // Its speed is known, so stages may be placed on it.
+  [[nodiscard]] bool measured() const {
+    return hello.capability().memory_bytes_per_second() > 0 && hello.capability().flops_per_second() > 0;
+  }
   // "7f3a (host-b)", as messages name it.
   [[nodiscard]] std::string Label() const;
 };

@@ -15,8 +15,7 @@ namespace enigma::coordinator {
 namespace {
 
 constexpr char kPrefix[] = "node/";
-// Beacons name nodes that may never attend; remember only so many.
-constexpr size_t kFoundByMax = 4096;
+constexpr char kRemovedPrefix[] = "removed/";
 
 std::string HostOf(const Node& node) {
   return node.hello.host_name().empty() ? "an unnamed host" : node.hello.host_name();
@@ -26,6 +25,11 @@ std::string HostOf(const Node& node) {
 
 absl::Status NodeRegistry::Restore() {
   absl::MutexLock lock(&mutex_);
+  ENIGMA_RETURN_IF_ERROR(store_.Scan(kRemovedPrefix, [this](std::string_view key, std::string_view) {
+    mutex_.AssertHeld();
+    removed_.emplace(key.substr(sizeof(kRemovedPrefix) - 1));
+    return absl::OkStatus();
+  }));
   return store_.Scan(kPrefix, [this](std::string_view key, std::string_view value) -> absl::Status {
     mutex_.AssertHeld();
     Node node;
@@ -65,7 +69,8 @@ absl::Status NodeRegistry::Attend(const enigma::v1::WorkerHello& hello, std::str
     node.heard = false;
     node.last_seen = clock_.Monotonic();
     node.endpoints = EndpointsOf(hello, peer_host);
-    if (const auto found = found_by_.find(node.id); found != found_by_.end()) node.found_by = found->second;
+    const auto sighting = sightings_.find(node.id);
+    node.found_by = sighting == sightings_.end() ? "" : sighting->second;
     copy = node;
   }
   // A record that cannot be written costs a line in `enigma nodes` after a restart, no more: the node still serves.
@@ -87,6 +92,23 @@ bool NodeRegistry::Heartbeat(std::string_view node_id, uint64_t incarnation, con
   node.hello.mutable_capability()->set_memory_free_bytes(heartbeat.memory_free_bytes());
   node.hello.mutable_capability()->set_disk_free_bytes(heartbeat.disk_free_bytes());
   node.stages.assign(heartbeat.stages().begin(), heartbeat.stages().end());
+  return true;
+}
+
+bool NodeRegistry::Measured(std::string_view node_id, uint64_t incarnation, const enigma::v1::Capability& capability) {
+  Node copy;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = nodes_.find(node_id);
+    if (found == nodes_.end() || found->second.state != NodeState::kReady) return false;
+    if (found->second.hello.incarnation() != incarnation) return false;
+    *found->second.hello.mutable_capability() = capability;
+    copy = found->second;
+  }
+  if (absl::Status written = store_.Put(absl::StrCat(kPrefix, copy.id), RecordOf(copy.hello)); !written.ok()) {
+    LogError("what node {} can do is not remembered: {}", copy.id, Describe(written));
+  }
+  if (listener_) listener_(copy);
   return true;
 }
 
@@ -131,10 +153,33 @@ void NodeRegistry::ForgiveSilence() {
   }
 }
 
-void NodeRegistry::NoteFoundBy(std::string_view node_id, std::string_view found_by) {
+void NodeRegistry::NoteSightings(Sightings sightings) {
   absl::MutexLock lock(&mutex_);
-  if (const auto known = nodes_.find(node_id); known != nodes_.end()) known->second.found_by = std::string(found_by);
-  if (found_by_.size() < kFoundByMax) found_by_.insert_or_assign(std::string(node_id), std::string(found_by));
+  sightings_ = std::move(sightings);
+  for (auto& [id, node] : nodes_) {
+    const auto sighting = sightings_.find(id);
+    node.found_by = sighting == sightings_.end() ? "" : sighting->second;
+  }
+}
+
+absl::Status NodeRegistry::Remove(const std::string& node_id) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = nodes_.find(node_id);
+  if (found == nodes_.end()) return absl::NotFoundError(absl::StrCat("no node has the id ", node_id));
+  if (found->second.state == NodeState::kReady) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("node ", found->second.Label(), " is attached; stop its worker first, then remove it"));
+  }
+  ENIGMA_RETURN_IF_ERROR(
+      store_.Apply({{absl::StrCat(kPrefix, node_id), std::nullopt}, {absl::StrCat(kRemovedPrefix, node_id), ""}}));
+  nodes_.erase(found);
+  removed_.insert(node_id);
+  return absl::OkStatus();
+}
+
+bool NodeRegistry::IsRemoved(std::string_view node_id) const {
+  absl::MutexLock lock(&mutex_);
+  return removed_.contains(node_id);
 }
 
 std::vector<Node> NodeRegistry::List() const {

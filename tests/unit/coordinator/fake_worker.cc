@@ -68,7 +68,7 @@ std::vector<enigma::v1::OpenSequence> FakePipelines::opened() const {
 }
 
 FakeWorker::FakeWorker(FakePipelines& pipelines, Options options)
-    : pipelines_(pipelines), options_(std::move(options)) {
+    : pipelines_(pipelines), options_(std::move(options)), measured_(options_.measured) {
   ServerOptions server;
   server.host = "127.0.0.1";
   server.identity = options_.identity;
@@ -106,17 +106,19 @@ void FakeWorker::AttendOnce(const std::string& coordinator) {
   hello.set_incarnation(options_.incarnation);
   hello.set_grpc_port(static_cast<uint32_t>(server_->port()));
   hello.add_addresses("127.0.0.1");
-  hello.mutable_capability()->set_memory_free_bytes(options_.memory_bytes);
-  hello.mutable_capability()->set_memory_total_bytes(options_.memory_bytes);
-  hello.mutable_capability()->set_memory_bytes_per_second(options_.bytes_per_second);
-  hello.mutable_capability()->set_flops_per_second(options_.bytes_per_second * 10);
-  hello.mutable_capability()->set_contract("fake-v1");
+  *hello.mutable_capability() = Capability();
   enigma::v1::CoordinatorOrder order;
   std::atomic<bool> ended = false;
   std::thread heartbeats;
   if (stream->Write(report) && stream->Read(&order) && order.has_welcome()) {
     heartbeats = std::thread([&] {
       while (!ended && !stopping_) {
+        std::deque<enigma::v1::WorkerReport> news;
+        {
+          absl::MutexLock lock(&mutex_);
+          news.swap(reports_);
+        }
+        for (const enigma::v1::WorkerReport& one : news) stream->Write(one);
         enigma::v1::WorkerReport beat;
         beat.mutable_heartbeat()->set_memory_free_bytes(options_.memory_bytes);
         for (const uint64_t replica : stages()) beat.mutable_heartbeat()->add_stages()->set_replica(replica);
@@ -137,6 +139,49 @@ void FakeWorker::AttendOnce(const std::string& coordinator) {
     told_to_leave_ = order.leave();
     stopping_ = true;
   }
+}
+
+enigma::v1::Capability FakeWorker::Capability() const {
+  enigma::v1::Capability capability;
+  capability.set_memory_free_bytes(options_.memory_bytes);
+  capability.set_memory_total_bytes(options_.memory_bytes);
+  capability.set_contract("fake-v1");
+  if (!measured_) return capability;
+  capability.set_memory_bytes_per_second(options_.bytes_per_second);
+  capability.set_flops_per_second(options_.bytes_per_second * 10);
+  return capability;
+}
+
+void FakeWorker::Measure() {
+  measured_ = true;
+  absl::MutexLock lock(&mutex_);
+  *reports_.emplace_back().mutable_capability() = Capability();
+}
+
+void FakeWorker::ReportFailure(uint64_t replica, const std::string& reason, const std::string& lost) {
+  absl::MutexLock lock(&mutex_);
+  enigma::v1::ReplicaFailure& failure = *reports_.emplace_back().mutable_failure();
+  failure.set_replica(replica);
+  failure.set_reason(reason);
+  failure.set_peer_node(lost);
+}
+
+void FakeWorker::GiveUp(uint64_t sequence, const std::string& why) {
+  enigma::v1::SubmitReply reply;
+  reply.set_sequence(sequence);
+  reply.set_error(why);
+  absl::MutexLock lock(&mutex_);
+  if (submit_ != nullptr) submit_->Write(reply);
+}
+
+void FakeWorker::CutFrom(const std::string& node_id) {
+  absl::MutexLock lock(&mutex_);
+  cut_from_.insert(node_id);
+}
+
+bool FakeWorker::IsCutFrom(const std::string& node_id) const {
+  absl::MutexLock lock(&mutex_);
+  return cut_from_.contains(node_id);
 }
 
 void FakeWorker::Kill() {
@@ -181,8 +226,9 @@ grpc::Status FakeWorker::LoadStage(grpc::ServerContext*, const enigma::v1::LoadS
   return grpc::Status::OK;
 }
 
-grpc::Status FakeWorker::ConnectStage(grpc::ServerContext*, const enigma::v1::ConnectStageRequest*,
+grpc::Status FakeWorker::ConnectStage(grpc::ServerContext*, const enigma::v1::ConnectStageRequest* request,
                                       enigma::v1::ConnectStageReply*) {
+  if (IsCutFrom(request->next().node_id())) return {grpc::StatusCode::UNAVAILABLE, "the next node does not answer"};
   return grpc::Status::OK;
 }
 
@@ -201,6 +247,14 @@ grpc::Status FakeWorker::Submit(
   enigma::v1::SubmitReply reply;
   reply.set_attached(true);
   stream->Write(reply);
+  {
+    absl::MutexLock lock(&mutex_);
+    submit_ = stream;
+  }
+  if (fail_in_service_) {
+    absl::SleepFor(absl::Milliseconds(100));  // until the coordinator has it in service
+    ReportFailure(replica, "the step failed", "");
+  }
   while (stream->Read(&command)) {
     if (command.has_cancel()) {
       pipelines_.Cancel(command.cancel().sequence());
@@ -213,6 +267,8 @@ grpc::Status FakeWorker::Submit(
       pipelines_.Open(replica, command.open());
     }
   }
+  absl::MutexLock lock(&mutex_);
+  if (submit_ == stream) submit_ = nullptr;
   return grpc::Status::OK;
 }
 
@@ -228,8 +284,9 @@ grpc::Status FakeWorker::Tokens(grpc::ServerContext* context, const enigma::v1::
   return grpc::Status::OK;
 }
 
-grpc::Status FakeWorker::ProbeLink(grpc::ServerContext*, const enigma::v1::ProbeLinkRequest*,
+grpc::Status FakeWorker::ProbeLink(grpc::ServerContext*, const enigma::v1::ProbeLinkRequest* request,
                                    enigma::v1::ProbeLinkReply* reply) {
+  if (IsCutFrom(request->target().node_id())) return {grpc::StatusCode::UNAVAILABLE, "the node does not answer"};
   reply->set_round_trip_seconds(100e-6);
   reply->set_bytes_per_second(1e9);
   return grpc::Status::OK;

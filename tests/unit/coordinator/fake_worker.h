@@ -57,6 +57,7 @@ class FakeWorker final : public enigma::v1::Worker::Service {
     std::string host_name;
     uint64_t memory_bytes = uint64_t{1} << 32;
     double bytes_per_second = 1e10;
+    bool measured = true;  // when it attends; else once Measure is called
     uint64_t incarnation = 1;
     const NodeIdentity* identity = nullptr;
   };
@@ -68,6 +69,15 @@ class FakeWorker final : public enigma::v1::Worker::Service {
   void Kill();  // resets everything at once, as the kernel does for a killed process
   void SetSilent(bool silent) { silent_ = silent; }
   void FailLoads(bool fail) { fail_loads_ = fail; }
+  void Measure();
+  // Reports that the replica cannot go on; `lost` is the neighbour that it lost, empty: its own failure.
+  void ReportFailure(uint64_t replica, const std::string& reason, const std::string& lost);
+  // Reports so of every replica as soon as it is in service.
+  void FailInService(bool fail) { fail_in_service_ = fail; }
+  // Gives a request up, as a first stage does that has failed.
+  void GiveUp(uint64_t sequence, const std::string& why);
+  // This worker reaches that node no more.
+  void CutFrom(const std::string& node_id);
   std::string told_to_leave() const;
 
   std::vector<enigma::v1::LoadStageRequest> loaded() const;
@@ -87,7 +97,11 @@ class FakeWorker final : public enigma::v1::Worker::Service {
                          enigma::v1::ProbeLinkReply* reply) override;
 
  private:
+  using SubmitStream = grpc::ServerReaderWriter<enigma::v1::SubmitReply, enigma::v1::SequenceCommand>;
+
   void AttendOnce(const std::string& coordinator);
+  enigma::v1::Capability Capability() const;
+  bool IsCutFrom(const std::string& node_id) const;
 
   FakePipelines& pipelines_;
   const Options options_;
@@ -95,9 +109,14 @@ class FakeWorker final : public enigma::v1::Worker::Service {
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> silent_ = false;
   std::atomic<bool> fail_loads_ = false;
+  std::atomic<bool> fail_in_service_ = false;
+  std::atomic<bool> measured_;
   mutable absl::Mutex mutex_;
   grpc::ClientContext* attending_ ABSL_GUARDED_BY(mutex_) = nullptr;
   std::string told_to_leave_ ABSL_GUARDED_BY(mutex_);
+  std::deque<enigma::v1::WorkerReport> reports_ ABSL_GUARDED_BY(mutex_);  // to be sent before the next heartbeat
+  std::set<std::string> cut_from_ ABSL_GUARDED_BY(mutex_);
+  SubmitStream* submit_ ABSL_GUARDED_BY(mutex_) = nullptr;
   std::vector<enigma::v1::LoadStageRequest> loaded_ ABSL_GUARDED_BY(mutex_);
   std::set<uint64_t> stages_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;

@@ -1,0 +1,124 @@
+// Decisions of the background loops: who is to blame, and when to try again.
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "coordinator/background/blame.h"
+#include "coordinator/background/retry_pacing.h"
+#include "coordinator/state/link_table.h"
+
+namespace enigma::coordinator {
+namespace {
+
+TEST(CauseTest, IsTheOneThatExplainsTheOthers) {
+  const FailureReport own{"b", "", "b failed"};
+  const FailureReport a_lost_b{"a", "b", "a lost b"};
+  const FailureReport b_lost_a{"b", "a", "b lost a"};
+  const FailureReport c_lost_b{"c", "b", "c lost b"};
+  const FailureReport a_lost_c{"a", "c", "a lost c"};
+  const FailureReport stream_of_a{"", "a", "a broke its stream"};
+  struct Case {
+    std::vector<FailureReport> reports;
+    std::string cause;
+  };
+  const std::vector<Case> cases = {
+      {{own}, "b failed"},
+      // A stage's own failure, however late it is heard.
+      {{c_lost_b, a_lost_c, own}, "b failed"},
+      {{stream_of_a, a_lost_c, c_lost_b, own}, "b failed"},
+      // Who is lost and says nothing is gone; who lost it passes the news on.
+      {{a_lost_c, c_lost_b}, "c lost b"},
+      {{c_lost_b, a_lost_c}, "c lost b"},
+      {{stream_of_a, c_lost_b, a_lost_c}, "c lost b"},
+      // A cut link: both ends are there and have lost each other.
+      {{a_lost_b, b_lost_a}, "a lost b"},
+      {{b_lost_a, c_lost_b, a_lost_c}, "b lost a"},
+      {{stream_of_a, a_lost_b, b_lost_a}, "a lost b"},
+      {{stream_of_a}, "a broke its stream"},
+  };
+  for (size_t i = 0; i < cases.size(); ++i) {
+    EXPECT_EQ(cases[i].reports[CauseAmong(cases[i].reports)].reason, cases[i].cause) << "case " << i;
+  }
+}
+
+class PacingTest : public ::testing::Test {
+ protected:
+  static absl::Duration At(int seconds) { return absl::Seconds(seconds); }
+  RetryPacing pacing_{
+      {.first = absl::Seconds(1), .most = absl::Seconds(30), .healthy = absl::Minutes(1), .remind = absl::Minutes(10)}};
+};
+
+TEST_F(PacingTest, WhatBreaksAgainAndAgainWaitsLongerAndLonger) {
+  int now = 100;
+  for (const int pause : {0, 1, 2, 4, 8, 16, 30, 30}) {
+    pacing_.Began();
+    pacing_.Serves(At(now));
+    pacing_.Broke(At(now));
+    EXPECT_EQ(pacing_.due(), At(now + pause));
+    now += pause;
+  }
+}
+
+TEST_F(PacingTest, AfterAWhileInServiceEarlierFailuresCountNoMore) {
+  for (int i = 0; i < 5; ++i) pacing_.Broke(At(100));
+  pacing_.Serves(At(200));
+  pacing_.Serves(At(230));
+  pacing_.Broke(At(259));
+  EXPECT_GT(pacing_.due(), At(259)) << "59 s are not enough";
+  pacing_.Serves(At(300));
+  pacing_.Serves(At(330));
+  pacing_.Broke(At(360));
+  EXPECT_EQ(pacing_.due(), At(360));
+}
+
+TEST_F(PacingTest, ANodeThatComesEndsThePauseOnce) {
+  for (int i = 0; i < 5; ++i) pacing_.AttemptFailed(At(100));
+  EXPECT_GT(pacing_.due(), At(110));
+  pacing_.NodeCame("a", At(105));
+  EXPECT_EQ(pacing_.due(), At(105));
+  pacing_.Began();
+  pacing_.AttemptFailed(At(106));
+  const absl::Duration due = pacing_.due();
+  EXPECT_GT(due, At(110));
+  pacing_.NodeCame("a", At(107));
+  EXPECT_EQ(pacing_.due(), due) << "it came before";
+  pacing_.NodeCame("b", At(108));
+  EXPECT_EQ(pacing_.due(), At(108));
+}
+
+TEST_F(PacingTest, ANodeThatComesDuringAnAttemptCounts) {
+  for (int i = 0; i < 5; ++i) pacing_.AttemptFailed(At(100));
+  pacing_.Began();
+  pacing_.NodeCame("a", At(140));
+  pacing_.AttemptFailed(At(141));
+  EXPECT_EQ(pacing_.due(), At(141));
+}
+
+TEST_F(PacingTest, TheSameReasonIsNewsOnlyAfterALongTime) {
+  EXPECT_TRUE(pacing_.IsNews("2 stages need 2 nodes, 1 is there", At(0)));
+  EXPECT_FALSE(pacing_.IsNews("2 stages need 2 nodes, 0 is there", At(30)));
+  EXPECT_TRUE(pacing_.IsNews("the disk is full", At(60)));
+  EXPECT_FALSE(pacing_.IsNews("the disk is full", At(600)));
+  EXPECT_TRUE(pacing_.IsNews("the disk is full", At(700)));
+}
+
+TEST(LinkTableTest, WhatBrokeIsMeasuredAnew) {
+  LinkTable links;
+  const absl::Duration now = absl::Seconds(100);
+  links.Put("a", "b", {1e-4, 1e9}, now);
+  EXPECT_TRUE(links.Find("a", "b", now, absl::Minutes(5)));
+  links.Suspect("b", "a");
+  EXPECT_FALSE(links.Find("a", "b", now, absl::Minutes(5)));
+  EXPECT_TRUE(links.IsSuspect("a", "b"));
+  EXPECT_TRUE(links.IsSuspect("b", "a"));
+  links.PutBroken("a", "b", "no answer", now);
+  EXPECT_FALSE(links.IsSuspect("a", "b"));
+  EXPECT_EQ(links.FindBroken("a", "b", now, absl::Seconds(10)), "no answer");
+  EXPECT_FALSE(links.Find("a", "b", now, absl::Minutes(5)));
+  EXPECT_FALSE(links.FindBroken("a", "b", now + absl::Seconds(11), absl::Seconds(10)));
+  links.Forget("b");
+  EXPECT_FALSE(links.IsSuspect("b", "a"));
+}
+
+}  // namespace
+}  // namespace enigma::coordinator
