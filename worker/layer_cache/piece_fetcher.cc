@@ -104,7 +104,9 @@ absl::Status PieceFetcher::FetchPiece(size_t index, Session& session) {
     if (cache_.Has(blob.hash)) return absl::OkStatus();  // the other load brought it
     in_flight_.insert(blob.hash);
   }
+  uint64_t fetched_bytes = 0;  // and kept
   const absl::Cleanup release = [&] {
+    bytes_fetched_.Increment(static_cast<double>(fetched_bytes));
     absl::MutexLock lock(&mutex_);
     in_flight_.erase(blob.hash);
   };
@@ -116,7 +118,7 @@ absl::Status PieceFetcher::FetchPiece(size_t index, Session& session) {
         if (round == 0) absl::StrAppend(&errors, "; ", offer.source->name(), ": does not have it");
         continue;
       }
-      const absl::Status fetched = FetchFrom(*offer.source, blob, session);
+      const absl::Status fetched = FetchFrom(*offer.source, blob, session, fetched_bytes);
       // What is wrong on this side is not mended by another source.
       if (fetched.ok() || absl::IsResourceExhausted(fetched) || absl::IsCancelled(fetched)) return fetched;
       failures_.Increment();
@@ -128,29 +130,39 @@ absl::Status PieceFetcher::FetchPiece(size_t index, Session& session) {
       absl::StrCat("piece ", engine::HexOf(blob.hash), " (", blob.bytes, " bytes) could not be fetched", errors));
 }
 
-absl::Status PieceFetcher::FetchFrom(PieceSource& source, const engine::Blob& blob, Session& session) {
+absl::Status PieceFetcher::FetchFrom(PieceSource& source, const engine::Blob& blob, Session& session,
+                                     uint64_t& fetched) {
   bool resumed = false;
-  const absl::Status fetched = FetchOnce(source, blob, session, resumed);
+  const absl::Status status = FetchOnce(source, blob, session, resumed, fetched);
   // The fault may lie in what another source had sent before; alone, this one may be right.
-  return resumed && absl::IsDataLoss(fetched) ? FetchOnce(source, blob, session, resumed) : fetched;
+  return resumed && absl::IsDataLoss(status) ? FetchOnce(source, blob, session, resumed, fetched) : status;
 }
 
-absl::Status PieceFetcher::FetchOnce(PieceSource& source, const engine::Blob& blob, Session& session, bool& resumed) {
+absl::Status PieceFetcher::FetchOnce(PieceSource& source, const engine::Blob& blob, Session& session, bool& resumed,
+                                     uint64_t& fetched) {
   ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<PieceWriter> writer, cache_.Resume(blob.hash, blob.bytes));
   resumed = writer->size() > 0;
   if (writer->size() < blob.bytes) {
     absl::Status written;
     const auto sink = [&](std::string_view data) -> absl::Status {
       if (session.ended()) return written = Cancelled();
+      written = writer->Append(data);
+      if (!written.ok()) return written;
+      fetched += data.size();
       session.progress.bytes_fetched += data.size();
-      bytes_fetched_.Increment(static_cast<double>(data.size()));
-      return written = writer->Append(data);
+      return written;
     };
     const absl::Status read = source.Read(blob.hash, writer->size(), sink);
     ENIGMA_RETURN_IF_ERROR(written);
     ENIGMA_RETURN_IF_ERROR(read);
   }
-  return writer->Commit();
+  const bool whole = writer->size() == blob.bytes;
+  const absl::Status committed = writer->Commit();
+  if (whole && absl::IsDataLoss(committed)) {  // all of it was thrown away
+    session.progress.bytes_fetched -= fetched;
+    fetched = 0;
+  }
+  return committed;
 }
 
 }  // namespace enigma::worker

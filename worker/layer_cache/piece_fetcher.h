@@ -58,9 +58,11 @@ class PieceFetcher {
   static void AskAll(const std::vector<std::unique_ptr<PieceSource>>& sources, Session& session);
   absl::Status FetchPieces(Session& session);
   absl::Status FetchPiece(size_t index, Session& session);
-  absl::Status FetchFrom(PieceSource& source, const engine::Blob& blob, Session& session);
+  // `fetched` counts the bytes that came and were kept.
+  absl::Status FetchFrom(PieceSource& source, const engine::Blob& blob, Session& session, uint64_t& fetched);
 
-  absl::Status FetchOnce(PieceSource& source, const engine::Blob& blob, Session& session, bool& resumed);
+  absl::Status FetchOnce(PieceSource& source, const engine::Blob& blob, Session& session, bool& resumed,
+                         uint64_t& fetched);
 
   LayerCache& cache_;
   prometheus::Counter& bytes_fetched_;

@@ -157,6 +157,7 @@ TEST_F(LayerCacheTest, ACorruptPieceComesAnewFromAnotherSource) {
   ASSERT_TRUE(Fetch({BlobOf(content)}).ok());
   EXPECT_EQ(Stored(BlobOf(content)), content);
   EXPECT_EQ(honest.offsets, std::vector<uint64_t>{0});
+  EXPECT_EQ(progress_.bytes_fetched, 10'000U) << "what was rejected does not count";
 }
 
 // What rots on this machine's own disk is noticed before it is used, and comes anew.
