@@ -15,7 +15,9 @@
 #include "discovery/merged_source.h"
 #include "discovery/static_source.h"
 #include "discovery/udp_beacon_source.h"
+#include "engine/kernels/cpu_target.h"
 #include "rpc/private_file.h"
+#include "rpc/server.h"
 #include "telemetry/exposer.h"
 #include "telemetry/log.h"
 #include "worker/membership/attendance.h"
@@ -87,14 +89,17 @@ absl::Status Worker::LoadIdentityOrToken() {
 }
 
 absl::Status Worker::Run() {
-  // Both take a second; a worker is to be listed within two.
-  auto measuring = std::async(std::launch::async, [this] { return MeasureCapability(options_.threads, Memory()); });
+  // Ports first: one that cannot be had is told at once, not after joining.
+  std::unique_ptr<MetricsExposer> exposer;
+  if (options_.metrics_port >= 0) {
+    ENIGMA_ASSIGN_OR_RETURN(
+        exposer, MetricsExposer::Start({.host = options_.metrics_host, .port = options_.metrics_port}, metrics_));
+    metrics_port_ = exposer->port();
+  }
+  ENIGMA_RETURN_IF_ERROR(CheckCanListen(options_.host, options_.port));
+  ENIGMA_RETURN_IF_ERROR(engine::CpuSupported());
   ENIGMA_RETURN_IF_ERROR(ObtainIdentity());
-  ENIGMA_ASSIGN_OR_RETURN(const v1::Capability capability, measuring.get());
-  LogInfo("measured: {:.2f} GB/s in decode, {:.1f} GFLOP/s in prefill with {} threads ({})",
-          capability.memory_bytes_per_second() / 1e9, capability.flops_per_second() / 1e9, options_.threads,
-          capability.simd_target());
-  return Serve(capability);
+  return Serve();
 }
 
 void Worker::Stop() {
@@ -162,20 +167,13 @@ absl::StatusOr<std::vector<std::string>> Worker::Addresses() const {
   return ReachableAddresses(options_.interfaces);
 }
 
-absl::Status Worker::Serve(const v1::Capability& capability) {
+absl::Status Worker::Serve() {
   ENIGMA_ASSIGN_OR_RETURN(const std::vector<std::string> addresses, Addresses());
-  std::unique_ptr<MetricsExposer> exposer;
-  if (options_.metrics_port >= 0) {
-    ENIGMA_ASSIGN_OR_RETURN(
-        exposer, MetricsExposer::Start({.host = options_.metrics_host, .port = options_.metrics_port}, metrics_));
-    metrics_port_ = exposer->port();
-  }
   v1::WorkerHello hello;
   hello.set_node_id(node_id());
   hello.set_host_name(HostName());
   hello.set_version(ENIGMA_VERSION);
   hello.mutable_addresses()->Assign(addresses.begin(), addresses.end());
-  *hello.mutable_capability() = capability;
   hello.set_incarnation(SystemRandom64());
   hello.set_metrics_port(static_cast<uint32_t>(metrics_port_.load()));
 
@@ -184,8 +182,7 @@ absl::Status Worker::Serve(const v1::Capability& capability) {
                              [&] {
                                v1::WorkerHello now = hello;
                                now.set_grpc_port(static_cast<uint32_t>(server->port()));
-                               now.mutable_capability()->set_memory_free_bytes(server->FreeMemoryBytes());
-                               now.mutable_capability()->set_disk_free_bytes(server->FreeDiskBytes());
+                               *now.mutable_capability() = CapabilityNow(*server);
                                return now;
                              },
                          .describe = [&](v1::Heartbeat& heartbeat) { server->Describe(heartbeat); },
@@ -207,9 +204,40 @@ absl::Status Worker::Serve(const v1::Capability& capability) {
   port_ = server->port();
   LogInfo("worker {} listens on {}:{}", node_id(), options_.host, port_.load());
   ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<NodeSource> source, MakeSource(/*joined=*/true, port_));
+  // A second or more, on a busy machine; the node is listed meanwhile, and nothing is placed on it.
+  auto measuring = std::async(std::launch::async, [&] { return Measure(membership, *server); });
   const absl::Status ended = Attend(membership, *source);
+  const absl::Status measured = measuring.get();
   server.reset();  // before the membership that its stages report to
-  return ended;
+  return measured.ok() ? ended : measured;
+}
+
+absl::Status Worker::Measure(Attendance& membership, const WorkerServer& server) {
+  absl::StatusOr<v1::Capability> capability = MeasureCapability(options_.threads, Memory());
+  if (!capability.ok()) {
+    membership.Stop();
+    return capability.status();
+  }
+  LogInfo("measured: {:.2f} GB/s in decode, {:.1f} GFLOP/s in prefill with {} threads ({})",
+          capability->memory_bytes_per_second() / 1e9, capability->flops_per_second() / 1e9, options_.threads,
+          capability->simd_target());
+  {
+    absl::MutexLock lock(&mutex_);
+    measured_ = *std::move(capability);
+  }
+  membership.Report(CapabilityNow(server));
+  return absl::OkStatus();
+}
+
+v1::Capability Worker::CapabilityNow(const WorkerServer& server) const {
+  v1::Capability capability = DescribeMachine(options_.threads, Memory());
+  {
+    absl::MutexLock lock(&mutex_);
+    if (measured_) capability = *measured_;
+  }
+  capability.set_memory_free_bytes(server.FreeMemoryBytes());
+  capability.set_disk_free_bytes(server.FreeDiskBytes());
+  return capability;
 }
 
 absl::Status Worker::Attend(Attendance& membership, const NodeSource& source) {

@@ -23,8 +23,9 @@
 namespace enigma::worker {
 
 class Attendance;
+class WorkerServer;
 
-// A worker: becomes a node, measures itself, keeps its place with the coordinator, and hosts the stages it is told to.
+// A worker: becomes a node, keeps its place with the coordinator, measures itself, and hosts the stages it is told to.
 class Worker {
  public:
   struct Options {
@@ -65,7 +66,10 @@ class Worker {
   absl::Status LoadIdentityOrToken();
   absl::Status ObtainIdentity();
   absl::StatusOr<std::unique_ptr<NodeSource>> MakeSource(bool joined, int announced_port);
-  absl::Status Serve(const v1::Capability& capability);
+  absl::Status Serve();
+  // Tells the coordinator what was measured; stops the membership where that fails.
+  absl::Status Measure(Attendance& membership, const WorkerServer& server);
+  v1::Capability CapabilityNow(const WorkerServer& server) const;
   absl::Status Attend(Attendance& membership, const NodeSource& source);
   absl::StatusOr<std::vector<std::string>> Addresses() const;
   MemoryLimits Memory() const { return {.limit_bytes = options_.memory_limit_bytes}; }
@@ -83,6 +87,7 @@ class Worker {
   mutable absl::Mutex mutex_;
   std::string node_id_ ABSL_GUARDED_BY(mutex_);
   Attendance* attendance_ ABSL_GUARDED_BY(mutex_) = nullptr;  // while Serve runs
+  std::optional<v1::Capability> measured_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace enigma::worker

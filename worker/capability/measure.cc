@@ -94,17 +94,22 @@ uint64_t TotalMemory() {
   return static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(::sysconf(_SC_PAGE_SIZE));
 }
 
-absl::StatusOr<v1::Capability> MeasureCapability(int threads, const MemoryLimits& limits) {
-  engine::ThreadPool pool(threads);
-  ENIGMA_ASSIGN_OR_RETURN(const KernelSpeed speed, MeasureKernels(pool, absl::Milliseconds(150)));
+v1::Capability DescribeMachine(int threads, const MemoryLimits& limits) {
   v1::Capability capability;
-  capability.set_memory_bytes_per_second(speed.bytes_per_second);
-  capability.set_flops_per_second(speed.flops_per_second);
   capability.set_memory_total_bytes(TotalMemory());
   capability.set_memory_free_bytes(FreeMemory(limits, 0));
   capability.set_threads(static_cast<uint32_t>(threads));
   capability.set_contract(engine::kCpuContract);
   capability.set_simd_target(engine::CpuTargetName());
+  return capability;
+}
+
+absl::StatusOr<v1::Capability> MeasureCapability(int threads, const MemoryLimits& limits) {
+  engine::ThreadPool pool(threads);
+  ENIGMA_ASSIGN_OR_RETURN(const KernelSpeed speed, MeasureKernels(pool, absl::Milliseconds(150)));
+  v1::Capability capability = DescribeMachine(threads, limits);
+  capability.set_memory_bytes_per_second(speed.bytes_per_second);
+  capability.set_flops_per_second(speed.flops_per_second);
   return capability;
 }
 

@@ -30,7 +30,9 @@ struct MemoryLimits {
 uint64_t FreeMemory(const MemoryLimits& limits, uint64_t used_bytes);
 uint64_t TotalMemory();
 
-// Everything but the disk, which the layer cache knows.
+// What needs no measuring: memory, threads, instruction set. Without the disk, which the layer cache knows.
+v1::Capability DescribeMachine(int threads, const MemoryLimits& limits);
+// The same with the speeds.
 absl::StatusOr<v1::Capability> MeasureCapability(int threads, const MemoryLimits& limits);
 
 }  // namespace enigma::worker

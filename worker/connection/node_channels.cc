@@ -6,16 +6,17 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/text.h"
-#include "rpc/channel.h"
 #include "worker/connection/first_ready.h"
 
 namespace enigma::worker {
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> NodeChannels::Connect(const v1::NodeAddress& node,
-                                                                     absl::Duration timeout) const {
+                                                                     absl::Duration timeout,
+                                                                     const ChannelOptions& options) const {
   const ExpectedPeer peer = node.node_id().empty() ? ExpectedPeer::AnyNode() : ExpectedPeer::Node(node.node_id());
   std::vector<std::shared_ptr<grpc::Channel>> channels;
-  for (const std::string& endpoint : node.endpoints()) channels.push_back(MakeChannel(endpoint, identity_, peer));
+  for (const std::string& endpoint : node.endpoints())
+    channels.push_back(MakeChannel(endpoint, identity_, peer, options));
   if (const std::optional<size_t> ready = FirstReady(channels, timeout)) return channels[*ready];
   std::string reasons = channels.empty() ? "; it has no endpoints" : "";
   for (const std::string& endpoint : node.endpoints()) {

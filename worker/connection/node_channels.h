@@ -7,6 +7,7 @@
 #include <grpcpp/channel.h>
 
 #include "proto/worker.pb.h"
+#include "rpc/channel.h"
 #include "rpc/identity.h"
 
 namespace enigma::worker {
@@ -20,7 +21,8 @@ class NodeChannels {
   // A connected channel, with a TCP connection of its own, to the first endpoint that answers as this node. Unavailable
   // that says of each endpoint why it did not.
   absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(const v1::NodeAddress& node,
-                                                         absl::Duration timeout = absl::Seconds(2)) const;
+                                                         absl::Duration timeout = absl::Seconds(2),
+                                                         const ChannelOptions& options = {}) const;
 
  private:
   const NodeIdentity* const identity_;

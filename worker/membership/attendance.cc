@@ -63,6 +63,11 @@ void Attendance::Report(const v1::ReplicaFailure& failure) {
   if (failures_.size() < kFailuresMax) failures_.push_back(failure);
 }
 
+void Attendance::Report(const v1::Capability& capability) {
+  absl::MutexLock lock(&mutex_);
+  capability_ = capability;
+}
+
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Attendance::FindCoordinator(const NodeSource& source) {
   const std::vector<std::string> endpoints = CoordinatorEndpoints(source);
   std::vector<std::shared_ptr<grpc::Channel>> channels;
@@ -85,6 +90,7 @@ absl::Status Attendance::Attend(const std::shared_ptr<grpc::Channel>& channel) {
     if (stopping_.HasBeenNotified()) return absl::CancelledError("stopping");
     context_ = &context;
     failures_.clear();
+    capability_.reset();
   }
   const auto stub = v1::Membership::NewStub(channel);
   const std::unique_ptr<Stream> stream = stub->Attend(&context);
@@ -129,18 +135,27 @@ absl::Status Attendance::Serve(Stream& stream) {
 void Attendance::SendHeartbeats(Stream& stream, absl::Duration every, const std::atomic<bool>& ended) {
   for (uint64_t sequence = 0; !ended; ++sequence) {
     if (!SendOne(stream, sequence)) return;  // the reader sees the broken stream, too
-    // Failures must not wait for the next beat.
+    // News must not wait for the next beat.
     absl::MutexLock lock(&mutex_);
-    const auto wake = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !failures_.empty(); };
+    const auto wake = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      return !failures_.empty() || capability_.has_value();
+    };
     mutex_.AwaitWithTimeout(absl::Condition(&wake), every);
   }
 }
 
 bool Attendance::SendOne(Stream& stream, uint64_t sequence) {
   std::vector<v1::ReplicaFailure> failures;
+  std::optional<v1::Capability> capability;
   {
     absl::MutexLock lock(&mutex_);
     failures.swap(failures_);
+    capability.swap(capability_);
+  }
+  if (capability) {
+    v1::WorkerReport report;
+    *report.mutable_capability() = *std::move(capability);
+    if (!stream.Write(report)) return false;
   }
   for (v1::ReplicaFailure& failure : failures) {
     v1::WorkerReport report;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,8 @@ class Attendance {
   void Stop();
   // Tells the coordinator; kept until it is connected, but not across connections. Thread-safe, does not wait.
   void Report(const v1::ReplicaFailure& failure);
+  // Likewise: what became known since the hello. The hello of a later connection has it.
+  void Report(const v1::Capability& capability);
   bool connected() const { return connected_; }
 
  private:
@@ -65,6 +68,7 @@ class Attendance {
   absl::Mutex mutex_;
   grpc::ClientContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;  // of the stream in progress
   std::vector<v1::ReplicaFailure> failures_ ABSL_GUARDED_BY(mutex_);
+  std::optional<v1::Capability> capability_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace enigma::worker

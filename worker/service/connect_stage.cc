@@ -13,7 +13,8 @@ absl::Status ConnectStage(WorkerState& state, const v1::ConnectStageRequest& req
     return absl::InvalidArgumentError(absl::StrCat("replica ", request.replica(), " has ", stage->options().stage_count,
                                                    " stages; the next one's ", "address is missing"));
   }
-  ENIGMA_ASSIGN_OR_RETURN(const auto channel, state.channels.Connect(request.next()));
+  ENIGMA_ASSIGN_OR_RETURN(const auto channel,
+                          state.channels.Connect(request.next(), absl::Seconds(2), StageLinkChannel()));
   return stage->Connect(channel, request.next().node_id());
 }
 

@@ -20,6 +20,8 @@ constexpr uint32_t kRoundTripsDefault = 20;
 constexpr uint64_t kBytesMax = uint64_t{256} << 20;
 constexpr uint64_t kMessageBytes = uint64_t{1} << 20;
 constexpr std::chrono::seconds kEchoTimeout{10};
+constexpr uint32_t kConnectMsDefault = 2000;
+constexpr uint32_t kConnectMsMax = 10000;
 
 absl::StatusOr<double> EchoSeconds(v1::Worker::Stub& stub, const v1::EchoRequest& request) {
   grpc::ClientContext context;
@@ -38,7 +40,9 @@ absl::StatusOr<double> EchoSeconds(v1::Worker::Stub& stub, const v1::EchoRequest
 }  // namespace
 
 absl::StatusOr<v1::ProbeLinkReply> ProbeLink(const NodeChannels& channels, const v1::ProbeLinkRequest& request) {
-  ENIGMA_ASSIGN_OR_RETURN(const auto channel, channels.Connect(request.target()));
+  const uint32_t connect_ms =
+      request.connect_timeout_ms() == 0 ? kConnectMsDefault : std::min(request.connect_timeout_ms(), kConnectMsMax);
+  ENIGMA_ASSIGN_OR_RETURN(const auto channel, channels.Connect(request.target(), absl::Milliseconds(connect_ms)));
   const auto stub = v1::Worker::NewStub(channel);
   v1::EchoRequest echo;
   std::vector<double> seconds;

@@ -54,6 +54,13 @@ std::vector<v1::WorkerHello> SmallCoordinator::AwaitHellos(size_t count) {
   return hellos;
 }
 
+v1::Capability SmallCoordinator::AwaitCapability(const std::string& node_id) {
+  absl::MutexLock lock(&mutex_);
+  const auto there = [&] { return capabilities_.contains(node_id); };
+  EXPECT_TRUE(mutex_.AwaitWithTimeout(absl::Condition(&there), absl::Minutes(1)));
+  return capabilities_[node_id];
+}
+
 uint64_t SmallCoordinator::heartbeats(const std::string& node_id) {
   absl::MutexLock lock(&mutex_);
   return heartbeats_[node_id];
@@ -102,6 +109,8 @@ grpc::Status SmallCoordinator::Attend(grpc::ServerContext* /*context*/,
       stream->Write(order);
     } else if (report.has_failure()) {
       failures_.push_back(report.failure());
+    } else if (report.has_capability()) {
+      capabilities_[node_id] = report.capability();
     } else {
       ++heartbeats_[node_id];
       if (leave_.empty()) continue;

@@ -30,6 +30,8 @@ class SmallCoordinator final : public v1::Membership::Service {
   v1::NodeAddress address() const;
   // The newest hello of each node, once there are `count`.
   std::vector<v1::WorkerHello> AwaitHellos(size_t count);
+  // What the node reported after its hello; empty when that does not come.
+  v1::Capability AwaitCapability(const std::string& node_id);
   uint64_t heartbeats(const std::string& node_id);
   bool AwaitFailure();
   // As the coordinator, mTLS.
@@ -62,6 +64,7 @@ class SmallCoordinator final : public v1::Membership::Service {
 
   absl::Mutex mutex_;
   std::map<std::string, v1::WorkerHello> hellos_;
+  std::map<std::string, v1::Capability> capabilities_;
   std::map<std::string, uint64_t> heartbeats_;
   std::vector<v1::ReplicaFailure> failures_;
   std::string leave_;

@@ -17,6 +17,7 @@
 namespace enigma::worker {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 class WorkerDaemon : public ::testing::Test {
@@ -147,10 +148,16 @@ TEST_F(WorkerDaemon, JoinsLoadsAnswersAndMovesNoByteTwice) {
   Start("two", coordinator_->token());
   const std::vector<v1::WorkerHello> hellos = coordinator_->AwaitHellos(2);
   ASSERT_EQ(hellos.size(), 2U);
-  EXPECT_GT(hellos[0].capability().memory_bytes_per_second(), 0);
-  EXPECT_GT(hellos[0].capability().flops_per_second(), 0);
-  EXPECT_GT(hellos[0].capability().memory_free_bytes(), 0U);
-  EXPECT_EQ(hellos[0].capability().contract(), "cpu-v1");
+  for (const v1::WorkerHello& hello : hellos) {
+    EXPECT_EQ(hello.capability().memory_bytes_per_second(), 0) << "it attends before it has measured itself";
+    EXPECT_GT(hello.capability().memory_free_bytes(), 0U);
+    EXPECT_EQ(hello.capability().contract(), "cpu-v1");
+    const v1::Capability measured = coordinator_->AwaitCapability(hello.node_id());
+    EXPECT_GT(measured.memory_bytes_per_second(), 0);
+    EXPECT_GT(measured.flops_per_second(), 0);
+    EXPECT_GT(measured.memory_free_bytes(), 0U);
+    EXPECT_EQ(measured.contract(), "cpu-v1");
+  }
   const auto one = coordinator_->Dial(hellos[0]);
   const auto two = coordinator_->Dial(hellos[1]);
 
@@ -242,6 +249,29 @@ TEST_F(WorkerDaemon, ObeysAnOrderToLeave) {
   coordinator_->OrderToLeave("a clone of this node is here");
   running.Join();
   EXPECT_THAT(std::string(running.ended.message()), HasSubstr("a clone of this node"));
+}
+
+TEST_F(WorkerDaemon, ABusyPortIsToldBeforeItJoins) {
+  // The coordinator has this one.
+  for (const bool metrics : {false, true}) {
+    SCOPED_TRACE(metrics);
+    Worker::Options options;
+    options.data_dir = folder_ + "/busy";
+    options.host = options.metrics_host = "127.0.0.1";
+    options.port = metrics ? 0 : coordinator_->port();
+    options.metrics_port = metrics ? coordinator_->port() : -1;
+    options.coordinators = {coordinator_->endpoint()};
+    options.token = coordinator_->token();
+    options.threads = 1;
+    options.udp = false;
+    auto worker = Worker::Create(options);
+    ASSERT_TRUE(worker.ok()) << worker.status();
+    const absl::Status ended = (*worker)->Run();
+    EXPECT_FALSE(ended.ok());
+    EXPECT_THAT(std::string(ended.message()),
+                AllOf(HasSubstr("port " + std::to_string(coordinator_->port())), HasSubstr("in use")));
+    EXPECT_FALSE(std::filesystem::exists(options.data_dir + "/pki/node.pem"));
+  }
 }
 
 TEST_F(WorkerDaemon, StrangersAreRefused) {
