@@ -21,6 +21,9 @@ void AddToken(Command& root);
 void AddDoctor(Command& root);
 void AddOptions(Command& root);
 
+// Under `enigma nodes`.
+void AddNodesRemove(Command& nodes);
+
 // Commands under `enigma models`.
 void AddModelsImport(Command& models);
 void AddModelsInspect(Command& models);

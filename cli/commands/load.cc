@@ -18,6 +18,7 @@ struct LoadCommand {
   ClusterFlags cluster;
   PlanFlags options;
   std::string model;
+  bool another_replica = false;
   bool json = false;
 };
 
@@ -26,13 +27,21 @@ absl::Status RunLoad(const LoadCommand& flags) {
   v1::LoadRequest request;
   request.set_model(flags.model);
   *request.mutable_options() = flags.options.Resolve();
+  request.set_another_replica(flags.another_replica);
   ENIGMA_ASSIGN_OR_RETURN(const v1::LoadProgress loaded, LoadModel(*client, request));
   if (flags.json) {
     PrintJson({{"model", flags.model},
                {"bytes_needed", loaded.bytes_needed()},
                {"bytes_present", loaded.bytes_present()},
                {"bytes_fetched", loaded.bytes_fetched()},
+               {"already_loaded", loaded.already_loaded()},
                {"replica", ToJson(loaded.replica())}});
+    return absl::OkStatus();
+  }
+  if (loaded.already_loaded()) {
+    std::printf("%s is already loaded as replica %llu; nothing was changed\n%s", flags.model.c_str(),
+                static_cast<unsigned long long>(loaded.replica().replica()),
+                StageTable(loaded.replica().stages()).c_str());
     return absl::OkStatus();
   }
   std::printf("%s is ready: %s of weights were on the nodes, %s were fetched\n%s", flags.model.c_str(),
@@ -47,6 +56,7 @@ void AddLoad(Command& root) {
   Command command = root.Add("load", "place a model on the nodes and bring it into service");
   auto flags = std::make_shared<LoadCommand>(command);
   command.Text("model", flags->model, "the model's name").Required();
+  command.Switch("--another-replica", flags->another_replica, "one more copy beside what is in service");
   command.Switch("--json", flags->json, "as JSON");
   command.Does([flags] { return RunLoad(*flags); });
 }

@@ -36,13 +36,14 @@ absl::Status RunNodes(const ClusterFlags& flags, bool json) {
               {4, 5, 6, 7});
   for (const auto& node : reply.nodes()) {
     const auto& capability = node.capability();
+    const bool measured = capability.memory_bytes_per_second() > 0;
     table.AddRow(
         {node.node_id().substr(0, 8), node.host_name(),
          node.state_reason().empty() ? node.state() : absl::StrCat(node.state(), " (", node.state_reason(), ")"),
          node.endpoints_size() > 0 ? node.endpoints(0) : "-", FormatBytes(capability.memory_free_bytes()),
-         FormatBytes(static_cast<uint64_t>(capability.memory_bytes_per_second())) + "/s",
-         FormatDecimal(capability.flops_per_second() / 1e9, 1) + " GFLOP/s", absl::StrCat(capability.threads()),
-         StagesOf(node)});
+         measured ? FormatBytes(static_cast<uint64_t>(capability.memory_bytes_per_second())) + "/s" : "-",
+         measured ? FormatDecimal(capability.flops_per_second() / 1e9, 1) + " GFLOP/s" : "-",
+         absl::StrCat(capability.threads()), StagesOf(node)});
   }
   std::fputs(table.Render().c_str(), stdout);
   if (reply.nodes().empty()) {
@@ -54,12 +55,13 @@ absl::Status RunNodes(const ClusterFlags& flags, bool json) {
 }  // namespace
 
 void AddNodes(Command& root) {
-  Command command = root.Add("nodes", "the machines of the cluster and what each can do");
+  Command command = root.Add("nodes", "the machines of the cluster and what each can do; rm");
   auto flags = std::make_shared<ClusterFlags>();
   auto json = std::make_shared<bool>(false);
   flags->AddTo(command);
   command.Switch("--json", *json, "as JSON");
   command.Does([flags, json] { return RunNodes(*flags, *json); });
+  AddNodesRemove(command);
 }
 
 }  // namespace enigma::cli

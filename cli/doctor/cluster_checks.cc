@@ -13,6 +13,12 @@ namespace enigma::cli {
 
 namespace {
 
+constexpr int64_t kGoneForLongMs = 10 * 60 * 1000;
+
+std::string NameOf(const v1::NodeInfo& node) {
+  return absl::StrCat(node.host_name(), " ", node.node_id().substr(0, 8));
+}
+
 void CheckClock(const v1::DiagnoseReply& reply, absl::Time sent, absl::Time received, Findings& findings) {
   // The coordinator read its clock somewhere between; the middle is the best guess.
   const absl::Time local = sent + (received - sent) / 2;
@@ -60,11 +66,9 @@ void CheckNodes(ClusterClient& client, Findings& findings) {
         {"nodes", Verdict::kNote, "no worker has joined", "`enigma token create` prints how to add one"});
   }
   for (const auto& node : reply.nodes()) {
-    const std::string name = absl::StrCat(node.host_name(), " ", node.node_id().substr(0, 8));
-    if (node.state() != "ready") {
-      findings.push_back({"nodes", Verdict::kProblem,
-                          absl::StrCat(name, " is ", node.state(), ": ", node.state_reason()),
-                          "start its worker again, or look at its log"});
+    const std::string name = NameOf(node);
+    if (std::optional<Finding> gone = JudgeAbsence(node)) {
+      findings.push_back(*std::move(gone));
       continue;
     }
     // Loopback addresses of another machine's node mean nothing here.
@@ -85,6 +89,16 @@ void CheckNodes(ClusterClient& client, Findings& findings) {
 }
 
 }  // namespace
+
+std::optional<Finding> JudgeAbsence(const v1::NodeInfo& node) {
+  if (node.state() == "ready" || node.state() == "measuring") return std::nullopt;
+  // An absent node has not been seen since the coordinator started: nobody knows for how long.
+  const bool long_gone = node.last_seen_age_ms() < 0 || node.last_seen_age_ms() > kGoneForLongMs;
+  return Finding{"nodes", long_gone ? Verdict::kNote : Verdict::kProblem,
+                 absl::StrCat(NameOf(node), " is ", node.state(), ": ", node.state_reason()),
+                 absl::StrCat("start its worker again, or look at its log; if it is gone for good: enigma nodes rm ",
+                              node.node_id())};
+}
 
 std::optional<uint16_t> CheckCluster(const ClusterFlags& flags, Findings& findings) {
   const auto client = ClusterClient::Open(flags);
