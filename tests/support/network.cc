@@ -67,6 +67,16 @@ std::string BridgedHosts::Address(int index) const {
 bool BridgedHosts::Isolate(int index) { return Shell("ip link set " + Veth(index) + " nomaster"); }
 bool BridgedHosts::Rejoin(int index) { return Shell("ip link set " + Veth(index) + " master " + bridge_); }
 
+bool BridgedHosts::CutBetween(int one, int other) {
+  const auto drop = [this](int on, int from) {
+    const std::string nft = "ip netns exec " + Name(on) + " nft ";
+    return Shell(nft + "add table ip cut && " + nft +
+                 "'add chain ip cut input { type filter hook input priority 0; }' && " + nft +
+                 "add rule ip cut input ip saddr " + Address(from) + " drop");
+  };
+  return drop(one, other) && drop(other, one);
+}
+
 bool BridgedHosts::ShapeRate(int index, int mbit) {
   const std::string tbf = " root tbf rate " + std::to_string(mbit) + "mbit burst 256kb latency 50ms";
   return Shell("tc qdisc replace dev " + Veth(index) + tbf) &&

@@ -19,6 +19,8 @@ class BridgedHosts {
   // Cuts the host off (its packets vanish, no reset is sent), and joins it again.
   bool Isolate(int index);
   bool Rejoin(int index);
+  // Drops what the two hosts send each other, and nothing else. False where nftables are missing.
+  bool CutBetween(int one, int other);
   // Limits what the host can send, and what is sent to it, to `mbit` per second.
   bool ShapeRate(int index, int mbit);
 

@@ -1,11 +1,17 @@
 // Decisions of the background loops: who is to blame, and when to try again.
+#include <string>
 #include <vector>
 
+#include <absl/time/clock.h>
 #include <gtest/gtest.h>
 
 #include "coordinator/background/blame.h"
 #include "coordinator/background/retry_pacing.h"
+#include "coordinator/background/silence_checker.h"
 #include "coordinator/state/link_table.h"
+#include "coordinator/state/node_registry.h"
+#include "coordinator/store/memory_store.h"
+#include "telemetry/metrics.h"
 
 namespace enigma::coordinator {
 namespace {
@@ -118,6 +124,51 @@ TEST(LinkTableTest, WhatBrokeIsMeasuredAnew) {
   EXPECT_FALSE(links.FindBroken("a", "b", now + absl::Seconds(11), absl::Seconds(10)));
   links.Forget("b");
   EXPECT_FALSE(links.IsSuspect("b", "a"));
+}
+
+class NodesTest : public ::testing::Test {
+ protected:
+  NodesTest() { EXPECT_TRUE(Attend("n0").ok()); }
+  absl::Status Attend(const std::string& id) {
+    enigma::v1::WorkerHello hello;
+    hello.set_node_id(id);
+    hello.set_incarnation(1);
+    return nodes_.Attend(hello, "10.0.0.2");
+  }
+  MemoryStore store_;
+  NodeRegistry nodes_{store_, Clock::System()};
+};
+
+TEST_F(NodesTest, FoundByFollowsWhatIsAnnouncedNow) {
+  EXPECT_EQ(nodes_.Find("n0")->found_by, "");
+  nodes_.NoteSightings({{"n0", "udp"}, {"n1", "udp"}});
+  EXPECT_EQ(nodes_.Find("n0")->found_by, "udp");
+  ASSERT_TRUE(Attend("n1").ok());
+  EXPECT_EQ(nodes_.Find("n1")->found_by, "udp");
+  nodes_.NoteSightings({{"n1", "udp"}});
+  EXPECT_EQ(nodes_.Find("n0")->found_by, "") << "its beacons are heard no more";
+}
+
+TEST_F(NodesTest, TheUseOfKvBlocksIsAMetric) {
+  enigma::v1::Heartbeat heartbeat;
+  auto* first = heartbeat.add_stages();
+  first->set_model("m");
+  first->set_kv_usage(0.75);
+  heartbeat.add_stages()->set_stage_index(1);
+  ASSERT_TRUE(nodes_.Heartbeat("n0", 1, heartbeat));
+  Metrics metrics;
+  const SilenceChecker checker(nodes_, Clock::System(), metrics, absl::Minutes(1));
+  const auto reaches = [&](double value) {
+    const absl::Time deadline = absl::Now() + absl::Seconds(20);
+    while (absl::Now() < deadline) {
+      if (metrics.Gauge(Metric::kKvCacheUsage, {{"model_name", "m"}}).Value() == value) return true;
+      absl::SleepFor(absl::Milliseconds(5));
+    }
+    return false;
+  };
+  EXPECT_TRUE(reaches(0.75));
+  ASSERT_TRUE(nodes_.Heartbeat("n0", 1, {}));
+  EXPECT_TRUE(reaches(0)) << "the model was unloaded";
 }
 
 }  // namespace
