@@ -19,6 +19,12 @@ uint64_t LeastStageBytes(const Problem& problem) {
   return least;
 }
 
+uint64_t UsableBytes(const Problem& problem) {
+  uint64_t usable = 0;
+  for (size_t node = 0; node < problem.node_count(); ++node) usable += problem.UsableBytes(node);
+  return usable;
+}
+
 // Whether some cut fits, whatever its speed. Exact for the few nodes of the exact search; beyond them nodes are taken
 // from the roomiest down.
 bool AnyCutFits(const Problem& problem, uint32_t stages) {
@@ -75,6 +81,21 @@ uint64_t MissingPerNode(const Problem& problem, uint32_t stages) {
   return high;
 }
 
+// For each usable node of a plan that failed, what stood against it. The same cases as in WhyInfeasible.
+std::string WhatIsMissing(const PlacementSnapshot& snapshot, const Problem& problem) {
+  const uint32_t layers = problem.layers();
+  const size_t nodes = problem.node_count();
+  if (snapshot.stages > layers) {
+    return absl::StrCat("the model has fewer layers (", layers, ") than the ", snapshot.stages, " stages asked for");
+  }
+  if (snapshot.stages > nodes) {
+    return absl::StrCat("there are fewer usable nodes (", nodes, ") than the ", snapshot.stages, " stages asked for");
+  }
+  if (UsableBytes(problem) < problem.StageBytes(0, layers)) return "all usable nodes together have too little memory";
+  if (snapshot.stages == 0) return "no cut into whole layers fits the nodes' memory";
+  return absl::StrCat("no cut into ", snapshot.stages, " stages fits the nodes' memory");
+}
+
 std::string LayersText(uint32_t first, uint32_t last) {
   return last == first + 1 ? absl::StrCat("layer ", first) : absl::StrCat("layers ", first, " to ", last - 1);
 }
@@ -87,7 +108,7 @@ std::string WhyOut(const PlacementSnapshot& snapshot, const Problem& problem, si
     return absl::StrCat("its usable memory of ", BytesText(usable), " holds no layer: the smallest stage needs ",
                         BytesText(least));
   }
-  if (!pipeline) return "usable, but the model does not fit on all nodes together";
+  if (!pipeline) return absl::StrCat("usable, but ", WhatIsMissing(snapshot, problem));
   const double speed = problem.nodes()[node].bytes_per_second / 1e9;
   if (snapshot.stages != 0) {
     return absl::StrFormat(
@@ -133,8 +154,7 @@ std::string WhyInfeasible(const PlacementSnapshot& snapshot, const Problem& prob
     return absl::StrCat(snapshot.stages, " stages need ", snapshot.stages, " nodes; ", nodes,
                         nodes == 1 ? " is usable" : " are usable");
   }
-  uint64_t usable = 0;
-  for (size_t node = 0; node < nodes; ++node) usable += problem.UsableBytes(node);
+  const uint64_t usable = UsableBytes(problem);
   const uint64_t weights = problem.WeightBytes(0, layers);
   const uint64_t kv = problem.KvBytes(0, layers);
   const uint64_t workspace = problem.WorkspaceBytes(0, layers);

@@ -114,11 +114,18 @@ TEST(SearchTest, BeamNeverBeatsExactAndFindsWhatItClaims) {
 }
 
 TEST(SearchTest, TenNodesAndEightyLayersAreExactInReasonableTime) {
+#ifdef ENIGMA_SANITIZED  // each node more multiplies the subsets
+  constexpr int kNodes = 7;
+#else
+  constexpr int kNodes = 10;
+#endif
   std::mt19937 random(3);
   std::vector<CandidateNode> nodes;
-  for (int i = 0; i < 10; ++i)
-    nodes.push_back(Node("n" + std::to_string(i), 24 << 20, 1e9 + static_cast<double>(random() % 1000) * 1e6));
-  const Problem problem(Shape(80, 2 << 20), nodes, EvenLinks(10), 1);
+  for (int i = 0; i < kNodes; ++i) {
+    const double speed = 1e9 + static_cast<double>(random() % 1000) * 1e6;
+    nodes.push_back(Node("n" + std::to_string(i), (240 << 20) / kNodes, speed));
+  }
+  const Problem problem(Shape(80, 2 << 20), nodes, EvenLinks(kNodes), 1);
   EXPECT_TRUE(SearchExact(problem, 0).has_value());
 }
 
@@ -213,6 +220,11 @@ TEST(PlannerTest, WrongNumbersOfStagesAreNamed) {
             std::string::npos);
   EXPECT_NE(PlanPlacement(Snapshot(Shape(4, 10), two, 9)).reply.infeasible_reason().find("only 4 layers"),
             std::string::npos);
+  // The reasons given for each node fit the reason given for all.
+  EXPECT_EQ(PlanPlacement(Snapshot(Shape(4, 10), two, 3)).reply.verdicts(0).reason(),
+            "usable, but there are fewer usable nodes (2) than the 3 stages asked for");
+  EXPECT_EQ(PlanPlacement(Snapshot(Shape(4, 10), two, 9)).reply.verdicts(1).reason(),
+            "usable, but the model has fewer layers (4) than the 9 stages asked for");
   EXPECT_NE(PlanPlacement(Snapshot(Shape(4, 10), {})).reply.infeasible_reason().find("no node"), std::string::npos);
 }
 
