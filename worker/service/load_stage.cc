@@ -56,6 +56,13 @@ class LazySource : public PieceSource {
   std::unique_ptr<GrpcPieceSource> source_;
 };
 
+// As people count: to the last layer, where the message names the one behind it.
+std::string LayersText(const v1::LoadStageRequest& request) {
+  if (request.first_layer() >= request.last_layer())
+    return absl::StrCat("no layer from ", request.first_layer(), " on");
+  return absl::StrCat("layers ", request.first_layer(), " to ", request.last_layer() - 1);
+}
+
 }  // namespace
 
 absl::Status LoadStage::Run() {
@@ -98,9 +105,8 @@ absl::Status LoadStage::Load(uint64_t reservation) {
                                                std::move(loaded), state_.turn, state_.metrics);
   ENIGMA_RETURN_IF_ERROR(state_.stages.Insert(reservation, std::move(stage)));
   SetPhase("ready");
-  LogInfo("loaded {}: stage {} of {}, layers {} to {}, {} bytes fetched in {:.2f} s", request_.model(),
-          request_.stage_index(), request_.stage_count(), request_.first_layer(), request_.last_layer(),
-          fetch_.bytes_fetched.load(), absl::ToDoubleSeconds(fetched));
+  LogInfo("loaded {}: stage {} of {}, {}, {} bytes fetched in {:.2f} s", request_.model(), request_.stage_index(),
+          request_.stage_count(), LayersText(request_), fetch_.bytes_fetched.load(), absl::ToDoubleSeconds(fetched));
   return absl::OkStatus();
 }
 
@@ -108,15 +114,14 @@ absl::Status LoadStage::CheckRequest(const engine::Manifest& manifest) const {
   const uint32_t layers = LayersOf(manifest);
   if (request_.first_layer() >= request_.last_layer() || request_.last_layer() > layers) {
     return absl::InvalidArgumentError(
-        absl::StrCat("layers ", request_.first_layer(), " to ", request_.last_layer(), " of a model of ", layers));
+        absl::StrCat(LayersText(request_), " of a model of ", layers, ", which are counted from 0"));
   }
   const bool first = request_.stage_index() == 0;
   const bool last = request_.stage_index() + 1 == request_.stage_count();
   if (request_.stage_index() >= request_.stage_count() || first != (request_.first_layer() == 0) ||
       last != (request_.last_layer() == layers)) {
     return absl::InvalidArgumentError(absl::StrCat("stage ", request_.stage_index(), " of ", request_.stage_count(),
-                                                   " cannot have layers ", request_.first_layer(), " to ",
-                                                   request_.last_layer(), " of ", layers));
+                                                   " cannot have ", LayersText(request_), " of ", layers));
   }
   if (request_.kv_blocks() == 0 || request_.max_rows() == 0 || request_.context() == 0) {
     return absl::InvalidArgumentError("kv_blocks, max_rows and context must be at least 1");
@@ -170,10 +175,10 @@ absl::Status LoadStage::CheckMemory(const engine::GgufFile& head) const {
                                    .max_rows = request_.max_rows()});
   const uint64_t free = FreeMemory(state_.memory, state_.stages.MemoryBytes());
   if (memory.total() <= free) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat(
-      "layers ", request_.first_layer(), " to ", request_.last_layer(), " of ", request_.model(), " need ",
-      memory.total(), " bytes (weights ", memory.weights, ", KV ", memory.kv, ", workspace ", memory.workspace,
-      "), node ", state_.node_id, " has ", free, " free: ", memory.total() - free, " too few"));
+  return absl::ResourceExhaustedError(
+      absl::StrCat(LayersText(request_), " of ", request_.model(), " need ", memory.total(), " bytes (weights ",
+                   memory.weights, ", KV ", memory.kv, ", workspace ", memory.workspace, "), node ", state_.node_id,
+                   " has ", free, " free: ", memory.total() - free, " too few"));
 }
 
 v1::LoadStageProgress LoadStage::Progress() const {
