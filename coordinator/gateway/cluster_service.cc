@@ -51,7 +51,8 @@ grpc::Status ClusterService::ImportModel(grpc::ServerContext* context, const eni
     progress.set_bytes_total(bytes_total);
     return writer->Write(progress) && !context->IsCancelled();
   };
-  const absl::StatusOr<ModelPtr> model = coordinator::ImportModel(plane_, request->path(), request->name(), report);
+  const absl::StatusOr<ModelPtr> model =
+      coordinator::ImportModel(plane_, request->path(), request->name(), request->replace(), report);
   if (!model.ok()) return ToGrpc(model.status());
   *progress.mutable_model() = DescribeModel(**model);
   writer->Write(progress);

@@ -8,6 +8,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
+#include "coordinator/operations/remove_model.h"
 #include "telemetry/log.h"
 
 namespace enigma::coordinator {
@@ -39,7 +40,7 @@ absl::Status CheckUnchanged(const std::string& path, const FileStamp& before) {
 
 }  // namespace
 
-absl::StatusOr<ModelPtr> ImportModel(ControlPlane& plane, const std::string& path, std::string name,
+absl::StatusOr<ModelPtr> ImportModel(ControlPlane& plane, const std::string& path, std::string name, bool replace,
                                      const engine::HashProgress& progress) {
   std::error_code error;
   const std::filesystem::path absolute = std::filesystem::absolute(path, error);
@@ -67,7 +68,12 @@ absl::StatusOr<ModelPtr> ImportModel(ControlPlane& plane, const std::string& pat
   model->vocab = spec.vocab;
   model->tied_embeddings = spec.tied_embeddings;
   model->manifest_json = engine::ManifestToJson(model->manifest);
-  ENIGMA_RETURN_IF_ERROR(plane.models.Add(model));
+  const absl::StatusOr<ModelPtr> known = plane.models.Find(model->name);
+  if (replace && known.ok() && (*known)->manifest.id != model->manifest.id) {
+    ENIGMA_RETURN_IF_ERROR(CheckNotPlaced(plane, model->name));
+  }
+  ENIGMA_RETURN_IF_ERROR(plane.models.Add(model, replace));
+  plane.files.Forget(model->name);
   LogInfo("model {} imported from {}: {} {}, {} layers", model->name, model->path, model->architecture,
           model->quantisation, model->layers);
   return model;

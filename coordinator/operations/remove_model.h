@@ -8,7 +8,10 @@
 
 namespace enigma::coordinator {
 
-// Forgets a model; its file stays. FAILED_PRECONDITION while it is placed: `enigma unload` first.
+// FAILED_PRECONDITION when a replica of the model is in service, or wanted so; the error says what to do first.
+absl::Status CheckNotPlaced(const ControlPlane& plane, std::string_view name);
+
+// Forgets a model; its file stays. FAILED_PRECONDITION while it is placed.
 absl::Status RemoveModel(ControlPlane& plane, std::string_view name);
 
 }  // namespace enigma::coordinator

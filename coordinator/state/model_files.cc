@@ -24,13 +24,15 @@ absl::StatusOr<FileStamp> StampOf(const std::string& path) {
 absl::StatusOr<GgufPtr> ModelFiles::Open(const Model& model) {
   const absl::StatusOr<FileStamp> stamp = StampOf(model.path);
   if (!stamp.ok()) {
-    return absl::FailedPreconditionError(absl::StrCat("the file of model '", model.name,
-                                                      "' is not to be had: ", stamp.status().message(),
-                                                      "; put it back, or import the model again"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("the file of model '", model.name, "' is not to be had: ", stamp.status().message(),
+                     "; put it back, or `enigma models import` it from another place under this name"));
   }
   if (stamp->bytes != model.file_bytes || stamp->modified_ns != model.modified_ns) {
     return absl::FailedPreconditionError(absl::StrCat("the file of model '", model.name, "', ", model.path,
-                                                      ", has changed since it was imported; import it again"));
+                                                      ", has changed since it was imported; `enigma models import ",
+                                                      model.path, " --name ", model.name,
+                                                      " --replace` takes it as it is now"));
   }
   absl::MutexLock lock(&mutex_);
   Entry& entry = entries_[model.name];

@@ -84,15 +84,14 @@ absl::Status ModelRegistry::Restore() {
   return absl::OkStatus();
 }
 
-absl::Status ModelRegistry::Add(ModelPtr model) {
+absl::Status ModelRegistry::Add(ModelPtr model, bool replace) {
   ENIGMA_RETURN_IF_ERROR(CheckModelName(model->name));
   absl::MutexLock lock(&mutex_);
-  if (const auto found = models_.find(model->name); found != models_.end()) {
-    if (found->second->manifest.id != model->manifest.id) {
-      return absl::AlreadyExistsError(
-          absl::StrCat("the name '", model->name, "' is taken by other content (from ", found->second->path,
-                       "); choose another with --name, or `enigma models rm ", model->name, "` first"));
-    }
+  const auto found = models_.find(model->name);
+  if (!replace && found != models_.end() && found->second->manifest.id != model->manifest.id) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("the name '", model->name, "' is taken by other content (from ", found->second->path,
+                     "); choose another with --name, or let the new content take its place with --replace"));
   }
   ENIGMA_RETURN_IF_ERROR(store_.Put(KeyOf(model->name), RecordOfModel(*model)));
   std::string name = model->name;

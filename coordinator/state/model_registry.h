@@ -25,9 +25,9 @@ class ModelRegistry {
   // DATA_LOSS names the key of a corrupt record.
   absl::Status Restore();
 
-  // ALREADY_EXISTS when the name is taken by other content; the same content again replaces the record (its file may
-  // have moved).
-  absl::Status Add(ModelPtr model);
+  // ALREADY_EXISTS when the name is taken by other content, unless that is to be replaced; the same content again
+  // replaces the record (its file may have moved).
+  absl::Status Add(ModelPtr model, bool replace = false);
   absl::Status Remove(std::string_view name);
 
   // NOT_FOUND lists the models there are.

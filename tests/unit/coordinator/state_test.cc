@@ -203,6 +203,9 @@ TEST(ModelRegistryTest, FindsModelsAndPiecesAndNamesWhatIsKnown) {
   ASSERT_TRUE(models.Add(MakeModel("two", 2)).ok());
   EXPECT_TRUE(absl::IsAlreadyExists(models.Add(MakeModel("one", 9))));
   EXPECT_TRUE(models.Add(MakeModel("one", 1)).ok()) << "the same content again";
+  EXPECT_TRUE(models.Add(MakeModel("two", 3), /*replace=*/true).ok());
+  EXPECT_EQ((*models.Find("two"))->manifest.id, MakeModel("two", 3)->manifest.id);
+  ASSERT_TRUE(models.Add(MakeModel("two", 2), /*replace=*/true).ok());
   const auto unknown = models.Find("three");
   EXPECT_TRUE(absl::IsNotFound(unknown.status()));
   EXPECT_NE(unknown.status().ToString().find("one, two"), std::string::npos);
