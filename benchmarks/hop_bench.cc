@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -18,32 +19,22 @@
 #include <absl/strings/str_cat.h>
 #include <absl/synchronization/mutex.h>
 
-#include "base/bounded_queue.h"
 #include "base/clock.h"
 #include "rpc/certificate_authority.h"
 #include "rpc/channel.h"
 #include "rpc/server.h"
 #include "worker/pipeline/frame_buffer.h"
+#include "worker/pipeline/stage_inbox.h"
 #include "worker/pipeline/stage_link.h"
 #include "worker/pipeline/stage_link_service.h"
 
 namespace enigma::worker {
 namespace {
 
-// Hands frames to a thread that waits for them, as a stage's inbox does.
-class Queue : public FrameReceiver {
- public:
-  absl::Status OnFrame(const LinkPeer& /*peer*/, grpc::ByteBuffer frame) override {
-    return frames.TryPush(std::move(frame)) ? absl::OkStatus() : absl::ResourceExhaustedError("full");
-  }
-  void OnLinkLost(const LinkPeer& /*peer*/, const absl::Status& /*reason*/) override { frames.Close(); }
-  BoundedQueue<grpc::ByteBuffer> frames{16};
-};
-
 struct Node {
   explicit Node(NodeIdentity who) : identity(std::move(who)) {}
   NodeIdentity identity;
-  std::shared_ptr<Queue> queue = std::make_shared<Queue>();
+  std::shared_ptr<StageInbox> inbox = std::make_shared<StageInbox>(/*frames_max=*/16, /*requests_max=*/16);
   std::unique_ptr<StageLinkService> links;
   std::unique_ptr<RpcServer> server;
   std::unique_ptr<StageLink> out;
@@ -62,7 +53,7 @@ void Serve(Node& node, const std::string& cluster_id, bool insecure) {
   node.links =
       std::make_unique<StageLinkService>(insecure ? Authoriser::Insecure() : Authoriser::ForCluster(cluster_id),
                                          [&node](const LinkPeer&) -> absl::StatusOr<std::shared_ptr<FrameReceiver>> {
-                                           return std::static_pointer_cast<FrameReceiver>(node.queue);
+                                           return std::static_pointer_cast<FrameReceiver>(node.inbox);
                                          });
   node.server = OrDie(RpcServer::Start(
       {.host = "127.0.0.1", .identity = insecure ? nullptr : &node.identity, .configure = [&node](auto& builder) {
@@ -75,6 +66,14 @@ void Connect(Node& from, const Node& to, bool insecure) {
                                    insecure ? ExpectedPeer::AnyNode() : ExpectedPeer::Node(to.identity.node_id));
   from.out = OrDie(
       StageLink::Open(channel, {.replica = 1, .from_stage = 0, .from_node = from.identity.node_id, .on_lost = {}}));
+}
+
+// The next frame, waited for as a stage does. Empty when the link is lost or the inbox closed.
+std::optional<grpc::ByteBuffer> NextFrame(StageInbox& inbox) {
+  std::optional<StageEvent> event = inbox.Pop(StageInbox::Wait::kSoon);
+  auto* arrived = event ? std::get_if<FrameArrived>(&*event) : nullptr;
+  if (arrived == nullptr) return std::nullopt;
+  return std::move(arrived->frame);
 }
 
 // What a stage does with a frame but for the layers: takes it apart, copies the hidden states, makes the next frame.
@@ -98,7 +97,7 @@ int Main(size_t payload, int round_trips, bool insecure) {
 
   std::thread echo([&b] {
     engine::AlignedBuffer<float> hidden;
-    while (auto frame = b.queue->frames.Pop()) {
+    while (auto frame = NextFrame(*b.inbox)) {
       if (!b.out->Send(PassOn(*frame, hidden)).ok()) return;
     }
   });
@@ -113,13 +112,13 @@ int Main(size_t payload, int round_trips, bool insecure) {
   for (int i = 0; i < round_trips + 200; ++i) {
     const absl::Duration start = Clock::System().Monotonic();
     if (!a.out->Send(MakeStepBuffer(header, encoded, state)).ok()) return 1;
-    const auto frame = a.queue->frames.Pop(absl::Seconds(10));
+    const auto frame = NextFrame(*a.inbox);
     if (!frame) return 1;
     OrDie(ReceivedFrame::Parse(*frame)).Hidden(hidden);
     if (i >= 200) hops.push_back(absl::ToDoubleMicroseconds(Clock::System().Monotonic() - start) / 2);
   }
   a.out.reset();
-  b.queue->frames.Close();
+  b.inbox->Close();
   echo.join();
   b.out.reset();
   std::sort(hops.begin(), hops.end());

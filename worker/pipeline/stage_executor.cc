@@ -121,9 +121,13 @@ void StageExecutor::Run() {
   while (true) {
     // The first stage goes on forming steps while it can; news that came meanwhile are heard between two steps.
     const bool led = LeadStep();
-    std::optional<StageEvent> event = inbox_->Pop(/*wait=*/!led);
+    // With several stages, a frame comes back for every step in flight; without a sequence nothing is expected.
+    const bool expecting = options_.stage_count > 1 && sequences_ > 0;
+    std::optional<StageEvent> event = inbox_->Pop(led         ? StageInbox::Wait::kNo
+                                                  : expecting ? StageInbox::Wait::kSoon
+                                                              : StageInbox::Wait::kLong);
     if (!event && inbox_->closed()) return;
-    for (; event; event = inbox_->Pop(/*wait=*/false)) Handle(*event);
+    for (; event; event = inbox_->Pop(StageInbox::Wait::kNo)) Handle(*event);
   }
 }
 

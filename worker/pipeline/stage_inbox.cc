@@ -1,8 +1,12 @@
 #include "worker/pipeline/stage_inbox.h"
 
+#include <sched.h>
+
 #include <utility>
 
 #include <absl/strings/str_cat.h>
+
+#include "base/clock.h"
 
 namespace enigma::worker {
 
@@ -14,7 +18,7 @@ absl::Status StageInbox::OnFrame(const LinkPeer& peer, grpc::ByteBuffer frame) {
     return absl::ResourceExhaustedError(absl::StrCat(frames_, " frames wait already, the most allowed"));
   }
   ++frames_;
-  events_.push_back(FrameArrived{peer, std::move(frame)});
+  Push(FrameArrived{peer, std::move(frame)});
   return absl::OkStatus();
 }
 
@@ -24,7 +28,7 @@ void StageInbox::OnLinkLost(const LinkPeer& peer, const absl::Status& reason) {
 
 void StageInbox::Tell(StageEvent news) {
   absl::MutexLock lock(&mutex_);
-  if (!closed_) events_.push_back(std::move(news));
+  if (!closed_) Push(std::move(news));
 }
 
 absl::Status StageInbox::Ask(StageEvent request) {
@@ -33,24 +37,52 @@ absl::Status StageInbox::Ask(StageEvent request) {
   if (events_.size() >= requests_max_) {
     return absl::ResourceExhaustedError(absl::StrCat(events_.size(), " requests wait already; try again later"));
   }
-  events_.push_back(std::move(request));
+  Push(std::move(request));
   return absl::OkStatus();
 }
 
-std::optional<StageEvent> StageInbox::Pop(bool wait) {
+std::optional<StageEvent> StageInbox::Pop(Wait wait) {
+  if (wait == Wait::kLong) AwaitEvent(absl::InfiniteDuration());
+  if (wait == Wait::kSoon) AwaitBeat();
+  return Take();
+}
+
+void StageInbox::AwaitEvent(absl::Duration timeout) {
   absl::MutexLock lock(&mutex_);
-  const auto ready = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !events_.empty() || closed_; };
-  if (wait) mutex_.Await(absl::Condition(&ready));
+  mutex_.AwaitWithTimeout(absl::Condition(this, &StageInbox::HasNewsLocked), timeout);
+}
+
+void StageInbox::AwaitBeat() {
+  if (news_.load(std::memory_order_acquire)) return;  // no wait tells nothing about the beat
+  const Clock& clock = Clock::System();
+  const absl::Duration start = clock.Monotonic();
+  AwaitEvent(forecast_.Sleep());
+  const absl::Duration look_until = clock.Monotonic() + forecast_.Look();
+  // Whoever else wants the core gets it, gRPC's thread that brings the frame first of all.
+  while (!news_.load(std::memory_order_acquire) && clock.Monotonic() < look_until) sched_yield();
+  AwaitEvent(absl::InfiniteDuration());
+  forecast_.Observe(clock.Monotonic() - start);
+}
+
+std::optional<StageEvent> StageInbox::Take() {
+  absl::MutexLock lock(&mutex_);
   if (events_.empty() || closed_) return std::nullopt;
   StageEvent event = std::move(events_.front());
   events_.pop_front();
   if (std::holds_alternative<FrameArrived>(event)) --frames_;
+  news_.store(!events_.empty(), std::memory_order_release);
   return event;
+}
+
+void StageInbox::Push(StageEvent event) {
+  events_.push_back(std::move(event));
+  news_.store(true, std::memory_order_release);
 }
 
 void StageInbox::Close() {
   absl::MutexLock lock(&mutex_);
   closed_ = true;
+  news_.store(true, std::memory_order_release);
 }
 
 bool StageInbox::closed() const {

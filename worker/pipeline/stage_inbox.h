@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <deque>
 #include <optional>
@@ -12,6 +13,7 @@
 
 #include "proto/worker.pb.h"
 #include "worker/pipeline/frame_receiver.h"
+#include "worker/pipeline/wait_forecast.h"
 
 namespace enigma::worker {
 
@@ -45,19 +47,32 @@ class StageInbox : public FrameReceiver {
   void OnLinkLost(const LinkPeer& peer, const absl::Status& reason) override;
   void Tell(StageEvent news);            // of links
   absl::Status Ask(StageEvent request);  // ResourceExhausted when too many wait; Unavailable once closed
-  // The next event; without one, waits if `wait`. Empty: nothing there, or closed.
-  std::optional<StageEvent> Pop(bool wait);
+  enum class Wait {
+    kNo,
+    kLong,  // nothing is under way
+    kSoon,  // a frame is under way: waited for at its beat, see WaitForecast
+  };
+  // The next event; without one, waits as told. Empty: nothing there, or closed. One thread pops.
+  std::optional<StageEvent> Pop(Wait wait);
   void Close();
   bool closed() const;
   bool empty() const;
 
  private:
+  void AwaitEvent(absl::Duration timeout);
+  void AwaitBeat();
+  std::optional<StageEvent> Take();
+  void Push(StageEvent event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool HasNewsLocked() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !events_.empty() || closed_; }
+
   const size_t frames_max_;
   const size_t requests_max_;
   mutable absl::Mutex mutex_;
   std::deque<StageEvent> events_ ABSL_GUARDED_BY(mutex_);
   size_t frames_ ABSL_GUARDED_BY(mutex_) = 0;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  std::atomic<bool> news_{false};  // events_ has some or closed_; to be looked at without the lock
+  WaitForecast forecast_;          // of the popping thread
 };
 
 }  // namespace enigma::worker

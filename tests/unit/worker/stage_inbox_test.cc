@@ -1,0 +1,66 @@
+#include "worker/pipeline/stage_inbox.h"
+
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "worker/pipeline/frame_buffer.h"
+
+namespace enigma::worker {
+namespace {
+
+using Wait = StageInbox::Wait;
+
+TEST(StageInbox, HandsOutWhatCameInItsOrder) {
+  StageInbox inbox(/*frames_max=*/2, /*requests_max=*/3);
+  EXPECT_TRUE(inbox.OnFrame({.node_id = "a"}, MakeBuffer("frame")).ok());
+  EXPECT_TRUE(inbox.Ask(CancelRequested{7}).ok());
+  const auto first = inbox.Pop(Wait::kNo);
+  ASSERT_TRUE(first && std::holds_alternative<FrameArrived>(*first));
+  EXPECT_EQ(std::get<FrameArrived>(*first).peer.node_id, "a");
+  const auto second = inbox.Pop(Wait::kSoon);
+  ASSERT_TRUE(second && std::holds_alternative<CancelRequested>(*second));
+  EXPECT_FALSE(inbox.Pop(Wait::kNo));
+}
+
+TEST(StageInbox, RefusesWhatIsTooMuchButNeverNews) {
+  StageInbox inbox(/*frames_max=*/1, /*requests_max=*/2);
+  EXPECT_TRUE(inbox.OnFrame({}, MakeBuffer("frame")).ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(inbox.OnFrame({}, MakeBuffer("frame"))));
+  EXPECT_TRUE(inbox.Ask(CancelRequested{1}).ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(inbox.Ask(CancelRequested{2})));
+  inbox.Tell(Connected{});
+  int events = 0;
+  while (inbox.Pop(Wait::kNo)) ++events;
+  EXPECT_EQ(events, 3);
+}
+
+// Waits of every kind end with an event or with the end of the inbox, with a beat and without.
+TEST(StageInbox, WaitsForFramesAtABeat) {
+  constexpr int kFrames = 60;
+  StageInbox inbox(/*frames_max=*/kFrames, /*requests_max=*/1);
+  std::thread sender([&inbox] {
+    for (int i = 0; i < kFrames; ++i) {
+      std::this_thread::sleep_for(std::chrono::microseconds(i < 40 ? 2000 : i % 2 * 9000));
+      ASSERT_TRUE(
+          inbox.OnFrame({.replica = static_cast<uint64_t>(i), .stage = 0, .node_id = ""}, MakeBuffer("frame")).ok());
+    }
+  });
+  for (int i = 0; i < kFrames; ++i) {
+    const auto event = inbox.Pop(i % 7 == 6 ? Wait::kLong : Wait::kSoon);
+    ASSERT_TRUE(event && std::holds_alternative<FrameArrived>(*event));
+    EXPECT_EQ(std::get<FrameArrived>(*event).peer.replica, static_cast<uint64_t>(i));
+  }
+  sender.join();
+  std::thread closer([&inbox] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    inbox.Close();
+  });
+  EXPECT_FALSE(inbox.Pop(Wait::kSoon));
+  EXPECT_TRUE(inbox.closed());
+  closer.join();
+}
+
+}  // namespace
+}  // namespace enigma::worker
