@@ -62,11 +62,12 @@ class Chooser {
   }
 
   uint32_t PrefillLimit() const {
-    if (active_ > 0) return std::min(view_.max_rows, kMixedRows);
-    if (view_.stage_count == 1) return view_.max_rows;
+    const uint32_t most = active_ > 0 ? std::min(view_.max_rows, kMixedRows) : view_.max_rows;
+    if (view_.stage_count == 1) return most;
     uint32_t pending = 0;
-    for (const SequenceView& s : view_.sequences) pending += s.sampling ? 0 : s.known - s.computed;
-    return std::min(view_.max_rows, std::max(kLeastPrefillRows, CeilDivide(pending, 2 * view_.stage_count)));
+    for (const SequenceView& s : view_.sequences) pending += s.sampling || IsDecoding(s) ? 0 : s.known - s.computed;
+    // Beside the decode rows already taken.
+    return std::min(most, rows_ + std::max(kLeastPrefillRows, CeilDivide(pending, 2 * view_.stage_count)));
   }
 
   bool CanAdmit(const SequenceView& sequence) const {

@@ -11,7 +11,7 @@ namespace enigma::worker {
 //  in
 //    flight and every stage has one.
 //  * Prefill fills the rest: up to `max_rows` rows, but only kMixedRows in all while sequences are decoding, since they
-//    wait for the step. With several stages and nobody decoding, prompts are cut so that stages overlap.
+//    wait for the step. With several stages, prompts are cut so that stages overlap.
 //  * A waiting sequence starts when its prompt's blocks and one more are free beyond what started prefills still need;
 //    the oldest waiting one is never overtaken.
 //  * A started sequence that needs a block when none is free preempts the youngest sequence that is younger than
@@ -19,7 +19,7 @@ namespace enigma::worker {
 //    where there is none, it waits. Sequences end or preempt, so somebody always goes on.
 
 inline constexpr uint32_t kMixedRows = 256;
-inline constexpr uint32_t kLeastPrefillRows = 64;
+inline constexpr uint32_t kLeastPrefillRows = 32;  // fewer would not fill the products
 
 struct SequenceView {
   uint64_t sequence = 0;
