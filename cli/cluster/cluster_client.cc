@@ -1,17 +1,21 @@
 #include "cli/cluster/cluster_client.h"
 
+#include <algorithm>
 #include <chrono>
-#include <filesystem>
-#include <fstream>
+#include <iterator>
 
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
 #include <nlohmann/json.hpp>
 
 #include "base/status_macros.h"
+#include "cli/input/read_text.h"
 #include "cli/settings/daemon_flags.h"
+#include "cli/usage_error.h"
 #include "rpc/channel.h"
 #include "rpc/endpoint.h"
+#include "rpc/server.h"
 #include "rpc/status_conversion.h"
 
 namespace enigma::cli {
@@ -19,6 +23,8 @@ namespace enigma::cli {
 namespace {
 
 constexpr int kCoordinatorPort = 50051;
+constexpr absl::Duration kProbe = absl::Seconds(3);
+constexpr absl::Duration kLookAgain = absl::Milliseconds(500);
 
 struct Announcement {
   std::string grpc;
@@ -28,13 +34,14 @@ struct Announcement {
 // What a coordinator writes into its data directory once it listens.
 absl::StatusOr<Announcement> ReadAnnouncement(const std::string& data_dir) {
   const std::string path = data_dir + "/endpoint.json";
-  std::ifstream in(path);
-  if (!in) {
+  const auto text = ReadText(path, size_t{1} << 20);
+  if (absl::IsNotFound(text.status())) {
     return absl::NotFoundError(absl::StrCat("no coordinator has run with the data directory ", data_dir,
                                             ": start one with `enigma up` or `enigma coordinator`, or name another "
                                             "directory with --data-dir"));
   }
-  const auto json = nlohmann::json::parse(in, nullptr, false);
+  ENIGMA_RETURN_IF_ERROR(text.status());
+  const auto json = nlohmann::json::parse(*text, nullptr, false);
   const auto grpc = json.is_object() ? json.find("grpc") : json.end();
   if (!json.is_object() || grpc == json.end() || !grpc->is_string()) {
     return absl::DataLossError(absl::StrCat(path, " is damaged; start the coordinator again, or use --coordinator"));
@@ -54,6 +61,31 @@ std::string Dialable(const Endpoint& endpoint) {
   return dialed.ToText();
 }
 
+// Whether gRPC itself made this message, on this side of the connection. The coordinator's own errors have the same
+// codes, but are sentences that begin with what went wrong there.
+bool IsTransportText(const std::string& message) {
+  static constexpr const char* kPhrases[] = {"failed to connect",
+                                             "connections to all backends failing",
+                                             "Connection reset",
+                                             "Connection refused",
+                                             "Socket closed",
+                                             "Broken pipe",
+                                             "Endpoint read failed",
+                                             "Transport closed",
+                                             "Deadline Exceeded",
+                                             "keepalive watchdog",
+                                             "ping timeout",
+                                             "GOAWAY",
+                                             "recvmsg:",
+                                             "sendmsg:",
+                                             "Stream removed",
+                                             "Received message larger",
+                                             "Sent message larger"};
+  if (message.empty()) return true;
+  return std::any_of(std::begin(kPhrases), std::end(kPhrases),
+                     [&](const char* phrase) { return absl::StartsWith(message, phrase); });
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ClusterClient>> ClusterClient::Open(const ClusterFlags& flags) {
@@ -68,8 +100,9 @@ absl::StatusOr<std::unique_ptr<ClusterClient>> ClusterClient::Open(const Cluster
     insecure = insecure || announcement.insecure;
     client->origin_ = data_dir + "/endpoint.json";
   }
-  ENIGMA_ASSIGN_OR_RETURN(const Endpoint endpoint, ParseEndpoint(address, kCoordinatorPort));
-  client->endpoint_ = Dialable(endpoint);
+  const auto endpoint = ParseEndpoint(address, kCoordinatorPort);
+  if (!endpoint.ok()) return UsageError(absl::StrCat(client->origin_, ": ", endpoint.status().message()));
+  client->endpoint_ = Dialable(*endpoint);
   if (!insecure) {
     const std::string path = data_dir + "/pki/admin.pem";
     auto identity = LoadIdentity(path, absl::Now());
@@ -81,24 +114,71 @@ absl::StatusOr<std::unique_ptr<ClusterClient>> ClusterClient::Open(const Cluster
     ENIGMA_RETURN_IF_ERROR(identity.status());
     client->identity_ = *std::move(identity);
   }
-  client->channel_ = MakeChannel(client->endpoint_, client->identity(), ExpectedPeer::Coordinator());
+  const absl::Duration patience = absl::Seconds(flags.connect_seconds);
+  // A machine that is busy answers pings late too; a command has no reason to give up a connection over that.
+  client->channel_ =
+      MakeChannel(client->endpoint_, client->identity(), ExpectedPeer::Coordinator(),
+                  {.ping_every = absl::Seconds(10), .ping_timeout = absl::Seconds(30), .connect_timeout = patience});
   client->cluster_ = v1::Cluster::NewStub(client->channel_);
   client->inference_ = v1::Inference::NewStub(client->channel_);
+  ENIGMA_RETURN_IF_ERROR(client->Connect(patience));
   return client;
+}
+
+absl::Status ClusterClient::Connect(absl::Duration patience) {
+  const absl::Time deadline = absl::Now() + patience;
+  while (true) {
+    const grpc_connectivity_state state = channel_->GetState(/*try_to_connect=*/true);
+    if (state == GRPC_CHANNEL_READY) return absl::OkStatus();
+    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE) ENIGMA_RETURN_IF_ERROR(LookForFault(kProbe));
+    const absl::Time now = absl::Now();
+    if (now >= deadline) break;
+    channel_->WaitForStateChange(state, absl::ToChronoTime(std::min(deadline, now + kLookAgain)));
+  }
+  ENIGMA_RETURN_IF_ERROR(LookForFault(kProbe));
+  const std::string plain =
+      identity() == nullptr ? "; or does it run without --insecure, so that it wants TLS and a certificate?" : "";
+  return absl::UnavailableError(absl::StrCat("the coordinator at ", endpoint_, " (from ", origin_,
+                                             ") is there, but did not accept the connection within ",
+                                             absl::FormatDuration(patience),
+                                             ": it is overloaded or stopped; try again, or wait longer with "
+                                             "--connect-timeout SECONDS",
+                                             plain));
+}
+
+absl::Status ClusterClient::LookForFault(absl::Duration time) const {
+  const absl::Time begin = absl::Now();
+  const absl::Status reason = DiagnoseChannel(endpoint_, identity(), ExpectedPeer::Coordinator(), begin, time);
+  if (reason.ok() || !absl::IsUnavailable(reason)) return reason;
+  // What took all the time is only slow; a refusal comes at once.
+  if (absl::Now() - begin >= time * 0.9) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("no coordinator answers at ", endpoint_, " (from ", origin_,
+                                             "; `enigma up` or `enigma coordinator` starts one): ", reason.message()));
 }
 
 absl::Status ClusterClient::Explain(const grpc::Status& status) const {
   if (status.ok()) return absl::OkStatus();
-  if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
-    const absl::Status reason =
-        DiagnoseChannel(endpoint_, identity(), ExpectedPeer::Coordinator(), absl::Now(), absl::Seconds(3));
-    if (absl::IsUnavailable(reason)) {
-      return absl::UnavailableError(absl::StrCat("no coordinator answers at ", endpoint_, " (from ", origin_,
-                                                 "): is it running? `enigma up` or `enigma coordinator` starts one"));
-    }
-    if (!reason.ok()) return reason;
+  const absl::Status plain = FromGrpc(status);
+  if (!IsTransportText(status.error_message())) return plain;  // the coordinator's own sentence
+  const auto sentence = [&](absl::string_view text) {
+    return absl::Status(plain.code(), absl::StrCat("the coordinator at ", endpoint_, " ", text));
+  };
+  switch (status.error_code()) {
+    case grpc::StatusCode::UNAVAILABLE:
+      ENIGMA_RETURN_IF_ERROR(LookForFault(kProbe));
+      return sentence(absl::StrCat("broke off the connection (", status.error_message(),
+                                   "); run the command again, and see its log if that happens often"));
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      return sentence("did not answer in time: it is overloaded or stopped; try again later");
+    case grpc::StatusCode::UNIMPLEMENTED:
+      return sentence("does not know this command: run the same version of enigma everywhere");
+    case grpc::StatusCode::RESOURCE_EXHAUSTED:
+      return sentence(
+          absl::StrCat("takes messages of at most ", kMessageBytesMax >> 20, " MiB, and this one is larger"));
+    default:
+      return sentence(absl::StrCat("did not carry out the call: ", absl::StatusCodeToString(plain.code()),
+                                   status.error_message().empty() ? "" : ", ", status.error_message()));
   }
-  return FromGrpc(status);
 }
 
 std::unique_ptr<grpc::ClientContext> QuickCall(absl::Duration timeout) {

@@ -18,7 +18,9 @@ namespace enigma::cli {
 // The coordinator as the commands see it. Thread-safe.
 class ClusterClient {
  public:
-  // Reads address and keys; does not connect yet. Errors say what is missing and how to start a cluster.
+  // Reads address and keys, and connects: at once fails what waiting cannot mend (nobody listens, another cluster's
+  // certificate); a coordinator that is there but busy is waited for, --connect-timeout at most. Errors say what is
+  // missing and how to start a cluster.
   static absl::StatusOr<std::unique_ptr<ClusterClient>> Open(const ClusterFlags& flags);
 
   v1::Cluster::Stub& cluster() { return *cluster_; }
@@ -31,6 +33,9 @@ class ClusterClient {
 
  private:
   ClusterClient() = default;
+  absl::Status Connect(absl::Duration patience);
+  // Looks at the coordinator's port for at most `time`. OK: nothing definite is wrong.
+  absl::Status LookForFault(absl::Duration time) const;
 
   std::string endpoint_;
   std::string origin_;  // where the address came from, for messages

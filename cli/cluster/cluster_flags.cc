@@ -13,6 +13,11 @@ void ClusterFlags::AddTo(Command& command) {
       .Text("--coordinator", coordinator, "address of the coordinator (default: as the data directory says)",
             "HOST:PORT")
       .Or("ENIGMA_COORDINATOR");
+  command
+      .Number("--connect-timeout", connect_seconds,
+              "how long a busy coordinator may take to accept the connection (default 10)", "SECONDS")
+      .Between(0.1, 3600)
+      .Or("ENIGMA_CONNECT_TIMEOUT");
   command.Switch("--insecure", insecure, "the coordinator runs with --insecure (laboratories only)");
 }
 

@@ -20,6 +20,12 @@ Json TextsOf(const Strings& strings) {
   return array;
 }
 
+// People count to the last layer of a stage; messages name the one behind it.
+template <typename Stage>
+uint32_t LastLayer(const Stage& stage) {
+  return stage.last_layer() == 0 ? 0 : stage.last_layer() - 1;
+}
+
 }  // namespace
 
 Json ToJson(const v1::StageStatus& stage) {
@@ -27,7 +33,7 @@ Json ToJson(const v1::StageStatus& stage) {
           {"model", stage.model()},
           {"stage_index", stage.stage_index()},
           {"first_layer", stage.first_layer()},
-          {"last_layer", stage.last_layer()},
+          {"last_layer", LastLayer(stage)},
           {"sequences", stage.sequences()},
           {"steps", stage.steps()},
           {"last_step_age_ms", stage.last_step_age_ms()},
@@ -68,7 +74,7 @@ Json ToJson(const v1::StagePlacement& stage) {
           {"node_id", stage.node_id()},
           {"host_name", stage.host_name()},
           {"first_layer", stage.first_layer()},
-          {"last_layer", stage.last_layer()},
+          {"last_layer", LastLayer(stage)},
           {"weight_bytes", stage.weight_bytes()},
           {"kv_bytes", stage.kv_bytes()},
           {"workspace_bytes", stage.workspace_bytes()},
@@ -112,11 +118,19 @@ Json ToJson(const v1::PlanReply& plan) {
           {"verdicts", ArrayOf(plan.verdicts())}};
 }
 
+std::string LayersText(const v1::StagePlacement& stage) {
+  return absl::StrCat(stage.first_layer(), "-", LastLayer(stage));
+}
+
+std::string LayersText(const v1::StageStatus& stage) {
+  return absl::StrCat(stage.first_layer(), "-", LastLayer(stage));
+}
+
 std::string StageTable(const google::protobuf::RepeatedPtrField<v1::StagePlacement>& stages) {
   Table table({"STAGE", "LAYERS", "NODE", "WEIGHTS", "KV", "WORKSPACE", "DECODE", "PREFILL", "LINK"},
               {0, 3, 4, 5, 6, 7, 8});
   for (const auto& stage : stages) {
-    table.AddRow({absl::StrCat(stage.stage_index()), absl::StrCat(stage.first_layer(), "-", stage.last_layer() - 1),
+    table.AddRow({absl::StrCat(stage.stage_index()), LayersText(stage),
                   absl::StrCat(stage.host_name(), " ", stage.node_id().substr(0, 8)), FormatBytes(stage.weight_bytes()),
                   FormatBytes(stage.kv_bytes()), FormatBytes(stage.workspace_bytes()),
                   FormatSeconds(stage.decode_seconds()), FormatSeconds(stage.prefill_seconds()),

@@ -10,12 +10,14 @@
 
 namespace enigma::cli {
 
-absl::StatusOr<v1::ModelInfo> ImportModel(ClusterClient& client, const std::string& path, const std::string& name) {
+absl::StatusOr<v1::ModelInfo> ImportModel(ClusterClient& client, const std::string& path, const std::string& name,
+                                          bool replace) {
   v1::ImportModelRequest request;
   std::error_code error;
   const std::filesystem::path absolute = std::filesystem::absolute(path, error);
   request.set_path(error ? path : absolute.string());
   request.set_name(name);
+  request.set_replace(replace);
   Progress progress("importing");
   grpc::ClientContext context;
   const auto reader = client.cluster().ImportModel(&context, request);

@@ -7,6 +7,7 @@
 #include "cli/commands/commands.h"
 #include "cli/generation/local_model.h"
 #include "cli/output/format.h"
+#include "cli/usage_error.h"
 #include "engine/sampling/engine_bench.h"
 
 namespace enigma::cli {
@@ -34,6 +35,9 @@ std::string Line(const char* name, uint32_t tokens, const std::vector<double>& v
 }
 
 absl::Status RunBench(const BenchFlags& flags) {
+  if (flags.options.prompt_tokens == 0 && flags.options.generated_tokens == 0) {
+    return UsageError("-p and -n are both 0, so that there is nothing to measure");
+  }
   engine::EngineBenchOptions options = flags.options;
   if (options.threads == 0) options.threads = AvailableCores();
   ENIGMA_ASSIGN_OR_RETURN(const auto result, engine::RunEngineBench(flags.model, options));
@@ -62,12 +66,16 @@ void AddBench(Command& root) {
   Command command = root.Add("bench", "measure prefill and decode of the engine alone, without a cluster");
   auto flags = std::make_shared<BenchFlags>();
   flags->options.threads = 0;
-  command.Text("--model,-m", flags->model, "GGUF file").Required().ExistingFile();
-  command.Number("-p,--prompt-tokens", flags->options.prompt_tokens, "tokens of prefill (default 512)");
-  command.Number("-n,--generated-tokens", flags->options.generated_tokens, "tokens of decode (default 128)");
-  command.Number("-t,--threads", flags->options.threads, "threads (default: one per core)").Between(0, 1024);
-  command.Number("-r,--repetitions", flags->options.repetitions, "repetitions (default 5)").Between(1, 1000);
+  command.Text("--model,-m", flags->model, "GGUF file", "PATH").Required().ExistingFile();
+  command.Number("-p,--prompt-tokens", flags->options.prompt_tokens,
+                 "tokens of prefill; 0 leaves it out (default 512)");
+  command.Number("-n,--generated-tokens", flags->options.generated_tokens,
+                 "tokens of decode; 0 leaves it out (default 128)");
+  command.Number("-t,--threads", flags->options.threads, "threads (default 0: one per core)").Between(0, 1024);
+  command.Number("-r,--repetitions", flags->options.repetitions, "measurements of each, 1 to 1000 (default 5)")
+      .Between(1, 1000);
   command.Switch("--json", flags->json, "as JSON");
+  command.Examples({"enigma bench --model model.gguf", "enigma bench --model model.gguf -p 0 -n 64 -t 4 --json"});
   command.Does([flags] { return RunBench(*flags); });
 }
 

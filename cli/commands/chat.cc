@@ -9,6 +9,7 @@
 #include "cli/commands/commands.h"
 #include "cli/generation/model_choice.h"
 #include "cli/generation/sampling_flags.h"
+#include "cli/output/standard_output.h"
 
 namespace enigma::cli {
 
@@ -22,9 +23,9 @@ struct ChatCommand {
 };
 
 absl::Status RunChat(const ChatCommand& flags) {
-  ENIGMA_ASSIGN_OR_RETURN(const Generator generate, flags.model.Open());
   GenerationRequest request;
   ENIGMA_ASSIGN_OR_RETURN(request.sampling, flags.sampling.Resolve());
+  ENIGMA_ASSIGN_OR_RETURN(const Generator generate, flags.model.Open());
   const bool terminal = ::isatty(STDIN_FILENO) == 1;
   if (terminal) {
     std::fputs(
@@ -36,12 +37,8 @@ absl::Status RunChat(const ChatCommand& flags) {
     if (terminal) std::fputs("> ", stderr);
     if (!std::getline(std::cin, line) || line.empty()) return absl::OkStatus();
     request.prompt += line + "\n";
-    const auto result = generate(request, [](std::string_view text) {
-      std::fwrite(text.data(), 1, text.size(), stdout);
-      std::fflush(stdout);
-    });
-    std::fputc('\n', stdout);
-    std::fflush(stdout);
+    const auto result = generate(request, ShowNow);
+    ShowNow("\n");
     ENIGMA_RETURN_IF_ERROR(result.status());
     request.prompt += result->text + "\n";
   }
@@ -53,6 +50,7 @@ void AddChat(Command& root) {
   Command command = root.Add("chat", "a conversation, line by line, on the raw transcript");
   auto flags = std::make_shared<ChatCommand>(command);
   command.Switch("--raw", flags->raw, "apply no chat template (the default: there are no templates yet)");
+  command.Examples({"enigma chat --model demo", "enigma chat --local model.gguf --temperature 0.8"});
   command.Does([flags] { return RunChat(*flags); });
 }
 

@@ -5,10 +5,13 @@
 #include <cstdio>
 #include <memory>
 
+#include <absl/strings/str_cat.h>
+
 #include "base/status_macros.h"
 #include "cli/commands/commands.h"
 #include "cli/daemon/stop_signals.h"
 #include "cli/settings/daemon_flags.h"
+#include "cli/usage_error.h"
 #include "telemetry/log.h"
 
 namespace enigma::cli {
@@ -41,8 +44,15 @@ coordinator::Coordinator::Options OptionsOf(const Settings& settings) {
 
 absl::Status RunCoordinator(const DaemonFlags& flags) {
   ENIGMA_ASSIGN_OR_RETURN(const Settings settings, flags.Resolve());
-  ENIGMA_RETURN_IF_ERROR(SetLogLevel(settings.Text("log")));
+  if (const absl::Status level = SetLogLevel(settings.Text("log")); !level.ok()) {
+    return UsageError(absl::StrCat("--log: ", level.message()));
+  }
   const coordinator::Coordinator::Options options = OptionsOf(settings);
+  if (options.silence_ms < 2 * options.heartbeat_ms) {
+    return UsageError(absl::StrCat("--silence-ms: ", options.silence_ms,
+                                   " is less than twice --heartbeat-ms, which is ", options.heartbeat_ms,
+                                   ": a report that is a little late would be a death"));
+  }
   // The coordinator is made after the signals are blocked, because making it starts threads, and outlives their
   // watcher.
   std::unique_ptr<coordinator::Coordinator> coordinator;
@@ -66,6 +76,7 @@ absl::Status RunCoordinator(const DaemonFlags& flags) {
 void AddCoordinator(Command& root) {
   Command command = root.Add("coordinator", "run the coordinator: admit nodes, place models, answer");
   auto flags = std::make_shared<DaemonFlags>(command, kCoordinatorDaemon);
+  command.Examples({"enigma coordinator", "enigma coordinator --config /etc/enigma/coordinator.yaml"});
   command.Does([flags] { return RunCoordinator(*flags); });
 }
 

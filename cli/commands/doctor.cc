@@ -68,6 +68,7 @@ void AddDoctor(Command& root) {
   auto json = std::make_shared<bool>(false);
   flags->AddTo(command);
   command.Switch("--json", *json, "as JSON");
+  command.Examples({"enigma doctor", "enigma doctor --coordinator host1:50051"});
   command.Does([flags, json] { return RunDoctor(*flags, *json); });
 }
 

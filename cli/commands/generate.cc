@@ -1,13 +1,15 @@
 // `enigma generate`: continues a text.
+#include <unistd.h>
+
 #include <cstdio>
-#include <iostream>
-#include <iterator>
 #include <memory>
 
 #include "base/status_macros.h"
 #include "cli/commands/commands.h"
 #include "cli/generation/model_choice.h"
 #include "cli/generation/sampling_flags.h"
+#include "cli/input/read_text.h"
+#include "cli/output/standard_output.h"
 #include "cli/usage_error.h"
 
 namespace enigma::cli {
@@ -33,7 +35,8 @@ absl::StatusOr<GenerationRequest> RequestOf(const GenerateCommand& flags, bool h
     if (has_prompt) return UsageError("give a PROMPT or --prompt-ids, not both");
     ENIGMA_ASSIGN_OR_RETURN(request.prompt_ids, ParseTokenIds(flags.prompt_ids));
   } else if (!has_prompt || flags.prompt == "-") {
-    request.prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
+    if (::isatty(STDIN_FILENO) == 1) std::fputs("Reading the prompt from the terminal; Ctrl-D ends it.\n", stderr);
+    ENIGMA_ASSIGN_OR_RETURN(request.prompt, ReadText("-"));
   } else {
     request.prompt = flags.prompt;
   }
@@ -41,14 +44,14 @@ absl::StatusOr<GenerationRequest> RequestOf(const GenerateCommand& flags, bool h
 }
 
 absl::Status RunGenerate(const GenerateCommand& flags, bool has_prompt) {
-  ENIGMA_ASSIGN_OR_RETURN(const Generator generate, flags.model.Open());
+  ENIGMA_RETURN_IF_ERROR(flags.model.Check());
   ENIGMA_ASSIGN_OR_RETURN(const GenerationRequest request, RequestOf(flags, has_prompt));
+  ENIGMA_ASSIGN_OR_RETURN(const Generator generate, flags.model.Open());
   bool shown = false;
   const TextSink show = [&flags, &shown](std::string_view text) {
-    if (flags.json) return;
+    if (flags.json) return true;
     shown = true;
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    std::fflush(stdout);
+    return ShowNow(text);
   };
   const auto result = generate(request, show);
   // What was streamed stays a line of its own, also when the stream broke.
@@ -64,11 +67,15 @@ void AddGenerate(Command& root) {
   Command command = root.Add("generate", "continue a text, token by token");
   auto flags = std::make_shared<GenerateCommand>(command);
   const Argument prompt =
-      command.Text("prompt", flags->prompt, "the text to continue; - or nothing reads standard input");
+      command.MaybeEmptyText("PROMPT", flags->prompt, "the text to continue; - or nothing reads standard input", "");
   command.Text("--prompt-ids", flags->prompt_ids, "token ids instead of a text, taken as they are: 1,2,3", "IDS");
   command.Switch("--parse-special", flags->parse_special, "control tokens in the prompt are tokens, not text");
   command.Switch("--raw", flags->raw, "apply no chat template (the default: there are no templates yet)");
   command.Switch("--json", flags->json, "print everything as JSON at the end");
+  command.Examples(
+      {"enigma generate --model demo \"Once upon a time\"",
+       "enigma generate --model demo --temperature 0.8 --top-p 0.95 --seed 7 --max-tokens 400 - < story.txt",
+       "enigma generate --local model.gguf --json \"Once upon a time\""});
   command.Does([flags, prompt] { return RunGenerate(*flags, prompt.given()); });
 }
 

@@ -55,9 +55,11 @@ absl::Status RunLoad(const LoadCommand& flags) {
 void AddLoad(Command& root) {
   Command command = root.Add("load", "place a model on the nodes and bring it into service");
   auto flags = std::make_shared<LoadCommand>(command);
-  command.Text("model", flags->model, "the model's name").Required();
+  command.Text("MODEL", flags->model, "the model's name, as `enigma models` lists it", "").Required().Utf8();
   command.Switch("--another-replica", flags->another_replica, "one more copy beside what is in service");
   command.Switch("--json", flags->json, "as JSON");
+  command.Examples(
+      {"enigma load demo", "enigma load demo --stages 2 --context 4096", "enigma load demo --node host2 --node host3"});
   command.Does([flags] { return RunLoad(*flags); });
 }
 

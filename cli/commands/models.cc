@@ -19,8 +19,7 @@ std::string ServiceOf(const v1::ModelInfo& model) {
   for (const auto& replica : model.replicas()) {
     absl::StrAppend(&text, text.empty() ? "" : "; ", replica.state(), " on");
     for (const auto& stage : replica.stages()) {
-      absl::StrAppend(&text, " ", stage.host_name(), "/", stage.node_id().substr(0, 8), "[", stage.first_layer(), "-",
-                      stage.last_layer() - 1, "]");
+      absl::StrAppend(&text, " ", stage.host_name(), "/", stage.node_id().substr(0, 8), "[", LayersText(stage), "]");
     }
     if (!replica.failure().empty()) absl::StrAppend(&text, " (", replica.failure(), ")");
   }

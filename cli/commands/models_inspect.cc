@@ -155,7 +155,7 @@ absl::Status RunInspect(const InspectFlags& flags) {
 void AddModelsInspect(Command& models) {
   Command command = models.Add("inspect", "what a GGUF file holds: family, shape, types, sizes");
   auto flags = std::make_shared<InspectFlags>();
-  command.Text("path", flags->path, "GGUF file").Required();
+  command.Text("PATH", flags->path, "GGUF file on this machine", "").Required();
   command.Switch("--tensors", flags->tensors, "list every tensor");
   command.Switch("--json", flags->json, "as JSON");
   command.Does([flags] { return RunInspect(*flags); });

@@ -16,8 +16,7 @@ namespace {
 std::string StagesOf(const v1::NodeInfo& node) {
   std::string text;
   for (const auto& stage : node.stages()) {
-    absl::StrAppend(&text, text.empty() ? "" : ", ", stage.model(), " ", stage.first_layer(), "-",
-                    stage.last_layer() - 1);
+    absl::StrAppend(&text, text.empty() ? "" : ", ", stage.model(), " ", LayersText(stage));
   }
   return text.empty() ? "-" : text;
 }

@@ -66,8 +66,9 @@ absl::Status RunPlan(const PlanCommand& flags) {
 void AddPlan(Command& root) {
   Command command = root.Add("plan", "where a model would go, how fast it would be, and why");
   auto flags = std::make_shared<PlanCommand>(command);
-  command.Text("model", flags->model, "the model's name").Required();
+  command.Text("MODEL", flags->model, "the model's name, as `enigma models` lists it", "").Required().Utf8();
   command.Switch("--json", flags->json, "as JSON");
+  command.Examples({"enigma plan demo", "enigma plan demo --stages 3 --sequences 16"});
   command.Does([flags] { return RunPlan(*flags); });
 }
 

@@ -45,8 +45,10 @@ void AddToken(Command& root) {
   Command command = token.Add("create", "print a token with which workers may join");
   auto flags = std::make_shared<TokenFlags>();
   flags->cluster.AddTo(command);
-  command.Number("--valid-hours", flags->valid_hours, "for how long (default 24)").Between(0.01, 24.0 * 366);
+  command.Number("--valid-hours", flags->valid_hours, "for how long, 0.01 to 8784 (default 24)", "HOURS")
+      .Between(0.01, 24.0 * 366);
   command.Switch("--json", flags->json, "as JSON");
+  command.Examples({"enigma token create", "enigma worker --token \"$(enigma token create --valid-hours 1)\""});
   command.Does([flags] { return RunCreate(*flags); });
 }
 

@@ -1,16 +1,12 @@
 // `enigma tokenize`: the token ids of a text.
 #include <cstdio>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 #include <memory>
-#include <optional>
 
-#include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
 #include "base/status_macros.h"
 #include "cli/commands/commands.h"
+#include "cli/input/read_text.h"
 #include "cli/output/format.h"
 #include "engine/spec/gguf.h"
 #include "engine/text/tokenizer.h"
@@ -29,10 +25,7 @@ struct TokenizeFlags {
 
 absl::StatusOr<std::string> TextOf(const TokenizeFlags& flags, bool has_text) {
   if (has_text) return flags.text;
-  if (flags.file.empty() || flags.file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
-  std::ifstream in(flags.file, std::ios::binary);
-  if (!in) return absl::NotFoundError(absl::StrCat(flags.file, ": cannot be read"));
-  return std::string(std::istreambuf_iterator<char>(in), {});
+  return ReadText(flags.file.empty() ? "-" : flags.file);
 }
 
 absl::Status RunTokenize(const TokenizeFlags& flags, bool has_text) {
@@ -54,12 +47,14 @@ void AddTokenize(Command& root) {
   Command command = root.Add("tokenize", "the token ids of a text");
   auto flags = std::make_shared<TokenizeFlags>();
   command.Text("--model,-m", flags->model, "GGUF file (one that holds only a vocabulary will do)", "PATH").Required();
-  const Argument text = command.Text("--text", flags->text, "the text", "TEXT");
+  const Argument text = command.MaybeEmptyText("--text", flags->text, "the text", "TEXT");
   command.Text("--file", flags->file, "the whole of this file; - or nothing reads standard input", "PATH")
       .Excludes(text);
   command.Switch("--add-special", flags->options.add_special, "add BOS or EOS where the model asks for it");
   command.Switch("--parse-special", flags->options.parse_special, "control tokens in the text are tokens");
   command.Switch("--json", flags->json, "as JSON");
+  command.Examples({"enigma tokenize --model model.gguf --text \"Once upon a time\"",
+                    "enigma tokenize --model model.gguf --json --file story.txt"});
   command.Does([flags, text] { return RunTokenize(*flags, text.given()); });
 }
 

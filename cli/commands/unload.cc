@@ -34,7 +34,7 @@ void AddUnload(Command& root) {
   auto model = std::make_shared<std::string>();
   auto json = std::make_shared<bool>(false);
   flags->AddTo(command);
-  command.Text("model", *model, "the model's name").Required();
+  command.Text("MODEL", *model, "the model's name, as `enigma models` lists it", "").Required().Utf8();
   command.Switch("--json", *json, "as JSON");
   command.Does([flags, model, json] { return RunUnload(*flags, *model, *json); });
 }

@@ -5,11 +5,14 @@
 #include <filesystem>
 #include <memory>
 
+#include <absl/strings/str_cat.h>
+
 #include "base/status_macros.h"
 #include "cli/commands/commands.h"
 #include "cli/daemon/stop_signals.h"
 #include "cli/daemon/token_file.h"
 #include "cli/settings/daemon_flags.h"
+#include "cli/usage_error.h"
 #include "telemetry/log.h"
 #include "worker/membership/enrolment.h"
 
@@ -39,7 +42,9 @@ worker::Worker::Options OptionsOf(const Settings& settings) {
 
 absl::Status RunWorker(const DaemonFlags& flags) {
   ENIGMA_ASSIGN_OR_RETURN(const Settings settings, flags.Resolve());
-  ENIGMA_RETURN_IF_ERROR(SetLogLevel(settings.Text("log")));
+  if (const absl::Status level = SetLogLevel(settings.Text("log")); !level.ok()) {
+    return UsageError(absl::StrCat("--log: ", level.message()));
+  }
   worker::Worker::Options options = OptionsOf(settings);
   // The worker is made after the signals are blocked, because making it starts threads, and outlives their watcher.
   std::unique_ptr<worker::Worker> worker;
@@ -63,6 +68,8 @@ absl::Status RunWorker(const DaemonFlags& flags) {
 void AddWorker(Command& root) {
   Command command = root.Add("worker", "run this machine as a node: join a cluster and host stages");
   auto flags = std::make_shared<DaemonFlags>(command, kWorkerDaemon);
+  command.Examples({"enigma worker --token enigma-...                        on the coordinator's network",
+                    "enigma worker --token enigma-... --seed host1:50051     from anywhere"});
   command.Does([flags] { return RunWorker(*flags); });
 }
 

@@ -1,12 +1,11 @@
 #include "cli/daemon/token_file.h"
 
-#include <fstream>
-#include <iterator>
-
 #include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
 
+#include "base/status_macros.h"
+#include "cli/input/read_text.h"
 #include "telemetry/log.h"
 
 namespace enigma::cli {
@@ -16,11 +15,7 @@ constexpr size_t kTokenBytesMax = 4096;
 }
 
 absl::StatusOr<std::string> ReadTokenFile(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string text(std::istreambuf_iterator<char>(in), {});
-  if (text.size() > kTokenBytesMax) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": ", text.size(), " bytes are no join token"));
-  }
+  ENIGMA_ASSIGN_OR_RETURN(std::string text, ReadText(path, kTokenBytesMax));
   absl::StripAsciiWhitespace(&text);
   if (text.empty()) return absl::NotFoundError(absl::StrCat(path, ": no token there"));
   return text;

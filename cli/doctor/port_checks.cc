@@ -8,6 +8,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "cli/doctor/port_holder.h"
 #include "cli/settings/option_table.h"
 #include "cli/settings/settings.h"
 
@@ -22,15 +23,30 @@ uint16_t DefaultPort(const char* name, unsigned daemon) {
   return static_cast<uint16_t>(std::stoi(colon == std::string::npos ? text : text.substr(colon + 1)));
 }
 
+// A port that is taken: by whom, and whether that is as it should be.
+Finding DescribeTaken(const std::string& name, uint16_t port, bool udp, const char* flag, bool by_coordinator) {
+  if (const auto holder = FindPortHolder(port, udp)) {
+    const std::string who = absl::StrCat("`", holder->program, holder->command.empty() ? "" : " ", holder->command,
+                                         "` (process ", holder->pid, ")");
+    if (holder->program == "enigma") return {"ports", Verdict::kFine, absl::StrCat(name, " is held by ", who), ""};
+    return {"ports", Verdict::kNote, absl::StrCat(name, " is taken by ", who),
+            absl::StrCat("end that program, or choose another port with --", flag)};
+  }
+  if (by_coordinator) return {"ports", Verdict::kFine, name + " is held by the running coordinator", ""};
+  return {"ports", Verdict::kNote, name + " is taken by a process of another user or container",
+          absl::StrCat("`sudo ss -", udp ? "u" : "t", "lnp 'sport = :", port,
+                       "'` names it; choose another port with --", flag)};
+}
+
 }  // namespace
 
 PortState ProbePort(uint16_t port, bool udp) {
   const int fd = ::socket(AF_INET, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
   if (fd < 0) return PortState::kForbidden;
-  // As the daemons do: several listeners for beacons share a port, and a TCP port just left may be taken again.
+  // A TCP port just left may be taken again at once, as the daemons do. A UDP port must not be shared here: with
+  // SO_REUSEPORT, one that is taken would seem free.
   const int on = 1;
-  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  if (udp) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+  if (!udp) ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_ANY);
@@ -63,14 +79,7 @@ void CheckPorts(std::optional<uint16_t> listening_port, Findings& findings) {
         findings.push_back({"ports", Verdict::kFine, name + " is free", ""});
         break;
       case PortState::kInUse:
-        if (listening_port == port && !use.udp) {
-          findings.push_back({"ports", Verdict::kFine, name + " is held by the running coordinator", ""});
-        } else {
-          findings.push_back(
-              {"ports", Verdict::kNote, name + " is in use",
-               absl::StrCat("by an enigma that runs already, or by another program (`ss -", use.udp ? "u" : "t",
-                            "lnp 'sport = :", port, "'`); choose another with --", use.option)});
-        }
+        findings.push_back(DescribeTaken(name, port, use.udp, use.option, listening_port == port && !use.udp));
         break;
       case PortState::kForbidden:
         findings.push_back({"ports", Verdict::kProblem, name + " may not be opened by this user",

@@ -71,11 +71,15 @@ absl::StatusOr<GenerationResult> GenerateOnCluster(ClusterClient& client, const 
   const auto reader = client.inference().Generate(&context, ToProto(model, request));
   GenerationResult result;
   v1::GenerateChunk chunk;
+  bool wanted = true;
   while (reader->Read(&chunk)) {
-    if (!chunk.text().empty()) sink(chunk.text());
+    wanted = wanted && (chunk.text().empty() || sink(chunk.text()));
+    if (!wanted) context.TryCancel();
     Add(chunk, result);
   }
-  ENIGMA_RETURN_IF_ERROR(client.Explain(reader->Finish()));
+  const grpc::Status finished = reader->Finish();
+  if (!wanted) return absl::CancelledError("the answer was not wanted to its end");
+  ENIGMA_RETURN_IF_ERROR(client.Explain(finished));
   if (result.finish_reason.empty()) return absl::DataLossError("the answer ended without saying why");
   return result;
 }

@@ -5,7 +5,8 @@ namespace enigma::cli {
 Json ToJson(const GenerationResult& result) {
   const GenerationTiming& timing = result.timing;
   const double decode_seconds = timing.total_seconds - timing.first_token_seconds;
-  const bool decoded = result.ids.size() > 1 && decode_seconds > 0;
+  // The first token belongs to prefill, and one step alone tells of the clock and the network, not of a speed.
+  const bool decoded = result.ids.size() > 2 && decode_seconds > 0;
   Json json = {
       {"model", result.model},
       {"prompt_ids", result.prompt_ids},

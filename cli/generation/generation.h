@@ -35,8 +35,8 @@ struct GenerationResult {
   std::string contract;            // numeric contract that made the tokens
 };
 
-// Takes text as it is made.
-using TextSink = std::function<void(std::string_view)>;
+// Takes text as it is made. False ends the answer: nobody wants the rest.
+using TextSink = std::function<bool(std::string_view)>;
 
 // {"model","prompt_ids","ids","text","finish_reason","timing",...}
 Json ToJson(const GenerationResult& result);

@@ -34,11 +34,8 @@ absl::StatusOr<GenerationResult> LocalModel::Generate(const GenerationRequest& r
   if (ids.empty()) {
     ids = generator_->tokenizer().Encode(request.prompt, {.add_special = true, .parse_special = request.parse_special});
   }
-  ENIGMA_ASSIGN_OR_RETURN(auto made,
-                          generator_->Generate(std::move(ids), request.sampling, [&sink](std::string_view t) {
-                            sink(t);
-                            return true;
-                          }));
+  ENIGMA_ASSIGN_OR_RETURN(auto made, generator_->Generate(std::move(ids), request.sampling, sink));
+  if (made.finish_reason == "cancelled") return absl::CancelledError("the answer was not wanted to its end");
   GenerationResult result;
   result.model = name_;
   result.prompt_ids = std::move(made.prompt_ids);

@@ -10,16 +10,33 @@ namespace enigma::cli {
 
 ModelChoice::ModelChoice(Command& command) {
   cluster_.AddTo(command);
-  command.Text("--model,-m", model_, "the model's name in the cluster", "NAME");
+  command.Text("--model,-m", model_, "the model's name in the cluster, as `enigma models` lists it", "NAME").Utf8();
   command.Text("--local", local_, "run this GGUF file in this process, without a cluster", "PATH");
-  command.Number("--threads", threads_, "with --local: threads (default: one per core)", "N").Between(0, 1024);
-  command.Number("--context", context_, "with --local: longest prompt and answer, in tokens", "TOKENS");
+  local_only_ = {
+      command.Number("--threads", threads_, "with --local: threads (default 0: one per core)", "N").Between(0, 1024),
+      command
+          .Number("--context", context_,
+                  "with --local: longest prompt and answer together, in tokens (default: the model's, at most 4096)",
+                  "TOKENS")
+          .AtLeast(1)};
 }
 
-absl::StatusOr<Generator> ModelChoice::Open() const {
+absl::Status ModelChoice::Check() const {
   if (model_.empty() == local_.empty()) {
     return UsageError("name a model of the cluster with --model NAME, or a file with --local PATH");
   }
+  for (const Argument& argument : local_only_) {
+    if (local_.empty() && argument.given()) {
+      return UsageError(argument.name() +
+                        " goes with --local; the cluster's nodes decide this with `enigma load` and " +
+                        "`enigma worker`");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Generator> ModelChoice::Open() const {
+  ENIGMA_RETURN_IF_ERROR(Check());
   if (!local_.empty()) {
     ENIGMA_ASSIGN_OR_RETURN(auto opened, LocalModel::Open({.path = local_, .threads = threads_, .context = context_}));
     // std::function copies its target, so the model is shared.

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <absl/status/statusor.h>
 
@@ -19,8 +20,11 @@ using Generator = std::function<absl::StatusOr<GenerationResult>(const Generatio
 class ModelChoice {
  public:
   explicit ModelChoice(Command& command);
-  // Usage error unless exactly one of --model and --local was given. Opens the model or finds the cluster.
+  // Usage error unless exactly one of --model and --local was given, and no flag that has no effect there. Opens the
+  // model or finds the cluster.
   absl::StatusOr<Generator> Open() const;
+  // The usage errors alone, before anything is read or opened.
+  absl::Status Check() const;
 
  private:
   ClusterFlags cluster_;
@@ -28,6 +32,7 @@ class ModelChoice {
   std::string local_;
   int threads_ = 0;
   uint32_t context_ = 0;
+  std::vector<Argument> local_only_;
 };
 
 }  // namespace enigma::cli

@@ -17,7 +17,7 @@ namespace enigma::cli {
 class SamplingFlags {
  public:
   explicit SamplingFlags(Command& command);
-  // Usage errors name the flag. Ranges are checked where the vocabulary is known.
+  // Usage errors name the flag. Token ids are checked where the vocabulary is known.
   absl::StatusOr<engine::SamplingParams> Resolve() const;
 
  private:

@@ -9,6 +9,7 @@ namespace {
 std::string HelpOf(const DaemonOption& option, unsigned daemon) {
   std::string help = option.help;
   const std::string fallback = DefaultOf(option, daemon);
+  if (option.kind == OptionKind::kTexts || option.kind == OptionKind::kAddresses) help += "; may be repeated";
   if (!fallback.empty() && option.kind != OptionKind::kSwitch) help += " (default " + fallback + ")";
   return help + " [" + EnvironmentName(option.name) + "]";
 }
@@ -25,8 +26,9 @@ const char* PlaceholderOf(OptionKind kind) {
       return "N";
     case OptionKind::kBytes:
       return "BYTES";
+    case OptionKind::kAddresses:
+      return "HOST[:PORT]";
     case OptionKind::kTexts:
-      return "TEXT";
     case OptionKind::kText:
     case OptionKind::kSwitch:
       break;

@@ -21,20 +21,22 @@ constexpr DaemonOption kOptions[] = {
     {"no-udp", OptionKind::kSwitch, kBoth, "false", "false", "send and hear no beacons; seeds only"},
     {"interface", OptionKind::kTexts, kBoth, "", "",
      "network interfaces for beacons (default: every real one; docker and veth are skipped unless named here)"},
-    {"seed", OptionKind::kTexts, kWorkerDaemon, "", "",
-     "HOST:PORT of a coordinator; a name is resolved again and again, so a Kubernetes service works"},
-    {"advertise", OptionKind::kTexts, kBoth, "", "",
+    {"seed", OptionKind::kAddresses, kWorkerDaemon, "", "",
+     "address of a coordinator; a name is resolved again and again, so a Kubernetes service works"},
+    {"advertise", OptionKind::kAddresses, kBoth, "", "",
      "addresses on which others reach this node (default: those of its interfaces)"},
     {"token", OptionKind::kText, kWorkerDaemon, "", "", "join token, as `enigma token create` prints it", true},
     {"token-file", OptionKind::kPath, kBoth, "", "",
      "worker: reads its join token from this file, and waits for it to appear; coordinator: writes one there"},
     {"threads", OptionKind::kCount, kWorkerDaemon, "", "0",
-     "threads that compute (0: one per CPU core of this machine)"},
+     "threads that compute (0: one per CPU core of this machine)", false, 0, 1024},
     {"memory", OptionKind::kBytes, kWorkerDaemon, "", "0", "most memory for stages, such as 12G (0: what is free)"},
-    {"heartbeat-ms", OptionKind::kCount, kCoordinatorDaemon, "200", "", "how often a node reports, in milliseconds"},
+    {"heartbeat-ms", OptionKind::kCount, kCoordinatorDaemon, "200", "", "how often a node reports, in milliseconds",
+     false, 10, 60'000},
     {"silence-ms", OptionKind::kCount, kCoordinatorDaemon, "1000", "",
-     "a node that is silent for so long is dead, in milliseconds; at least twice heartbeat-ms"},
-    {"running-max", OptionKind::kCount, kCoordinatorDaemon, "64", "", "most requests in one replica at a time"},
+     "a node that is silent for so long is dead, in milliseconds; at least twice heartbeat-ms", false, 20, 3'600'000},
+    {"running-max", OptionKind::kCount, kCoordinatorDaemon, "64", "", "most requests in one replica at a time", false,
+     1},
     {"waiting-max", OptionKind::kCount, kCoordinatorDaemon, "256", "",
      "most requests that wait for one model; more are refused"},
     {"no-auth", OptionKind::kSwitch, kCoordinatorDaemon, "false", "",
@@ -72,6 +74,8 @@ std::string_view KindName(OptionKind kind) {
       return "text";
     case OptionKind::kTexts:
       return "texts";
+    case OptionKind::kAddresses:
+      return "addresses";
     case OptionKind::kPath:
       return "path";
     case OptionKind::kEndpoint:

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -9,11 +10,12 @@ namespace enigma::cli {
 
 enum class OptionKind {
   kText,
-  kTexts,  // may be given several times; a list in the file, commas in the environment
+  kTexts,      // may be given several times; a list in the file, commas in the environment
+  kAddresses,  // HOST or HOST:PORT, several as with kTexts
   kPath,
   kEndpoint,  // HOST:PORT; port 0 picks a free one
   kPort,      // 0 to 65535
-  kCount,     // a whole number
+  kCount,     // a whole number from `least` to `most`
   kBytes,     // a whole number with an optional suffix K, M, G or T (powers of 1024)
   kSwitch,    // true or false; as a flag it takes no value
 };
@@ -32,6 +34,8 @@ struct DaemonOption {
   const char* worker_default;
   const char* help;
   bool secret = false;  // never printed
+  uint64_t least = 0;
+  uint64_t most = std::numeric_limits<uint32_t>::max();
 };
 
 std::span<const DaemonOption> DaemonOptions();

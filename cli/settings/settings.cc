@@ -16,11 +16,11 @@ namespace enigma::cli {
 
 namespace {
 
-absl::StatusOr<uint64_t> ParseCount(std::string_view text, uint64_t max) {
+absl::StatusOr<uint64_t> ParseCount(std::string_view text, uint64_t least, uint64_t most) {
   uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value > max) {
-    return UsageError(absl::StrCat("\"", ToAbsl(text), "\" is not a whole number from 0 to ", max));
+  if (error != std::errc() || end != text.data() + text.size() || value < least || value > most) {
+    return UsageError(absl::StrCat("\"", ToAbsl(text), "\" is not a whole number from ", least, " to ", most));
   }
   return value;
 }
@@ -31,28 +31,24 @@ absl::StatusOr<bool> ParseSwitch(std::string_view text) {
   return UsageError(absl::StrCat("\"", ToAbsl(text), "\" is neither true nor false"));
 }
 
-// Where a daemon listens. ":8080" is every address; a port has to be given.
-absl::StatusOr<enigma::Endpoint> ParseListening(std::string_view text) {
-  const bool every_address = !text.empty() && text.front() == ':';
-  constexpr int kNoPort = -1;
-  const auto endpoint = ParseEndpoint(every_address ? "0.0.0.0" + std::string(text) : std::string(text), kNoPort);
-  if (!endpoint.ok()) return UsageError(ToString(endpoint.status().message()));
-  if (endpoint->port == kNoPort) return UsageError(absl::StrCat("\"", ToAbsl(text), "\" has no port: HOST:PORT"));
-  return endpoint;
-}
-
-absl::Status CheckValue(OptionKind kind, std::string_view text) {
-  switch (kind) {
+absl::Status CheckValue(const DaemonOption& option, std::string_view text) {
+  // An empty value is mostly a variable of a script or a template that was not set.
+  if (text.empty() && option.kind != OptionKind::kSwitch) return UsageError("the value is empty");
+  switch (option.kind) {
     case OptionKind::kText:
     case OptionKind::kTexts:
     case OptionKind::kPath:
       return absl::OkStatus();
+    case OptionKind::kAddresses: {
+      const auto endpoint = ParseEndpoint(text, 0);
+      return endpoint.ok() ? absl::OkStatus() : UsageError(ToString(endpoint.status().message()));
+    }
     case OptionKind::kEndpoint:
       return ParseListening(text).status();
     case OptionKind::kPort:
-      return ParseCount(text, 65535).status();
+      return ParseCount(text, 0, 65535).status();
     case OptionKind::kCount:
-      return ParseCount(text, std::numeric_limits<uint32_t>::max()).status();
+      return ParseCount(text, option.least, option.most).status();
     case OptionKind::kBytes:
       return ParseBytes(text).status();
     case OptionKind::kSwitch:
@@ -61,7 +57,18 @@ absl::Status CheckValue(OptionKind kind, std::string_view text) {
   return absl::OkStatus();
 }
 
+bool TakesSeveral(OptionKind kind) { return kind == OptionKind::kTexts || kind == OptionKind::kAddresses; }
+
 }  // namespace
+
+absl::StatusOr<enigma::Endpoint> ParseListening(std::string_view text) {
+  const bool every_address = !text.empty() && text.front() == ':';
+  constexpr int kNoPort = -1;
+  const auto endpoint = ParseEndpoint(every_address ? "0.0.0.0" + std::string(text) : std::string(text), kNoPort);
+  if (!endpoint.ok()) return UsageError(ToString(endpoint.status().message()));
+  if (endpoint->port == kNoPort) return UsageError(absl::StrCat("\"", ToAbsl(text), "\" has no port: HOST:PORT"));
+  return endpoint;
+}
 
 absl::StatusOr<uint64_t> ParseBytes(std::string_view text) {
   const std::string_view whole = text;
@@ -74,7 +81,7 @@ absl::StatusOr<uint64_t> ParseBytes(std::string_view text) {
       text.remove_suffix(1);
     }
   }
-  const auto count = ParseCount(text, std::numeric_limits<uint64_t>::max() >> shift);
+  const auto count = ParseCount(text, 0, std::numeric_limits<uint64_t>::max() >> shift);
   if (!count.ok()) {
     return UsageError(absl::StrCat("\"", ToAbsl(whole), "\" is not a size such as 800M or 12G"));
   }
@@ -91,7 +98,7 @@ absl::StatusOr<Settings> Settings::Resolve(unsigned daemon, const std::string& f
     const char* value = environment(variable.c_str());
     if (value == nullptr || *value == '\0') continue;
     std::vector<std::string> values = {value};
-    if (option.kind == OptionKind::kTexts) values = absl::StrSplit(value, ',', absl::SkipEmpty());
+    if (TakesSeveral(option.kind)) values = absl::StrSplit(value, ',', absl::SkipEmpty());
     ENIGMA_RETURN_IF_ERROR(settings.Set(option.name, std::move(values), variable));
   }
   for (const auto& [name, values] : flags) {
@@ -103,11 +110,11 @@ absl::StatusOr<Settings> Settings::Resolve(unsigned daemon, const std::string& f
 absl::Status Settings::Set(std::string_view name, std::vector<std::string> values, const std::string& origin) {
   const DaemonOption* option = FindDaemonOption(name, daemon_);
   if (option == nullptr) return UsageError(absl::StrCat(origin, ": no such setting"));
-  if (option->kind != OptionKind::kTexts && values.size() != 1) {
+  if (!TakesSeveral(option->kind) && values.size() != 1) {
     return UsageError(absl::StrCat(origin, ": one value, not ", values.size()));
   }
   for (const std::string& value : values) {
-    const absl::Status status = CheckValue(option->kind, value);
+    const absl::Status status = CheckValue(*option, value);
     if (!status.ok()) return UsageError(absl::StrCat(origin, ": ", status.message()));
   }
   values_[option->name] = std::move(values);
@@ -143,6 +150,8 @@ absl::Status Settings::ReadFile(const std::string& file) {
     return UsageError(absl::StrCat(file, ": cannot be read"));
   } catch (const YAML::Exception& error) {
     return UsageError(absl::StrCat(file, ":", error.mark.line + 1, ": ", error.msg));
+  } catch (const std::exception&) {  // of the stream: a folder, for one
+    return UsageError(absl::StrCat(file, ": cannot be read"));
   }
   return absl::OkStatus();
 }
@@ -168,7 +177,7 @@ enigma::Endpoint Settings::Endpoint(std::string_view name) const {
 }
 uint16_t Settings::Port(std::string_view name) const { return static_cast<uint16_t>(Count(name)); }
 uint64_t Settings::Count(std::string_view name) const {
-  return ParseCount(Text(name), std::numeric_limits<uint32_t>::max()).value_or(0);
+  return ParseCount(Text(name), 0, std::numeric_limits<uint32_t>::max()).value_or(0);
 }
 uint64_t Settings::Bytes(std::string_view name) const { return ParseBytes(Text(name)).value_or(0); }
 bool Settings::Switch(std::string_view name) const { return ParseSwitch(Text(name)).value_or(false); }

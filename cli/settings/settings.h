@@ -17,6 +17,9 @@ namespace enigma::cli {
 // "512", "64K", "12G".
 absl::StatusOr<uint64_t> ParseBytes(std::string_view text);
 
+// Where a daemon listens. ":8080" is every address; the port has to be there.
+absl::StatusOr<enigma::Endpoint> ParseListening(std::string_view text);
+
 // What a daemon was told, every value checked: the file of --config, then the environment, then flags, each overriding
 // the one before.
 class Settings {

@@ -30,6 +30,7 @@ ClusterFlags FlagsOf(const LocalClusterOptions& options) {
   ClusterFlags flags;
   flags.data_dir = options.data_dir;
   flags.insecure = options.insecure;
+  flags.connect_seconds = 2;  // asked again and again, with an eye on Ctrl-C between
   return flags;
 }
 
@@ -94,17 +95,16 @@ absl::Status BringUp::WaitForWorkers() {
 
 absl::StatusOr<std::string> BringUp::LoadOne(size_t index) {
   const std::string& path = options_.models[index];
-  const std::string name =
-      index < options_.names.size() ? options_.names[index] : std::filesystem::path(path).stem().string();
-  const auto imported = ImportModel(*client_, path, name);
-  if (!imported.ok() && !absl::IsAlreadyExists(imported.status())) return imported.status();
-  // What an earlier run with this data directory wanted would be placed beside what is wanted now.
+  const std::string name = options_.NameOf(index);
+  // What an earlier run with this data directory wanted would be placed beside what is wanted now, and keep its
+  // content.
   v1::UnloadRequest unload;
   unload.set_model(name);
   v1::UnloadReply unloaded;
   const absl::Status gone =
       client_->Explain(client_->cluster().Unload(QuickCall(absl::Minutes(1)).get(), unload, &unloaded));
-  if (!gone.ok() && !absl::IsFailedPrecondition(gone)) return gone;
+  if (!gone.ok() && !absl::IsFailedPrecondition(gone) && !absl::IsNotFound(gone)) return gone;
+  ENIGMA_RETURN_IF_ERROR(ImportModel(*client_, path, name, /*replace=*/true).status());
   v1::LoadRequest request;
   request.set_model(name);
   request.mutable_options()->set_stages(options_.stages);
@@ -119,7 +119,7 @@ absl::Status BringUp::Ask(const std::string& model) {
   request.prompt = "Hello";
   request.sampling.temperature = 0;
   request.sampling.max_tokens = 1;
-  return GenerateOnCluster(*client_, model, request, [](std::string_view) {}).status();
+  return GenerateOnCluster(*client_, model, request, [](std::string_view) { return true; }).status();
 }
 
 absl::Status BringUp::Run() {

@@ -62,6 +62,7 @@ class Supervisor {
     absl::Time start_at = absl::InfinitePast();
   };
 
+  std::string UdpPort() const { return options_.udp_port == 0 ? "" : absl::StrCat(options_.udp_port); }
   std::vector<std::string> CoordinatorCommand() const;
   std::vector<std::string> WorkerCommand(size_t index) const;
   absl::Status LookAfterWorkers();
@@ -88,7 +89,7 @@ std::vector<std::string> Supervisor::CoordinatorCommand() const {
   };
   add("--listen", options_.listen);
   add("--http", options_.http);
-  add("--udp-port", options_.udp_port);
+  add("--udp-port", UdpPort());
   add("--log", options_.log);
   if (options_.insecure) argv.emplace_back("--insecure");
   return argv;
@@ -106,7 +107,7 @@ std::vector<std::string> Supervisor::WorkerCommand(size_t index) const {
   if (const uint64_t memory = AvailableMemory(); options_.workers > 1 && memory > 0) {
     argv.insert(argv.end(), {"--memory", absl::StrCat(memory / options_.workers)});
   }
-  if (!options_.udp_port.empty()) argv.insert(argv.end(), {"--udp-port", options_.udp_port});
+  if (options_.udp_port != 0) argv.insert(argv.end(), {"--udp-port", UdpPort()});
   if (!options_.log.empty()) argv.insert(argv.end(), {"--log", options_.log});
   if (options_.insecure) {
     argv.emplace_back("--insecure");
@@ -199,6 +200,10 @@ absl::Status Supervisor::Run() {
 }
 
 }  // namespace
+
+std::string LocalClusterOptions::NameOf(size_t index) const {
+  return index < names.size() ? names[index] : std::filesystem::path(models[index]).stem().string();
+}
 
 absl::Status RunLocalCluster(const LocalClusterOptions& options) {
   std::error_code error;

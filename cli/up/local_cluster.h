@@ -17,11 +17,14 @@ struct LocalClusterOptions {
   std::vector<std::string> names;   // of the models, in order; those missing take the file's stem
   std::string listen;               // coordinator's; "" for the default
   std::string http;
-  std::string udp_port;
+  uint32_t udp_port = 0;  // 0 for the default
   std::string log;
   bool insecure = false;
   uint32_t threads = 0;    // of all workers together; 0: one per core
   std::string ready_file;  // written once the models answer
+
+  // What model number `index` is to be called.
+  std::string NameOf(size_t index) const;
 };
 
 // Runs until a signal (SIGINT, SIGTERM) or until the coordinator ends. Call from the main thread, with no other threads
