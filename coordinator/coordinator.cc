@@ -289,6 +289,9 @@ void CoordinatorImpl::Stop() {
   silence_.reset();
   // Streams that have no end of their own are ended here, with the reason, before the server cancels what is left.
   if (dispatcher_ != nullptr) dispatcher_->Clear(absl::UnavailableError(kWhy));
+  for (const Replica& replica : replicas_.List()) {
+    if (replica.state == ReplicaState::kLoading) replicas_.MarkFailed(replica.id, kWhy);  // its load ends with that
+  }
   if (membership_ != nullptr) membership_->Stop(kWhy);
   if (server_ != nullptr) server_->Shutdown();
   failures_.reset();

@@ -251,10 +251,6 @@ grpc::Status FakeWorker::Submit(
     absl::MutexLock lock(&mutex_);
     submit_ = stream;
   }
-  if (fail_in_service_) {
-    absl::SleepFor(absl::Milliseconds(100));  // until the coordinator has it in service
-    ReportFailure(replica, "the step failed", "");
-  }
   while (stream->Read(&command)) {
     if (command.has_cancel()) {
       pipelines_.Cancel(command.cancel().sequence());

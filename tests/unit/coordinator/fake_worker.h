@@ -72,8 +72,6 @@ class FakeWorker final : public enigma::v1::Worker::Service {
   void Measure();
   // Reports that the replica cannot go on; `lost` is the neighbour that it lost, empty: its own failure.
   void ReportFailure(uint64_t replica, const std::string& reason, const std::string& lost);
-  // Reports so of every replica as soon as it is in service.
-  void FailInService(bool fail) { fail_in_service_ = fail; }
   // Gives a request up, as a first stage does that has failed.
   void GiveUp(uint64_t sequence, const std::string& why);
   // This worker reaches that node no more.
@@ -109,7 +107,6 @@ class FakeWorker final : public enigma::v1::Worker::Service {
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> silent_ = false;
   std::atomic<bool> fail_loads_ = false;
-  std::atomic<bool> fail_in_service_ = false;
   std::atomic<bool> measured_;
   mutable absl::Mutex mutex_;
   grpc::ClientContext* attending_ ABSL_GUARDED_BY(mutex_) = nullptr;
