@@ -90,6 +90,9 @@ v1::StageStatus StageExecutor::Status() const {
   status.set_steps(steps_);
   const int64_t last = last_step_ns_;
   status.set_last_step_age_ms(last < 0 ? -1 : absl::ToInt64Milliseconds(clock_.Monotonic() - absl::Nanoseconds(last)));
+  if (is_first() && options_.kv_blocks > 0) {
+    status.set_kv_usage(1.0 - static_cast<double>(free_blocks_) / options_.kv_blocks);
+  }
   status.set_busy(computing_ || !inbox_->empty() || (is_first() && sequences_ > 0));
   return status;
 }
@@ -303,20 +306,23 @@ void StageExecutor::Fail(const absl::Status& reason, const std::string& peer_nod
     absl::MutexLock lock(&mutex_);
     if (failure_) return;
     failure_ = absl::Status(reason.code(), text);
+  }
+  // The coordinator first: what follows makes the neighbours report, too, and the cause should be heard before them.
+  if (report) {
+    LogError("{}", text);
+    v1::ReplicaFailure failure;
+    failure.set_replica(options_.replica);
+    failure.set_reason(text);
+    failure.set_peer_node(peer_node);
+    if (options_.on_failure) options_.on_failure(failure);
     // The neighbour must not wait for frames that never come. (In good order it is about to be unloaded, too.)
-    if (report && next_ != nullptr) next_->Abort();
+    absl::MutexLock lock(&mutex_);
+    if (next_ != nullptr) next_->Abort();
   }
   if (book_) {
     for (const uint64_t sequence : book_->CancelAll()) Refuse(sequence, text);
   }
   UpdateStatus();
-  if (!report) return;
-  LogError("{}", text);
-  v1::ReplicaFailure failure;
-  failure.set_replica(options_.replica);
-  failure.set_reason(text);
-  failure.set_peer_node(peer_node);
-  if (options_.on_failure) options_.on_failure(failure);
 }
 
 void StageExecutor::UpdateStatus() {

@@ -193,6 +193,25 @@ TEST_F(Pipeline, ALostStageEndsItsSequencesAndNamesTheNode) {
   EXPECT_FALSE(pipeline.first().AttachSubmitter().ok());
 }
 
+// The coordinator tells the cause from its echoes by this: only the stage that failed reports a loss of nobody.
+TEST_F(Pipeline, AMiddleStageThatFailsByItselfSaysSoAndItsNeighboursNameIt) {
+  PipelineFixture pipeline({.model_path = *path_, .cuts = {0, 1, 3}});
+  ASSERT_TRUE(pipeline.first().Open(Request(1, 40, 400)).ok());
+  ASSERT_TRUE(pipeline.AwaitTokens(1, 2));
+  const LinkPeer before{.replica = 1, .stage = 0, .node_id = "node0"};
+  const auto receiver = pipeline.stage(1).ReceiverFor(before);
+  ASSERT_TRUE(receiver.ok()) << receiver.status();
+  ASSERT_TRUE((*receiver)->OnFrame(before, MakeBuffer("no frame at all")).ok());
+  ASSERT_TRUE(pipeline.AwaitFailures(3));
+  int own = 0;
+  for (const v1::ReplicaFailure& failure : pipeline.failures()) {
+    const bool of_the_middle = failure.reason().find("stage 1 ") != std::string::npos;
+    EXPECT_EQ(failure.peer_node().empty(), of_the_middle) << failure.reason();
+    own += of_the_middle ? 1 : 0;
+  }
+  EXPECT_EQ(own, 1);
+}
+
 TEST_F(Pipeline, UnloadingAnIdleReplicaIsNoFailure) {
   PipelineFixture pipeline({.model_path = *path_, .cuts = {0, 1, 3}});
   ASSERT_TRUE(pipeline.first().Open(Request(1, 10, 4)).ok());
