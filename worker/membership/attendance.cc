@@ -95,7 +95,8 @@ absl::Status Attendance::Attend(const std::shared_ptr<grpc::Channel>& channel) {
   const auto stub = v1::Membership::NewStub(channel);
   const std::unique_ptr<Stream> stream = stub->Attend(&context);
   const absl::Status served = Serve(*stream);
-  context.TryCancel();
+  // A stream that the coordinator ended has a status that says why; to cancel it would lose that.
+  if (!served.ok()) context.TryCancel();
   const absl::Status finished = FromGrpc(stream->Finish());
   absl::MutexLock lock(&mutex_);
   context_ = nullptr;

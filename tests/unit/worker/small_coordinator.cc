@@ -82,6 +82,11 @@ void SmallCoordinator::OrderToLeave(const std::string& why) {
   leave_ = why;
 }
 
+void SmallCoordinator::RefuseAttendance(const grpc::Status& why) {
+  absl::MutexLock lock(&mutex_);
+  refusal_ = why;
+}
+
 grpc::Status SmallCoordinator::Join(grpc::ServerContext* /*context*/, const v1::JoinRequest* request,
                                     v1::JoinReply* reply) {
   const auto answer =
@@ -95,6 +100,10 @@ grpc::Status SmallCoordinator::Join(grpc::ServerContext* /*context*/, const v1::
 
 grpc::Status SmallCoordinator::Attend(grpc::ServerContext* /*context*/,
                                       grpc::ServerReaderWriter<v1::CoordinatorOrder, v1::WorkerReport>* stream) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!refusal_.ok()) return refusal_;
+  }
   v1::WorkerReport report;
   std::string node_id;
   while (stream->Read(&report)) {

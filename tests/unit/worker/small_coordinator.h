@@ -38,6 +38,8 @@ class SmallCoordinator final : public v1::Membership::Service {
   std::unique_ptr<v1::Worker::Stub> Dial(const v1::WorkerHello& worker) const;
   uint64_t pieces_served() const { return content_->served; }
   void OrderToLeave(const std::string& why);
+  // Answers every attendance with this from now on.
+  void RefuseAttendance(const grpc::Status& why);
 
   grpc::Status Join(grpc::ServerContext* context, const v1::JoinRequest* request, v1::JoinReply* reply) override;
   grpc::Status Attend(grpc::ServerContext* context,
@@ -68,6 +70,7 @@ class SmallCoordinator final : public v1::Membership::Service {
   std::map<std::string, uint64_t> heartbeats_;
   std::vector<v1::ReplicaFailure> failures_;
   std::string leave_;
+  grpc::Status refusal_;
 };
 
 }  // namespace enigma::worker
