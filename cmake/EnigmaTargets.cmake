@@ -31,9 +31,10 @@ function(enigma_library name)
 endfunction()
 
 if(ENIGMA_SANITIZE STREQUAL "thread")
-  # Tells ThreadSanitizer what Debian's uninstrumented Abseil orders; found by the dynamic linker in the test program.
-  add_library(enigma_tsan_abseil OBJECT ${CMAKE_SOURCE_DIR}/tests/support/tsan_abseil.cc)
-  target_link_libraries(enigma_tsan_abseil PUBLIC absl::synchronization absl::status ${CMAKE_DL_LIBS})
+  # Tells ThreadSanitizer what Debian's uninstrumented libraries order; found by the dynamic linker in the test program.
+  add_library(enigma_tsan_order OBJECT ${CMAKE_SOURCE_DIR}/tests/support/tsan_abseil.cc
+    ${CMAKE_SOURCE_DIR}/tests/support/tsan_grpc.cc)
+  target_link_libraries(enigma_tsan_order PUBLIC absl::synchronization absl::status ${CMAKE_DL_LIBS})
 endif()
 
 # What the sanitizer builds compile: `unit_tests` every test labelled unit, `fuzz_replays` every corpus replay.
@@ -58,8 +59,8 @@ function(enigma_test name)
     target_compile_options(${name} PRIVATE -fPIC)
     target_precompile_headers(${name} REUSE_FROM enigma_pch_grpc)
   endif()
-  if(TARGET enigma_tsan_abseil)
-    target_link_libraries(${name} PRIVATE enigma_tsan_abseil)
+  if(TARGET enigma_tsan_order)
+    target_link_libraries(${name} PRIVATE enigma_tsan_order)
     set_target_properties(${name} PROPERTIES ENABLE_EXPORTS ON)
   endif()
   # One ctest entry per binary: thousands of small cases would otherwise each start a process.
