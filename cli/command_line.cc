@@ -84,7 +84,7 @@ void AddCommands(CLI::App& app, Action& action) {
   app.footer(
       "Start here:\n"
       "  enigma up --workers 3 --model model.gguf --name demo     a cluster on this machine\n"
-      "  enigma generate --model demo \"Once upon a time\"         in another terminal\n"
+      "  enigma generate --model demo \"Once upon a time\"          in another terminal\n"
       "  enigma COMMAND --help                                    every flag of a command\n"
       "\n"
       "Results go to stdout, progress and logs to stderr. Exit status: 0 success, 1 failure, 2 wrong usage.");

@@ -17,6 +17,7 @@
 #include "rpc/endpoint.h"
 #include "rpc/server.h"
 #include "rpc/status_conversion.h"
+#include "rpc/tls_probe.h"
 
 namespace enigma::cli {
 
@@ -24,6 +25,7 @@ namespace {
 
 constexpr int kCoordinatorPort = 50051;
 constexpr absl::Duration kProbe = absl::Seconds(3);
+constexpr absl::Duration kProbeLeast = absl::Seconds(1);
 constexpr absl::Duration kLookAgain = absl::Milliseconds(500);
 
 struct Announcement {
@@ -130,20 +132,27 @@ absl::Status ClusterClient::Connect(absl::Duration patience) {
   while (true) {
     const grpc_connectivity_state state = channel_->GetState(/*try_to_connect=*/true);
     if (state == GRPC_CHANNEL_READY) return absl::OkStatus();
-    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE) ENIGMA_RETURN_IF_ERROR(LookForFault(kProbe));
+    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE) {
+      ENIGMA_RETURN_IF_ERROR(LookForFault(std::clamp(deadline - absl::Now(), kProbeLeast, kProbe)));
+    }
     const absl::Time now = absl::Now();
     if (now >= deadline) break;
     channel_->WaitForStateChange(state, absl::ToChronoTime(std::min(deadline, now + kLookAgain)));
   }
-  ENIGMA_RETURN_IF_ERROR(LookForFault(kProbe));
+  // Whether anybody takes connections there at all.
+  ENIGMA_ASSIGN_OR_RETURN(const Endpoint peer, ParseEndpoint(endpoint_, 0));
+  if (const absl::Status reached = ProbeTcp(peer, kProbeLeast); !reached.ok()) return NobodyThere(reached);
   const std::string plain =
       identity() == nullptr ? "; or does it run without --insecure, so that it wants TLS and a certificate?" : "";
-  return absl::UnavailableError(absl::StrCat("the coordinator at ", endpoint_, " (from ", origin_,
-                                             ") is there, but did not accept the connection within ",
-                                             absl::FormatDuration(patience),
-                                             ": it is overloaded or stopped; try again, or wait longer with "
-                                             "--connect-timeout SECONDS",
-                                             plain));
+  return absl::UnavailableError(
+      absl::StrCat("the coordinator at ", endpoint_, " (from ", origin_,
+                   ") is there, but did not accept the connection within ", absl::FormatDuration(patience),
+                   ": it is overloaded or stopped; try again, or wait longer with --connect-timeout SECONDS", plain));
+}
+
+absl::Status ClusterClient::NobodyThere(const absl::Status& reason) const {
+  return absl::UnavailableError(absl::StrCat("no coordinator answers at ", endpoint_, " (from ", origin_,
+                                             "; `enigma up` or `enigma coordinator` starts one): ", reason.message()));
 }
 
 absl::Status ClusterClient::LookForFault(absl::Duration time) const {
@@ -152,8 +161,7 @@ absl::Status ClusterClient::LookForFault(absl::Duration time) const {
   if (reason.ok() || !absl::IsUnavailable(reason)) return reason;
   // What took all the time is only slow; a refusal comes at once.
   if (absl::Now() - begin >= time * 0.9) return absl::OkStatus();
-  return absl::UnavailableError(absl::StrCat("no coordinator answers at ", endpoint_, " (from ", origin_,
-                                             "; `enigma up` or `enigma coordinator` starts one): ", reason.message()));
+  return NobodyThere(reason);
 }
 
 absl::Status ClusterClient::Explain(const grpc::Status& status) const {

@@ -34,6 +34,7 @@ class ClusterClient {
  private:
   ClusterClient() = default;
   absl::Status Connect(absl::Duration patience);
+  absl::Status NobodyThere(const absl::Status& reason) const;
   // Looks at the coordinator's port for at most `time`. OK: nothing definite is wrong.
   absl::Status LookForFault(absl::Duration time) const;
 

@@ -17,7 +17,7 @@ std::string ServiceOf(const v1::ModelInfo& model) {
   if (model.replicas().empty()) return "not loaded";
   std::string text;
   for (const auto& replica : model.replicas()) {
-    absl::StrAppend(&text, text.empty() ? "" : "; ", replica.state(), " on");
+    absl::StrAppend(&text, text.empty() ? "" : "; ", replica.state(), replica.stages().empty() ? "" : " on");
     for (const auto& stage : replica.stages()) {
       absl::StrAppend(&text, " ", stage.host_name(), "/", stage.node_id().substr(0, 8), "[", LayersText(stage), "]");
     }

@@ -38,7 +38,7 @@ void PrintPlan(const v1::PlanReply& plan) {
     table.AddRow(
         {verdict.node_id().substr(0, 8), verdict.host_name(), verdict.used() ? "yes" : "no", verdict.reason()});
   }
-  std::printf("\n%s", table.Render().c_str());
+  std::printf("%s%s", plan.feasible() ? "\n" : "", table.Render().c_str());
 }
 
 absl::Status RunPlan(const PlanCommand& flags) {

@@ -30,6 +30,9 @@ TEST(ClusterCommandsTest, ABusyCoordinatorIsWaitedForAndAStoppedOneIsNamed) {
   EXPECT_THAT(hasty.err, HasSubstr(cluster->Endpoint()));
   EXPECT_THAT(hasty.err, HasSubstr("did not accept the connection within 4s"));
   EXPECT_THAT(hasty.err, HasSubstr("--connect-timeout"));
+  // Without keys, it still is not taken for another program's port.
+  EXPECT_THAT(cluster->Enigma({"nodes", "--insecure", "--connect-timeout", "1"}, seconds(60)).err,
+              HasSubstr("does it run without --insecure"));
   cluster->coordinator().Signal(SIGCONT);
   EXPECT_EQ(patient->Wait(seconds(60)), 0) << patient->Stderr();
 }
