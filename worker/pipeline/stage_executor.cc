@@ -334,7 +334,8 @@ void StageExecutor::UpdateStatus() {
 
 std::string StageExecutor::Describe(const absl::Status& reason) const {
   return absl::StrCat("model ", options_.model, ", stage ", options_.stage_index, " (layers ", options_.first_layer,
-                      " to ", options_.last_layer, ") on node ", options_.node_id, ": ", ToString(reason.message()));
+                      " to ", options_.last_layer - 1, ") on node ", options_.node_id, ": ",
+                      ToString(reason.message()));
 }
 
 }  // namespace enigma::worker
