@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -29,6 +30,7 @@ namespace enigma::cli {
 namespace {
 
 constexpr absl::Duration kStopGrace = absl::Seconds(10);
+constexpr char kSilenceMs[] = "15000";
 
 void Say(const std::string& text) { std::fprintf(stderr, "enigma up: %s\n", text.c_str()); }
 
@@ -91,6 +93,9 @@ std::vector<std::string> Supervisor::CoordinatorCommand() const {
   add("--http", options_.http);
   add("--udp-port", UdpPort());
   add("--log", options_.log);
+  // No host can fall silent here, and a process that ends is seen at once by its connection. What is silent for a
+  // second is a machine with more to do than cores.
+  if (std::getenv("ENIGMA_SILENCE_MS") == nullptr) add("--silence-ms", kSilenceMs);
   if (options_.insecure) argv.emplace_back("--insecure");
   return argv;
 }

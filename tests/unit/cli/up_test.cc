@@ -90,6 +90,18 @@ TEST_F(UpTest, AnswersRestartsAWorkerAndLeavesNothingBehind) {
   EXPECT_TRUE(Children(kCoordinator).empty());
 }
 
+TEST_F(UpTest, AWorkerThatGetsNoTurnForSecondsIsNotCalledDead) {
+  auto up = StartUp({});
+  ASSERT_TRUE(WaitUntilReady(*up)) << up->Stderr();
+  ASSERT_EQ(Children(kWorker).size(), 1U);
+  ASSERT_EQ(::kill(Children(kWorker)[0], SIGSTOP), 0);
+  std::this_thread::sleep_for(seconds(4));
+  const RunResult nodes = Enigma({"nodes", "--json"});
+  EXPECT_EQ(::kill(Children(kWorker)[0], SIGCONT), 0);
+  ASSERT_EQ(nodes.status, 0) << nodes.err;
+  EXPECT_EQ(nlohmann::json::parse(nodes.out).at("nodes").at(0).at("state"), "ready") << up->Stderr();
+}
+
 TEST_F(UpTest, ChildrenDieWithTheirParent) {
   auto up = StartUp({});
   ASSERT_TRUE(WaitUntilReady(*up)) << up->Stderr();
