@@ -9,6 +9,7 @@
 
 #include "base/status_macros.h"
 #include "cli/commands/commands.h"
+#include "cli/daemon/interface_names.h"
 #include "cli/daemon/stop_signals.h"
 #include "cli/daemon/token_file.h"
 #include "cli/settings/daemon_flags.h"
@@ -46,6 +47,7 @@ absl::Status RunWorker(const DaemonFlags& flags) {
     return UsageError(absl::StrCat("--log: ", level.message()));
   }
   worker::Worker::Options options = OptionsOf(settings);
+  WarnOfUnknownInterfaces(settings.Texts("interface"));
   // The worker is made after the signals are blocked, because making it starts threads, and outlives their watcher.
   std::unique_ptr<worker::Worker> worker;
   std::atomic<worker::Worker*> running{nullptr};

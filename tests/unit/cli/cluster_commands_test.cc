@@ -53,6 +53,15 @@ TEST(ClusterCommandsTest, ManyRequestsAtOnceAllAnswer) {
   for (auto& client : clients) EXPECT_EQ(client->Wait(seconds(120)), 0) << client->Stderr();
 }
 
+TEST(ClusterCommandsTest, AnInterfaceThatIsNotThereIsNamed) {
+  Cluster::Options options;
+  options.coordinator_flags = {"--interface", "nosuch0", "--interface", "lo"};
+  auto cluster = Cluster::Start(std::move(options));
+  ASSERT_NE(cluster, nullptr);
+  EXPECT_THAT(cluster->Logs(), HasSubstr("interface nosuch0: this machine has none of that name"));
+  EXPECT_THAT(cluster->Logs(), Not(HasSubstr("interface lo: ")));
+}
+
 TEST(ClusterCommandsTest, ACoordinatorThatHasEndedIsNamedAtOnce) {
   auto cluster = Cluster::Start({});
   ASSERT_NE(cluster, nullptr);
