@@ -2,7 +2,9 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <limits>
+#include <system_error>
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
@@ -122,6 +124,9 @@ absl::Status Settings::Set(std::string_view name, std::vector<std::string> value
 }
 
 absl::Status Settings::ReadFile(const std::string& file) {
+  // yaml-cpp loses memory when reading itself fails, as it does for a folder.
+  std::error_code ignored;
+  if (std::filesystem::is_directory(file, ignored)) return UsageError(absl::StrCat(file, ": cannot be read: a folder"));
   YAML::Node root;
   // yaml-cpp throws; nothing of that leaves this function.
   try {
@@ -150,7 +155,7 @@ absl::Status Settings::ReadFile(const std::string& file) {
     return UsageError(absl::StrCat(file, ": cannot be read"));
   } catch (const YAML::Exception& error) {
     return UsageError(absl::StrCat(file, ":", error.mark.line + 1, ": ", error.msg));
-  } catch (const std::exception&) {  // of the stream: a folder, for one
+  } catch (const std::exception&) {  // of the stream
     return UsageError(absl::StrCat(file, ": cannot be read"));
   }
   return absl::OkStatus();
