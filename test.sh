@@ -84,16 +84,12 @@ if ((!fast)); then
   export ASAN_OPTIONS=${ASAN_OPTIONS:-allocator_may_return_null=1:detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1}
   export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
   export TSAN_OPTIONS=${TSAN_OPTIONS:-allocator_may_return_null=1:halt_on_error=0:second_deadlock_stack=1:history_size=7:suppressions=$ENIGMA_ROOT/tools/tsan.supp}
-  # The tests of coordinator, worker and commands are in neither list yet: they have not
-  # been seen quiet.
-  threaded=(base_test thread_pool_test telemetry_test rpc_test discovery_test)
-  memory=("${threaded[@]}" matmul_test attention_test rms_norm_test rope_test swiglu_test dequantise_test engine_spec_test
-    text_test text_reference_test engine_weights_test engine_kv_cache_test engine_model_test engine_sampling_test)
-  if build_step asan "${memory[@]}" fuzz_replays; then
-    ctest_step asan asan -R "^($(IFS='|'; echo "${memory[*]}")|fuzz_.*)\$" -j "$(nproc)"
+  if build_step asan unit_tests fuzz_replays; then
+    ctest_step asan asan -L '^(unit|fuzz)$' -j "$(nproc)"
   fi
-  if build_step tsan "${threaded[@]}"; then
-    ctest_step tsan tsan -R "^($(IFS='|'; echo "${threaded[*]}"))\$" -j "$(nproc)"
+  # Without the tests that say they start no thread.
+  if build_step tsan unit_tests; then
+    ctest_step tsan tsan -L '^unit$' -j "$(nproc)"
   fi
 fi
 
