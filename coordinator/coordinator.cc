@@ -17,6 +17,7 @@
 #include "coordinator/endpoint_file.h"
 #include "coordinator/gateway/cluster_service.h"
 #include "coordinator/gateway/content_service.h"
+#include "coordinator/gateway/http_gateway.h"
 #include "coordinator/gateway/inference_service.h"
 #include "coordinator/gateway/membership_service.h"
 #include "coordinator/operations/create_token.h"
@@ -26,7 +27,6 @@
 #include "rpc/endpoint.h"
 #include "rpc/private_file.h"
 #include "rpc/server.h"
-#include "telemetry/exposer.h"
 #include "telemetry/log.h"
 
 namespace enigma::coordinator {
@@ -59,7 +59,7 @@ class CoordinatorImpl final : public Coordinator {
   void Run() override { stopped_.WaitForNotification(); }
   void Stop() override;
   int grpc_port() const override { return server_->port(); }
-  int http_port() const override { return exposer_->port(); }
+  int http_port() const override { return http_->port(); }
   int udp_port() const override { return beacons_ == nullptr ? 0 : beacons_->port(); }
   const std::string& cluster_id() const override { return plane_->cluster_id; }
 
@@ -100,7 +100,7 @@ class CoordinatorImpl final : public Coordinator {
   std::unique_ptr<SilenceChecker> silence_;
   std::unique_ptr<UdpBeaconSource> beacons_;
   std::unique_ptr<SightingWatcher> sightings_;
-  std::unique_ptr<MetricsExposer> exposer_;
+  std::unique_ptr<HttpGateway> http_;
   std::atomic<bool> wrote_files_ = false;
   absl::Mutex stop_mutex_;
   absl::Notification stopped_;
@@ -112,8 +112,10 @@ absl::Status CoordinatorImpl::Start() {
   MakeParts();
   ENIGMA_RETURN_IF_ERROR(Listen());
   ENIGMA_RETURN_IF_ERROR(StartBeacons());
-  ENIGMA_ASSIGN_OR_RETURN(exposer_,
-                          MetricsExposer::Start({.host = options_.http_host, .port = options_.http_port}, metrics_));
+  HttpServer::Options http;
+  http.host = options_.http_host;
+  http.port = options_.http_port;
+  ENIGMA_ASSIGN_OR_RETURN(http_, HttpGateway::Start(http, *plane_, *access_));
   ENIGMA_RETURN_IF_ERROR(WriteFiles());
   LogInfo("coordinator {} of cluster {} listens on {}", node_id_, plane_->cluster_id,
           Endpoint{options_.listen_host, server_->port()}.ToText());
@@ -185,7 +187,7 @@ void CoordinatorImpl::MakeParts() {
   cluster_ = std::make_unique<ClusterService>(*plane_, *access_,
                                               [this](enigma::v1::DiagnoseReply& reply) { DescribeDiscovery(reply); });
   content_ = std::make_unique<ContentService>(*plane_, *access_);
-  inference_ = std::make_unique<InferenceService>(*plane_, *access_, GenerateStream::Options{});
+  inference_ = std::make_unique<InferenceService>(*plane_, *access_, Generation::Options{});
   nodes_.SetListener([this](const Node& node) {
     if (node.state == NodeState::kDead) {
       LogWarn("node {} is dead: {}", node.Label(), node.state_reason);
@@ -259,7 +261,7 @@ absl::Status CoordinatorImpl::WriteFiles() {
   wrote_files_ = true;
   return WriteEndpointFile(
       options_.data_dir, {LocalEndpoint(options_.listen_host, server_->port()),
-                          LocalEndpoint(options_.http_host, exposer_->port()), plane_->cluster_id, options_.insecure});
+                          LocalEndpoint(options_.http_host, http_->port()), plane_->cluster_id, options_.insecure});
 }
 
 void CoordinatorImpl::DescribeDiscovery(enigma::v1::DiagnoseReply& reply) const {
@@ -292,6 +294,7 @@ void CoordinatorImpl::Stop() {
   for (const Replica& replica : replicas_.List()) {
     if (replica.state == ReplicaState::kLoading) replicas_.MarkFailed(replica.id, kWhy);  // its load ends with that
   }
+  if (http_ != nullptr) http_->Stop(absl::Seconds(1));  // its answers have just ended, with the reason
   if (membership_ != nullptr) membership_->Stop(kWhy);
   if (server_ != nullptr) server_->Shutdown();
   failures_.reset();

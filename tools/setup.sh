@@ -13,6 +13,7 @@ PACKAGES_BUILD=(
   librocksdb-dev libgflags-dev                           # the coordinator's store (its CMake package asks for gflags)
   prometheus-cpp-dev libcurl4-openssl-dev zlib1g-dev     # metrics (its CMake package asks for curl and zlib)
   libspdlog-dev nlohmann-json3-dev libcli11-dev libyaml-cpp-dev libpcre2-dev
+  libboost-dev                                           # the HTTP server (Beast)
   libhwy-dev                                             # SIMD with dispatch at run time
   libgtest-dev libgmock-dev                              # tests
 )

@@ -48,6 +48,12 @@ absl::Status Access::ForInference(const grpc::ServerContextBase& context, std::s
       "start the coordinator with --no-auth to serve everybody who can connect"));
 }
 
+absl::Status Access::ForHttp(std::string_view /*authorization*/, bool from_this_machine) const {
+  if (no_auth_ || from_this_machine) return absl::OkStatus();
+  return Refuse(absl::UnauthenticatedError(
+      "the HTTP API is open to callers on the coordinator's own machine; start it with --no-auth to serve everybody"));
+}
+
 absl::Status Access::ForAdministration(const grpc::ServerContextBase& context, std::string_view peer) const {
   const absl::StatusOr<Peer> caller = authoriser_.Authorise(context, {Role::kAdmin, Role::kCoordinator});
   if (!caller.ok()) return Refuse(caller.status());

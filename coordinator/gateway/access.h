@@ -30,6 +30,8 @@ class Access {
 
   // Inference: a certificate of the cluster, or a caller on this machine, or no_auth.
   absl::Status ForInference(const grpc::ServerContextBase& context, std::string_view peer) const;
+  // Inference over HTTP: a caller on this machine, or no_auth.
+  absl::Status ForHttp(std::string_view authorization, bool from_this_machine) const;
   // Administration: an admin's or a coordinator's certificate; with --insecure, a caller on this machine.
   absl::Status ForAdministration(const grpc::ServerContextBase& context, std::string_view peer) const;
   // Nodes among themselves: any certificate of the cluster. With --insecure, everybody.

@@ -22,9 +22,9 @@ grpc::ServerWriteReactor<enigma::v1::GenerateChunk>* InferenceService::Generate(
   const std::shared_ptr<GenerateStream> stream = GenerateStream::Make(plane_, options_, *request);
   const absl::Status admitted = access_.ForInference(*context, context->peer());
   if (!admitted.ok()) {
-    stream->Fail(admitted);
-  } else if (!executor_.TryRun([stream] { stream->Begin(); })) {
-    stream->Fail(Overloaded());
+    stream->generation().Fail(admitted);
+  } else if (!executor_.TryRun([stream] { stream->generation().Begin(); })) {
+    stream->generation().Fail(Overloaded());
   }
   return stream.get();
 }

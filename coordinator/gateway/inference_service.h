@@ -12,7 +12,7 @@ namespace enigma::coordinator {
 // tokenising on a few of this service's own.
 class InferenceService final : public enigma::v1::Inference::CallbackService {
  public:
-  InferenceService(ControlPlane& plane, const Access& access, const GenerateStream::Options& options)
+  InferenceService(ControlPlane& plane, const Access& access, const Generation::Options& options)
       : plane_(plane), access_(access), options_(options) {}
 
   grpc::ServerWriteReactor<enigma::v1::GenerateChunk>* Generate(grpc::CallbackServerContext* context,
@@ -32,7 +32,7 @@ class InferenceService final : public enigma::v1::Inference::CallbackService {
 
   ControlPlane& plane_;
   const Access& access_;
-  const GenerateStream::Options options_;
+  const Generation::Options options_;
   Executor executor_{2};
 };
 

@@ -73,6 +73,7 @@ absl::StatusOr<enigma::v1::OpenSequence> MakeSequence(const enigma::v1::Generate
   enigma::v1::OpenSequence open;
   open.mutable_prompt()->Assign(ids.begin(), ids.end());
   *open.mutable_sampling() = request.sampling();
+  open.set_choice(request.choice());
   const uint32_t asked =
       request.sampling().has_max_tokens() ? request.sampling().max_tokens() : engine::SamplingParams{}.max_tokens;
   open.mutable_sampling()->set_max_tokens(std::min(asked, served.context - static_cast<uint32_t>(ids.size())));

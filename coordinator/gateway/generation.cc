@@ -1,0 +1,187 @@
+#include "coordinator/gateway/generation.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include <absl/strings/str_cat.h>
+
+#include "base/counter_random.h"
+#include "base/status_macros.h"
+#include "coordinator/gateway/prompt.h"
+
+namespace enigma::coordinator {
+
+Generation::Generation(ControlPlane& plane, const Options& options, enigma::v1::GenerateRequest request, Ready ready)
+    : plane_(plane),
+      options_(options),
+      request_(std::move(request)),
+      ready_(std::move(ready)),
+      arrived_(plane.clock.Monotonic()) {}
+
+std::shared_ptr<Generation> Generation::Make(ControlPlane& plane, const Options& options,
+                                             enigma::v1::GenerateRequest request, Ready ready) {
+  return std::shared_ptr<Generation>(new Generation(plane, options, std::move(request), std::move(ready)));
+}
+
+void Generation::Begin() {
+  if (const absl::Status submitted = Submit(); !submitted.ok()) Fail(submitted);
+}
+
+void Generation::Fail(const absl::Status& why) {
+  {
+    absl::MutexLock lock(&mutex_);
+    EndLocked(why);
+  }
+  ready_();
+}
+
+absl::Status Generation::Submit() {
+  ENIGMA_ASSIGN_OR_RETURN(enigma::v1::OpenSequence open, Prepare());
+  std::string model;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (cancelled_) return absl::CancelledError("the client went away");
+    model = model_->name;
+  }
+  plane_.metrics.Counter(Metric::kPromptTokens, {{"model_name", model}}).Increment(open.prompt_size());
+  ENIGMA_ASSIGN_OR_RETURN(const uint64_t ticket, plane_.dispatcher.Submit(model, std::move(open), shared_from_this()));
+  bool cancelled = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    ticket_ = ticket;
+    cancelled = cancelled_ || unwanted_;
+  }
+  if (cancelled) plane_.dispatcher.Cancel(ticket);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<enigma::v1::OpenSequence> Generation::Prepare() {
+  ENIGMA_ASSIGN_OR_RETURN(const ServedModel served, FindServed(plane_, request_.model()));
+  ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, plane_.files.Tokenizer(*served.model));
+  ENIGMA_ASSIGN_OR_RETURN(enigma::v1::OpenSequence open, MakeSequence(request_, served, *tokenizer));
+  if (!open.sampling().has_seed()) open.mutable_sampling()->set_seed(SystemRandom64());
+
+  absl::MutexLock lock(&mutex_);
+  model_ = served.model;
+  text_.emplace(tokenizer, std::vector<std::string>(open.sampling().stop().begin(), open.sampling().stop().end()),
+                open.sampling().top_logprobs() > 0);
+  pending_.set_model(model_->name);
+  *pending_.mutable_prompt_ids() = open.prompt();
+  return open;
+}
+
+void Generation::OnStart(const Replica& replica) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (end_) return;
+    queue_seconds_ = SecondsSinceArrival();
+    contract_ = replica.contract;
+    for (const auto& stage : replica.stages) pending_.add_nodes(stage.node_id());
+    has_pending_ = true;
+  }
+  ready_();
+}
+
+bool Generation::AddEvent(const enigma::v1::TokenEvent& event, const MetricLabels& labels) {
+  if (event.has_token()) {
+    const double now = SecondsSinceArrival();
+    if (first_token_seconds_ < 0) {
+      first_token_seconds_ = now;
+      plane_.metrics.Histogram(Metric::kTimeToFirstToken, labels).Observe(now);
+    } else {
+      plane_.metrics.Histogram(Metric::kTimePerOutputToken, labels).Observe(now - last_token_seconds_);
+    }
+    last_token_seconds_ = now;
+    ++tokens_;
+  }
+  const bool stopped = text_->Add(event, pending_);
+  has_pending_ = true;
+  if (event.finish_reason().empty() && !stopped) return false;
+  Conclude(stopped ? "stop" : event.finish_reason());
+  return true;
+}
+
+void Generation::OnTokens(std::span<const enigma::v1::TokenEvent* const> events) {
+  bool stop_sequence = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (end_) return;
+    const MetricLabels labels = {{"model_name", model_->name}};
+    for (const enigma::v1::TokenEvent* event : events) {
+      if (!AddEvent(*event, labels)) continue;
+      // The last stage watches for stop strings too, so it seldom has to be told.
+      stop_sequence = event->finish_reason().empty();
+      break;
+    }
+    if (!end_ && pending_.ids_size() > options_.pending_tokens_max) {
+      stop_sequence = true;
+      EndLocked(absl::ResourceExhaustedError(
+          absl::StrCat("the client reads too slowly: ", pending_.ids_size(), " tokens wait for it")));
+    }
+  }
+  ready_();
+  if (stop_sequence) CancelSequence();
+}
+
+void Generation::OnEnd(const absl::Status& status) {
+  Fail(status.ok() ? absl::InternalError("the sequence ended without a reason") : status);
+}
+
+void Generation::Conclude(std::string_view finish_reason) {
+  text_->Finish(pending_);
+  pending_.set_finish_reason(std::string(finish_reason));
+  pending_.set_contract(contract_);
+  pending_.set_queue_seconds(queue_seconds_);
+  pending_.set_first_token_seconds(std::max(first_token_seconds_, 0.0));
+  pending_.set_total_seconds(SecondsSinceArrival());
+  plane_.metrics
+      .Counter(Metric::kRequestsFinished,
+               {{"model_name", model_->name}, {"finished_reason", std::string(finish_reason)}})
+      .Increment();
+  EndLocked(absl::OkStatus());
+}
+
+void Generation::EndLocked(const absl::Status& status) {
+  if (end_) return;
+  end_ = status;
+  if (model_ == nullptr) return;
+  const MetricLabels labels = {{"model_name", model_->name}};
+  plane_.metrics.Counter(Metric::kGenerationTokens, labels).Increment(static_cast<double>(tokens_));
+  plane_.metrics.Histogram(Metric::kRequestSeconds, labels).Observe(SecondsSinceArrival());
+}
+
+Generation::Taken Generation::Take(enigma::v1::GenerateChunk& chunk, absl::Status& end) {
+  absl::MutexLock lock(&mutex_);
+  if (has_pending_ && !cancelled_) {
+    chunk.Clear();
+    std::swap(chunk, pending_);
+    has_pending_ = false;
+    return Taken::kChunk;
+  }
+  if (!end_) return Taken::kNothing;
+  end = *end_;
+  return Taken::kEnd;
+}
+
+void Generation::Cancel() {
+  {
+    absl::MutexLock lock(&mutex_);
+    cancelled_ = true;
+    EndLocked(absl::CancelledError("the client went away"));
+  }
+  ready_();
+  CancelSequence();
+}
+
+void Generation::CancelSequence() {
+  uint64_t ticket = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    ticket = ticket_;
+    unwanted_ = true;
+  }
+  if (ticket != 0) plane_.dispatcher.Cancel(ticket);
+}
+
+}  // namespace enigma::coordinator

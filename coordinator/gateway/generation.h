@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <absl/base/thread_annotations.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/synchronization/mutex.h>
+#include <absl/time/time.h>
+
+#include "coordinator/gateway/token_text.h"
+#include "coordinator/operations/control_plane.h"
+#include "proto/inference.pb.h"
+
+namespace enigma::coordinator {
+
+// One request for text between whoever asked (a gRPC stream, an HTTP connection: its front) and the dispatcher. What
+// comes while the front is busy waits and is merged into the next chunk; a front that lets too many tokens wait is told
+// so and its sequence is cancelled. Thread-safe.
+class Generation final : public TokenSink, public std::enable_shared_from_this<Generation> {
+ public:
+  struct Options {
+    int pending_tokens_max = 4096;  // that wait for a slow client
+  };
+  // Tells the front that there is something to take. Called on any thread, without a lock; must not block. May come
+  // more often than there is something.
+  using Ready = std::function<void()>;
+
+  static std::shared_ptr<Generation> Make(ControlPlane& plane, const Options& options,
+                                          enigma::v1::GenerateRequest request, Ready ready);
+
+  // Tokenises, checks and submits; may take milliseconds, so not for threads that serve sockets.
+  void Begin();
+  // Ends it with an error, unless it has ended.
+  void Fail(const absl::Status& why);
+  // The front is gone: nothing more is wanted, and the sequence is freed within one step.
+  void Cancel();
+
+  enum class Taken { kNothing, kChunk, kEnd };
+  // kChunk: `chunk` has what came since the last call. kEnd, after the last chunk: `end` says how it went.
+  Taken Take(enigma::v1::GenerateChunk& chunk, absl::Status& end);
+
+  // TokenSink.
+  void OnStart(const Replica& replica) override;
+  void OnTokens(std::span<const enigma::v1::TokenEvent* const> events) override;
+  void OnEnd(const absl::Status& status) override;
+
+ private:
+  Generation(ControlPlane& plane, const Options& options, enigma::v1::GenerateRequest request, Ready ready);
+
+  absl::Status Submit();
+  absl::StatusOr<enigma::v1::OpenSequence> Prepare();
+  // True when the event ends the request.
+  bool AddEvent(const enigma::v1::TokenEvent& event, const MetricLabels& labels) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Conclude(std::string_view finish_reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EndLocked(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CancelSequence();
+  double SecondsSinceArrival() const { return absl::ToDoubleSeconds(plane_.clock.Monotonic() - arrived_); }
+
+  ControlPlane& plane_;
+  const Options options_;
+  const enigma::v1::GenerateRequest request_;
+  const Ready ready_;
+  const absl::Duration arrived_;
+
+  absl::Mutex mutex_;
+  ModelPtr model_ ABSL_GUARDED_BY(mutex_);
+  std::optional<TokenText> text_ ABSL_GUARDED_BY(mutex_);
+  uint64_t ticket_ ABSL_GUARDED_BY(mutex_) = 0;
+  enigma::v1::GenerateChunk pending_ ABSL_GUARDED_BY(mutex_);
+  bool has_pending_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);  // set once nothing more will be produced
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;           // the front went away
+  bool unwanted_ ABSL_GUARDED_BY(mutex_) = false;            // the sequence is to be cancelled once its ticket is known
+  std::string contract_ ABSL_GUARDED_BY(mutex_);
+  double queue_seconds_ ABSL_GUARDED_BY(mutex_) = 0;
+  double first_token_seconds_ ABSL_GUARDED_BY(mutex_) = -1;  // -1: none yet
+  double last_token_seconds_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t tokens_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace enigma::coordinator

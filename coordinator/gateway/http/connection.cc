@@ -1,0 +1,375 @@
+#include "coordinator/gateway/http/connection.h"
+
+#include <sys/socket.h>
+
+#include <chrono>
+#include <exception>
+#include <optional>
+#include <utility>
+
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/ssl.hpp>
+
+#include "base/text.h"
+#include "coordinator/gateway/http/url.h"
+#include "telemetry/log.h"
+
+namespace enigma::coordinator {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using boost::system::error_code;
+using tcp = asio::ip::tcp;
+
+constexpr size_t kWriteBytes = 64 * 1024;
+
+auto Into(error_code& error) { return asio::redirect_error(asio::use_awaitable, error); }
+
+// An error that the server itself answers, in the form that clients of the API expect.
+HttpReply ServerError(unsigned status, std::string_view type, std::string_view message) {
+  HttpReply reply;
+  reply.status = status;
+  // The messages are fixed sentences without characters that JSON would escape.
+  reply.body = absl::StrCat(R"({"error":{"message":")", ToAbsl(message), R"(","type":")", ToAbsl(type),
+                            R"(","param":null,"code":null}})");
+  return reply;
+}
+
+// What outlives a connection: wakers and the watch of the socket hold it weakly or on the strand.
+struct WakeUp {
+  explicit WakeUp(asio::any_io_executor executor) : timer(std::move(executor)) {}
+  asio::steady_timer timer;
+  bool woken = false;
+  void Wake() {
+    woken = true;
+    timer.cancel();
+  }
+};
+
+template <class Stream>
+class Connection final : public HttpConnection,
+                         public HttpExchange,
+                         public std::enable_shared_from_this<Connection<Stream>> {
+ public:
+  template <class... Args>
+  Connection(const HttpServer::Options& options, const HttpHandler& handler, asio::any_io_executor executor,
+             Args&&... args)
+      : options_(options),
+        handler_(handler),
+        executor_(executor),
+        wake_(std::make_shared<WakeUp>(executor)),
+        stream_(std::forward<Args>(args)...) {}
+
+  asio::awaitable<void> Serve() {
+    error_code ignored;
+    const auto peer = Socket().remote_endpoint(ignored);
+    if (!ignored) {
+      asio::ip::address address = peer.address();
+      if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+        address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+      }
+      request_.peer_host = address.to_string();
+      request_.from_this_machine = address.is_loopback();
+    }
+    Socket().set_option(tcp::no_delay(true), ignored);
+    if (!co_await Handshake()) co_return;
+    while (!ending_ && co_await ServeOne()) {
+    }
+    co_await Close();
+  }
+
+  // HttpConnection.
+  void EndSoon() override {
+    asio::post(executor_, [self = this->shared_from_this()] {
+      self->ending_ = true;
+      if (!self->in_exchange_) self->Lowest().cancel();
+    });
+  }
+  void EndNow() override {
+    asio::post(executor_, [self = this->shared_from_this()] {
+      self->ending_ = true;
+      self->gone_ = true;
+      self->Lowest().close();
+      self->wake_->Wake();
+    });
+  }
+
+  // HttpExchange.
+  const HttpRequest& request() const override { return request_; }
+  bool answered() const override { return answered_; }
+  bool gone() const override { return gone_; }
+
+  asio::awaitable<void> Reply(HttpReply reply) override {
+    answered_ = true;
+    http::response<http::string_body> response(static_cast<http::status>(reply.status), version_);
+    response.set(http::field::content_type, reply.content_type);
+    for (const auto& [name, value] : reply.headers) response.set(name, value);
+    response.body() = std::move(reply.body);
+    response.keep_alive(keep_alive_ && !ending_);
+    response.prepare_payload();
+    if (head_) response.body().clear();
+    keep_alive_ = response.keep_alive();
+    error_code error;
+    Lowest().expires_after(absl::ToChronoNanoseconds(options_.write_timeout));
+    if (head_) {
+      http::response_serializer<http::string_body> serializer(response);
+      co_await http::async_write_header(stream_, serializer, Into(error));
+    } else {
+      co_await http::async_write(stream_, response, Into(error));
+    }
+    if (error) gone_ = true;
+  }
+
+  asio::awaitable<void> StartEvents(HttpHeaders headers) override {
+    answered_ = true;
+    http::response<http::empty_body> response(http::status::ok, version_);
+    response.set(http::field::content_type, "text/event-stream; charset=utf-8");
+    response.set(http::field::cache_control, "no-cache");
+    response.set("X-Accel-Buffering", "no");  // proxies would hold events back
+    for (const auto& [name, value] : headers) response.set(name, value);
+    response.keep_alive(keep_alive_ && !ending_);
+    chunked_ = version_ >= 11;
+    if (chunked_) {
+      response.chunked(true);
+    } else {
+      response.keep_alive(false);  // the end of the connection is the end of the events
+    }
+    keep_alive_ = response.keep_alive();
+    http::response_serializer<http::empty_body> serializer(response);
+    error_code error;
+    Lowest().expires_after(absl::ToChronoNanoseconds(options_.write_timeout));
+    co_await http::async_write_header(stream_, serializer, Into(error));
+    if (error) gone_ = true;
+  }
+
+  asio::awaitable<bool> SendEvents(std::string bytes) override {
+    if (gone_) co_return false;
+    if (bytes.empty()) co_return true;
+    error_code error;
+    Lowest().expires_after(absl::ToChronoNanoseconds(options_.write_timeout));
+    const asio::const_buffer data(bytes.data(), bytes.size());
+    if (chunked_) {
+      co_await asio::async_write(stream_, http::make_chunk(data), Into(error));
+    } else {
+      co_await asio::async_write(stream_, data, Into(error));
+    }
+    if (error) gone_ = true;
+    co_return !gone_;
+  }
+
+  asio::awaitable<void> EndEvents() override {
+    if (gone_ || !chunked_) co_return;
+    error_code error;
+    Lowest().expires_after(absl::ToChronoNanoseconds(options_.write_timeout));
+    co_await asio::async_write(stream_, http::make_chunk_last(), Into(error));
+    if (error) gone_ = true;
+  }
+
+  asio::awaitable<void> Wait(absl::Duration timeout) override {
+    if (!wake_->woken && !gone_) {
+      error_code ignored;
+      wake_->timer.expires_after(absl::ToChronoNanoseconds(std::min(timeout, absl::Hours(24))));
+      co_await wake_->timer.async_wait(Into(ignored));
+    }
+    wake_->woken = false;
+  }
+
+  std::function<void()> Waker() override {
+    return [weak = std::weak_ptr<WakeUp>(wake_), executor = executor_] {
+      asio::post(executor, [weak] {
+        if (const std::shared_ptr<WakeUp> wake = weak.lock()) wake->Wake();
+      });
+    };
+  }
+
+ private:
+  static constexpr bool kTls = !std::is_same_v<Stream, beast::tcp_stream>;
+
+  beast::tcp_stream& Lowest() { return beast::get_lowest_layer(stream_); }
+  tcp::socket& Socket() { return Lowest().socket(); }
+
+  asio::awaitable<bool> Handshake() {
+    error_code error;
+    if constexpr (kTls) {
+      Lowest().expires_after(absl::ToChronoNanoseconds(options_.request_timeout));
+      co_await stream_.async_handshake(asio::ssl::stream_base::server, Into(error));
+    }
+    co_return !error;
+  }
+
+  asio::awaitable<void> Close() {
+    error_code ignored;
+    if constexpr (kTls) {
+      if (!gone_) {
+        Lowest().expires_after(std::chrono::seconds(2));
+        co_await stream_.async_shutdown(Into(ignored));
+      }
+    }
+    Socket().shutdown(tcp::socket::shutdown_send, ignored);
+    Lowest().close();
+  }
+
+  // One request and its answer; false when the connection is to end.
+  asio::awaitable<bool> ServeOne() {
+    http::request_parser<http::string_body> parser;
+    parser.header_limit(options_.header_bytes_max);
+    parser.body_limit(options_.body_bytes_max);
+    error_code error;
+    if (buffer_.size() == 0) {
+      // A connection may be idle for longer than a request may take.
+      Lowest().expires_after(absl::ToChronoNanoseconds(options_.idle_timeout));
+      const size_t bytes = co_await stream_.async_read_some(buffer_.prepare(kWriteBytes), Into(error));
+      if (error) co_return false;
+      buffer_.commit(bytes);
+    }
+    Lowest().expires_after(absl::ToChronoNanoseconds(options_.request_timeout));
+    co_await http::async_read_header(stream_, buffer_, parser, Into(error));
+    if (!error) co_await MaybeContinue(parser, error);
+    if (!error) co_await http::async_read(stream_, buffer_, parser, Into(error));
+    version_ = 11;
+    keep_alive_ = false;
+    head_ = false;
+    answered_ = false;
+    if (error) {
+      co_await RefuseMalformed(error);
+      co_return false;
+    }
+    if (!TakeRequest(parser)) {
+      HttpReply refusal = ServerError(400, "invalid_request_error", "the request target is not a valid path");
+      co_await Reply(std::move(refusal));
+      co_return false;
+    }
+    in_exchange_ = true;
+    Watch();
+    co_await Handle();
+    in_exchange_ = false;
+    co_return keep_alive_ && !gone_;
+  }
+
+  template <class Parser>
+  asio::awaitable<void> MaybeContinue(Parser& parser, error_code& error) {
+    const auto& request = parser.get();
+    if (!beast::iequals(request[http::field::expect], "100-continue")) co_return;
+    http::response<http::empty_body> go_on(http::status::continue_, 11);
+    co_await http::async_write(stream_, go_on, Into(error));
+  }
+
+  template <class Parser>
+  bool TakeRequest(Parser& parser) {
+    http::request<http::string_body> request = parser.release();
+    version_ = request.version();
+    keep_alive_ = request.keep_alive();
+    head_ = request.method() == http::verb::head;
+    request_.method = std::string(request.method_string());
+    request_.headers.clear();
+    for (const auto& field : request) {
+      request_.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
+    }
+    request_.body = std::move(request.body());
+    return SplitTarget(std::string_view(request.target().data(), request.target().size()), request_.path,
+                       request_.query);
+  }
+
+  asio::awaitable<void> RefuseMalformed(error_code error) {
+    HttpReply refusal;
+    if (error == http::error::header_limit) {
+      refusal = ServerError(431, "invalid_request_error", "the headers are too large");
+    } else if (error == http::error::body_limit) {
+      refusal = ServerError(413, "invalid_request_error",
+                            absl::StrCat("the body is larger than ", options_.body_bytes_max, " bytes"));
+    } else if (error.category() == http::make_error_code(http::error::bad_method).category() &&
+               error != http::error::end_of_stream && error != http::error::partial_message) {
+      refusal = ServerError(400, "invalid_request_error", "the request is not valid HTTP");
+    } else {
+      co_return;  // the client is gone, or was too slow
+    }
+    co_await Reply(std::move(refusal));
+  }
+
+  asio::awaitable<void> Handle() {
+    std::string failure;
+    try {
+      co_await handler_(*this);
+    } catch (const std::exception& exception) {
+      failure = exception.what();
+    }
+    if (failure.empty()) co_return;
+    LogError("a request for {} failed: {}", request_.path, failure);
+    keep_alive_ = false;
+    if (!answered_ && !gone_) {
+      HttpReply refusal = ServerError(500, "server_error", "the request failed inside the server; its log says more");
+      co_await Reply(std::move(refusal));
+    }
+  }
+
+  // Notices a client that closes while its answer is being made. Data instead is the next request, which waits.
+  void Watch() {
+    if (watching_) return;
+    watching_ = true;
+    Socket().async_wait(tcp::socket::wait_read,
+                        asio::bind_executor(executor_, [self = this->shared_from_this()](error_code error) {
+                          self->watching_ = false;
+                          char byte = 0;
+                          if (error || !self->in_exchange_) return;
+                          if (::recv(self->Socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0) return;
+                          self->gone_ = true;
+                          self->wake_->Wake();
+                        }));
+  }
+
+  const HttpServer::Options& options_;
+  const HttpHandler& handler_;
+  const asio::any_io_executor executor_;
+  const std::shared_ptr<WakeUp> wake_;
+  Stream stream_;
+  beast::flat_buffer buffer_;
+  HttpRequest request_;
+  unsigned version_ = 11;
+  bool keep_alive_ = false;
+  bool head_ = false;
+  bool chunked_ = false;
+  bool answered_ = false;
+  bool in_exchange_ = false;
+  bool watching_ = false;
+  bool gone_ = false;
+  bool ending_ = false;
+};
+
+template <class Stream>
+asio::awaitable<void> Run(std::shared_ptr<Connection<Stream>> connection, const HttpServer::Options& options,
+                          HttpConnections& connections) {
+  if (!connections.Add(connection.get(), options.connections_max)) co_return;
+  co_await connection->Serve();
+  connections.Remove(connection.get());
+}
+
+}  // namespace
+
+asio::awaitable<void> ServeConnection(tcp::socket socket, asio::ssl::context* context,
+                                      const HttpServer::Options& options, const HttpHandler& handler,
+                                      HttpConnections& connections) {
+  const asio::any_io_executor executor = socket.get_executor();
+  if (context == nullptr) {
+    co_await Run(std::make_shared<Connection<beast::tcp_stream>>(options, handler, executor, std::move(socket)),
+                 options, connections);
+  } else {
+    using TlsStream = beast::ssl_stream<beast::tcp_stream>;
+    co_await Run(std::make_shared<Connection<TlsStream>>(options, handler, executor, std::move(socket), *context),
+                 options, connections);
+  }
+}
+
+}  // namespace enigma::coordinator

@@ -1,0 +1,138 @@
+#include "coordinator/gateway/openai/answer.h"
+
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+
+#include "coordinator/gateway/openai/api_error.h"
+
+namespace enigma::coordinator {
+namespace {
+
+constexpr absl::Duration kPing = absl::Seconds(15);
+
+std::string EventOf(const Json& json) {
+  return absl::StrCat("data: ", json.dump(-1, ' ', false, Json::error_handler_t::replace), "\n\n");
+}
+
+HttpHeaders HeadersOf(const enigma::v1::GenerateChunk& first) {
+  HttpHeaders headers;
+  if (!first.model().empty()) headers.emplace_back("x-enigma-model", first.model());
+  std::string nodes;
+  for (const std::string& node : first.nodes()) absl::StrAppend(&nodes, nodes.empty() ? "" : ",", node);
+  if (!nodes.empty()) headers.emplace_back("x-enigma-node", nodes);
+  return headers;
+}
+
+boost::asio::awaitable<void> AnswerWhole(HttpExchange& exchange, Choices& choices, const AnswerFormat& format) {
+  std::vector<ChoiceText> texts(choices.size());
+  HttpHeaders headers;
+  while (!choices.done()) {
+    const auto event = co_await choices.Next(absl::InfiniteDuration());
+    if (!event) continue;
+    if (event->end && !event->end->ok()) {
+      HttpReply refusal = ReplyOf(ErrorOf(*event->end));
+      co_await exchange.Reply(std::move(refusal));
+      co_return;
+    }
+    if (event->end) continue;
+    if (headers.empty()) headers = HeadersOf(event->chunk);
+    AddTo(texts[event->choice], event->chunk);
+  }
+  HttpReply reply;
+  reply.body = format.whole(texts).dump(-1, ' ', false, Json::error_handler_t::replace);
+  reply.headers = std::move(headers);
+  co_await exchange.Reply(std::move(reply));
+}
+
+// What a chunk gives to a client that reads along.
+std::string EventsOf(const AnswerFormat& format, const Choices::Event& event, ChoiceText& total, bool& begun) {
+  std::string bytes;
+  if (!begun) {
+    begun = true;
+    if (const Json first = format.first(event.choice); !first.is_null()) bytes += EventOf(first);
+  }
+  ChoiceText added;
+  AddTo(added, event.chunk);
+  total.prompt_tokens += added.prompt_tokens;
+  total.completion_tokens += added.completion_tokens;
+  if (!added.text.empty() || !added.logprobs.empty()) bytes += EventOf(format.delta(event.choice, added));
+  if (!added.finish_reason.empty()) bytes += EventOf(format.last(event.choice, added.finish_reason));
+  return bytes;
+}
+
+boost::asio::awaitable<void> AnswerEvents(HttpExchange& exchange, Choices& choices, const AnswerFormat& format,
+                                          const AnswerOptions& options) {
+  std::vector<ChoiceText> totals(choices.size());
+  std::vector<bool> begun(choices.size());
+  bool open = false;
+  while (!choices.done()) {
+    const auto event = co_await choices.Next(kPing);
+    if (!event) {
+      // Proxies cut connections on which nothing moves.
+      std::string ping = open && !choices.done() ? ": ping\n\n" : "";
+      if (!co_await exchange.SendEvents(std::move(ping))) co_return;
+      continue;
+    }
+    if (event->end && !event->end->ok()) {
+      const ApiError error = ErrorOf(*event->end);
+      if (open) {
+        std::string bytes = absl::StrCat("data: ", ErrorJson(error), "\n\n");
+        co_await exchange.SendEvents(std::move(bytes));
+        co_await exchange.EndEvents();
+      } else {
+        HttpReply refusal = ReplyOf(error);
+        co_await exchange.Reply(std::move(refusal));
+      }
+      co_return;
+    }
+    if (event->end) continue;
+    if (!open) {
+      open = true;
+      HttpHeaders headers = HeadersOf(event->chunk);
+      co_await exchange.StartEvents(std::move(headers));
+    }
+    bool has_begun = begun[event->choice];
+    std::string bytes = EventsOf(format, *event, totals[event->choice], has_begun);
+    begun[event->choice] = has_begun;
+    if (!co_await exchange.SendEvents(std::move(bytes))) co_return;
+  }
+  std::string tail;
+  if (options.include_usage) tail = EventOf(format.usage(UsageJson(totals, options.choices_per_prompt)));
+  tail += "data: [DONE]\n\n";
+  co_await exchange.SendEvents(std::move(tail));
+  co_await exchange.EndEvents();
+}
+
+}  // namespace
+
+void AddTo(ChoiceText& choice, const enigma::v1::GenerateChunk& chunk) {
+  choice.text += chunk.text();
+  if (!chunk.finish_reason().empty()) choice.finish_reason = chunk.finish_reason();
+  choice.ids.insert(choice.ids.end(), chunk.ids().begin(), chunk.ids().end());
+  choice.logprobs.insert(choice.logprobs.end(), chunk.logprobs().begin(), chunk.logprobs().end());
+  choice.alternatives.insert(choice.alternatives.end(), chunk.alternatives().begin(), chunk.alternatives().end());
+  choice.prompt_tokens += chunk.prompt_ids_size();
+  choice.completion_tokens += chunk.ids_size();
+}
+
+Json UsageJson(const std::vector<ChoiceText>& choices, size_t choices_per_prompt) {
+  int64_t prompt = 0;
+  int64_t completion = 0;
+  for (size_t i = 0; i < choices.size(); ++i) {
+    if (i % choices_per_prompt == 0) prompt += choices[i].prompt_tokens;
+    completion += choices[i].completion_tokens;
+  }
+  return {{"prompt_tokens", prompt}, {"completion_tokens", completion}, {"total_tokens", prompt + completion}};
+}
+
+boost::asio::awaitable<void> Answer(HttpExchange& exchange, Choices& choices, AnswerFormat format,
+                                    AnswerOptions options) {
+  if (options.stream) {
+    co_await AnswerEvents(exchange, choices, format, options);
+  } else {
+    co_await AnswerWhole(exchange, choices, format);
+  }
+}
+
+}  // namespace enigma::coordinator

@@ -1,0 +1,72 @@
+#include "coordinator/gateway/openai/choices.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace enigma::coordinator {
+
+Choices::~Choices() {
+  for (const std::shared_ptr<Generation>& generation : generations_) {
+    if (generation != nullptr) generation->Cancel();
+  }
+}
+
+void Choices::Start(const Generation::Options& options, enigma::v1::GenerateRequest request) {
+  auto generation = Generation::Make(plane_, options, std::move(request), exchange_.Waker());
+  generations_.push_back(generation);
+  if (!executor_.TryRun([generation] { generation->Begin(); })) {
+    generation->Fail(absl::ResourceExhaustedError("too many requests wait for tokenisation; try again later"));
+  }
+}
+
+std::optional<Choices::Event> Choices::Poll() {
+  for (size_t i = 0; i < generations_.size(); ++i) {
+    const size_t at = (next_ + i) % generations_.size();
+    if (generations_[at] == nullptr) continue;
+    Event event;
+    event.choice = at;
+    absl::Status end;
+    switch (generations_[at]->Take(event.chunk, end)) {
+      case Generation::Taken::kNothing:
+        continue;
+      case Generation::Taken::kChunk:
+        break;
+      case Generation::Taken::kEnd:
+        event.end = end;
+        generations_[at] = nullptr;
+        ++ended_;
+        break;
+    }
+    next_ = at + 1;
+    return event;
+  }
+  return std::nullopt;
+}
+
+boost::asio::awaitable<std::optional<Choices::Event>> Choices::Next(absl::Duration patience) {
+  const absl::Duration until = plane_.clock.Monotonic() + patience;
+  while (!done()) {
+    if (exchange_.gone()) {
+      for (const auto& generation : generations_) {
+        if (generation != nullptr) generation->Cancel();
+      }
+    }
+    const absl::Duration now = plane_.clock.Monotonic();
+    if (now >= deadline_ && !late_) {
+      late_ = true;
+      for (const auto& generation : generations_) {
+        if (generation == nullptr) continue;
+        // The error first: a cancelled generation keeps the reason it ended with.
+        generation->Fail(
+            absl::DeadlineExceededError("the deadline of the request passed before its answer was complete"));
+        generation->Cancel();
+      }
+    }
+    if (std::optional<Event> event = Poll()) co_return event;
+    if (now >= until) co_return std::nullopt;
+    co_await exchange_.Wait(std::min(until, late_ ? until : deadline_) - now);
+  }
+  co_return std::nullopt;
+}
+
+}  // namespace enigma::coordinator

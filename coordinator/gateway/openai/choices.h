@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <utility>  // for Boost 1.74, which forgets it
+#include <vector>
+
+#include <absl/status/status.h>
+#include <boost/asio/awaitable.hpp>
+
+#include "coordinator/gateway/executor.h"
+#include "coordinator/gateway/generation.h"
+#include "coordinator/gateway/http/exchange.h"
+
+namespace enigma::coordinator {
+
+// The generations behind one HTTP request: n choices for each of its prompts. Lives on the connection's strand; when it
+// goes, or the client does, what still runs is cancelled.
+class Choices {
+ public:
+  struct Event {
+    size_t choice = 0;
+    enigma::v1::GenerateChunk chunk;
+    std::optional<absl::Status> end;  // set: no chunk, and nothing more of this choice
+  };
+
+  // `deadline`: on the plane's monotonic clock; then every choice ends with DEADLINE_EXCEEDED. Borrows all.
+  Choices(ControlPlane& plane, Executor& executor, HttpExchange& exchange, absl::Duration deadline)
+      : plane_(plane), executor_(executor), exchange_(exchange), deadline_(deadline) {}
+  ~Choices();
+  Choices(const Choices&) = delete;
+  Choices& operator=(const Choices&) = delete;
+
+  void Start(const Generation::Options& options, enigma::v1::GenerateRequest request);
+  size_t size() const { return generations_.size(); }
+
+  // The next event of any choice; nothing when `patience` is over, or when all have ended (then done()).
+  boost::asio::awaitable<std::optional<Event>> Next(absl::Duration patience);
+  bool done() const { return ended_ == generations_.size(); }
+
+ private:
+  std::optional<Event> Poll();
+
+  ControlPlane& plane_;
+  Executor& executor_;
+  HttpExchange& exchange_;
+  const absl::Duration deadline_;
+  std::vector<std::shared_ptr<Generation>> generations_;  // null once ended
+  size_t ended_ = 0;
+  size_t next_ = 0;  // to be looked at first, so that no choice starves another
+  bool late_ = false;
+};
+
+}  // namespace enigma::coordinator

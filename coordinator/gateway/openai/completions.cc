@@ -1,0 +1,203 @@
+// POST /v1/completions and the plain POST /generate.
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+#include <absl/time/clock.h>
+
+#include "coordinator/gateway/openai/answer.h"
+#include "coordinator/gateway/openai/endpoint.h"
+#include "coordinator/gateway/openai/logprobs_json.h"
+#include "coordinator/gateway/openai/sampling_fields.h"
+
+namespace enigma::coordinator {
+namespace {
+
+constexpr int64_t kTokensMost = INT32_MAX;
+constexpr int64_t kChoicesMost = 16;
+constexpr size_t kPromptsMost = 64;
+constexpr uint32_t kDefaultTokens = 16;  // OpenAI's
+
+struct Plan {
+  std::string model;
+  std::vector<enigma::v1::GenerateRequest> prompts;
+  std::vector<std::string> echoes;  // of each prompt, where asked for
+  AnswerOptions options;
+  bool logprobs = false;
+};
+
+bool IsIds(const Json& value) { return value.is_array() && !value.empty() && value[0].is_number(); }
+
+void ReadPrompt(const Json& prompt, Fields& fields, enigma::v1::GenerateRequest& request) {
+  if (prompt.is_string()) {
+    request.set_prompt(prompt.get<std::string>());
+    return;
+  }
+  for (const Json& id : prompt) {
+    if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() > kTokensMost) {
+      return fields.Fail("prompt", "a list of token ids holds something else");
+    }
+    request.mutable_prompt_ids()->add_ids(id.get<int32_t>());
+  }
+}
+
+void ReadPrompts(Fields& fields, const enigma::v1::GenerateRequest& shared, Plan& plan) {
+  const Json& prompt = fields.Any("prompt");
+  const bool one = prompt.is_string() || IsIds(prompt);
+  if (!one && !(prompt.is_array() && !prompt.empty())) {
+    return fields.Fail("prompt", "a string, a list of token ids, or a list of these is wanted");
+  }
+  const Json list = one ? Json::array({prompt}) : prompt;
+  if (list.size() > kPromptsMost)
+    return fields.Fail("prompt", absl::StrCat("at most ", kPromptsMost, " prompts at once"));
+  for (const Json& item : list) {
+    if (!item.is_string() && !IsIds(item))
+      return fields.Fail("prompt", "each prompt is a string or a list of token ids");
+    ReadPrompt(item, fields, plan.prompts.emplace_back(shared));
+  }
+}
+
+absl::StatusOr<Plan> ReadPlan(const HttpRequest& http) {
+  absl::StatusOr<Json> body = ParseBody(http.body);
+  if (!body.ok()) return body.status();
+  Fields fields(*body);
+  Plan plan;
+  plan.model = fields.Text("model");
+  if (plan.model.empty()) fields.Fail("model", "no model is named");
+  enigma::v1::GenerateRequest shared;
+  shared.set_model(plan.model);
+  *shared.mutable_sampling() = ReadSampling(fields);
+  const auto budget = fields.Integer("max_tokens", 1, kTokensMost);
+  shared.mutable_sampling()->set_max_tokens(budget ? static_cast<uint32_t>(*budget) : kDefaultTokens);
+  if (const auto top = fields.Integer("logprobs", 0, 5)) {
+    plan.logprobs = true;
+    shared.mutable_sampling()->set_top_logprobs(std::max<uint32_t>(1, static_cast<uint32_t>(*top)));
+  }
+  plan.options.choices_per_prompt = static_cast<size_t>(fields.Integer("n", 1, kChoicesMost).value_or(1));
+  plan.options.stream = fields.Flag("stream");
+  if (const Json& stream = fields.Any("stream_options"); !stream.is_null()) {
+    Fields inner(stream, "stream_options");
+    plan.options.include_usage = inner.Flag("include_usage");
+    inner.Ignore("include_obfuscation");
+    if (const absl::Status status = inner.Finish(); !status.ok()) return status;
+    if (!plan.options.stream) fields.Fail("stream_options", "it goes with stream: true only");
+  }
+  const bool echo = fields.Flag("echo");
+  if (const auto best = fields.Integer("best_of", 1, kChoicesMost);
+      best && *best != static_cast<int64_t>(plan.options.choices_per_prompt)) {
+    fields.Fail("best_of", "this server returns every choice it makes; leave it out or give what n says");
+  }
+  fields.Refuse("suffix", "", "this server cannot fill in before a suffix");
+  ReadUnsupported(fields);
+  ReadPrompts(fields, shared, plan);
+  if (const absl::Status status = fields.Finish(); !status.ok()) return status;
+  for (const auto& prompt : plan.prompts) plan.echoes.push_back(echo && prompt.has_prompt() ? prompt.prompt() : "");
+  return plan;
+}
+
+AnswerFormat FormatOf(const Plan& plan, TokenizerPtr tokenizer) {
+  const Json head = {{"id", NewAnswerId("cmpl-")},
+                     {"object", "text_completion"},
+                     {"created", absl::ToUnixSeconds(absl::Now())},
+                     {"model", plan.model}};
+  const auto choice_json = [](size_t index, const std::string& text, const Json& logprobs, const Json& finish) {
+    return Json{{"text", text}, {"index", index}, {"logprobs", logprobs}, {"finish_reason", finish}};
+  };
+  const auto logprobs_json = [tokenizer, wanted = plan.logprobs](const ChoiceText& choice) {
+    return wanted ? CompletionLogprobs(choice, *tokenizer) : Json();
+  };
+  const auto echo_of = [echoes = plan.echoes, n = plan.options.choices_per_prompt](size_t choice) {
+    return echoes[choice / n];
+  };
+  const auto chunk = [head, choice_json](size_t index, const std::string& text, const Json& logprobs,
+                                         const Json& finish) {
+    Json json = head;
+    json["choices"] = Json::array({choice_json(index, text, logprobs, finish)});
+    return json;
+  };
+  AnswerFormat format;
+  format.whole = [=, n = plan.options.choices_per_prompt](const std::vector<ChoiceText>& choices) {
+    Json json = head;
+    json["choices"] = Json::array();
+    for (size_t i = 0; i < choices.size(); ++i) {
+      json["choices"].push_back(
+          choice_json(i, echo_of(i) + choices[i].text, logprobs_json(choices[i]), choices[i].finish_reason));
+    }
+    json["usage"] = UsageJson(choices, n);
+    return json;
+  };
+  format.first = [=](size_t choice) {
+    return echo_of(choice).empty() ? Json() : chunk(choice, echo_of(choice), Json(), Json());
+  };
+  format.delta = [=](size_t choice, const ChoiceText& added) {
+    return chunk(choice, added.text, logprobs_json(added), Json());
+  };
+  format.last = [=](size_t choice, const std::string& reason) { return chunk(choice, "", Json(), reason); };
+  format.usage = [=](const Json& usage) {
+    Json json = head;
+    json["choices"] = Json::array();
+    json["usage"] = usage;
+    return json;
+  };
+  return format;
+}
+
+}  // namespace
+
+boost::asio::awaitable<void> Completions(ApiContext& api, HttpExchange& exchange) {
+  absl::StatusOr<Plan> plan = ReadPlan(exchange.request());
+  if (!plan.ok()) co_return co_await ReplyError(exchange, plan.status());
+  const absl::StatusOr<absl::Duration> deadline = DeadlineOf(api, exchange.request());
+  if (!deadline.ok()) co_return co_await ReplyError(exchange, deadline.status());
+  TokenizerPtr tokenizer;
+  if (plan->logprobs) {
+    absl::StatusOr<TokenizerPtr> found = TokenizerOf(api.plane, plan->model);
+    if (!found.ok()) co_return co_await ReplyError(exchange, found.status());
+    tokenizer = *std::move(found);
+  }
+  Choices choices(api.plane, api.executor, exchange, *deadline);
+  const AnswerFormat format = FormatOf(*plan, tokenizer);
+  for (const enigma::v1::GenerateRequest& prompt : plan->prompts) {
+    for (size_t i = 0; i < plan->options.choices_per_prompt; ++i) {
+      enigma::v1::GenerateRequest request = prompt;
+      request.set_choice(static_cast<uint32_t>(i));
+      choices.Start({}, std::move(request));
+    }
+  }
+  co_await Answer(exchange, choices, format, plan->options);
+}
+
+boost::asio::awaitable<void> PlainGenerate(ApiContext& api, HttpExchange& exchange) {
+  absl::StatusOr<Json> body = ParseBody(exchange.request().body);
+  if (!body.ok()) co_return co_await ReplyError(exchange, body.status());
+  Fields fields(*body);
+  enigma::v1::GenerateRequest request;
+  request.set_model(fields.Text("model"));
+  if (request.model().empty()) {
+    // The plain form needs no model where only one answers.
+    const std::vector<ModelPtr> models = api.plane.models.List();
+    if (models.size() == 1) request.set_model(models[0]->name);
+  }
+  if (request.model().empty()) fields.Fail("model", "several models are here, or none; name one");
+  request.set_prompt(fields.Text("prompt"));
+  *request.mutable_sampling() = ReadSampling(fields);
+  if (const auto budget = fields.Integer("max_gen", 1, kTokensMost)) {
+    request.mutable_sampling()->set_max_tokens(static_cast<uint32_t>(*budget));
+  }
+  absl::Status read = fields.Finish();
+  if (!read.ok()) co_return co_await ReplyError(exchange, std::move(read));
+  const absl::StatusOr<absl::Duration> deadline = DeadlineOf(api, exchange.request());
+  if (!deadline.ok()) co_return co_await ReplyError(exchange, deadline.status());
+  AnswerFormat format;
+  format.whole = [model = request.model()](const std::vector<ChoiceText>& choices) {
+    return Json{{"model", model},
+                {"text", choices[0].text},
+                {"finish_reason", choices[0].finish_reason},
+                {"prompt_tokens", choices[0].prompt_tokens},
+                {"completion_tokens", choices[0].completion_tokens}};
+  };
+  Choices choices(api.plane, api.executor, exchange, *deadline);
+  choices.Start({}, std::move(request));
+  co_await Answer(exchange, choices, std::move(format), AnswerOptions());
+}
+
+}  // namespace enigma::coordinator

@@ -1,0 +1,36 @@
+#include "coordinator/gateway/openai/endpoint.h"
+
+#include <algorithm>
+
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_format.h>
+
+#include "base/counter_random.h"
+#include "base/text.h"
+#include "coordinator/gateway/openai/api_error.h"
+
+namespace enigma::coordinator {
+
+absl::StatusOr<absl::Duration> DeadlineOf(const ApiContext& api, const HttpRequest& request) {
+  const std::string_view header = request.Header("x-request-timeout-ms");
+  absl::Duration timeout = api.request_timeout_max;
+  if (!header.empty()) {
+    int64_t ms = 0;
+    if (!absl::SimpleAtoi(ToAbsl(header), &ms) || ms < 1) {
+      return absl::InvalidArgumentError("the header x-request-timeout-ms is no number of milliseconds above 0");
+    }
+    timeout = std::min(timeout, absl::Milliseconds(ms));
+  }
+  return api.plane.clock.Monotonic() + timeout;
+}
+
+std::string NewAnswerId(std::string_view prefix) {
+  return absl::StrFormat("%s%016x%016x", ToAbsl(prefix), SystemRandom64(), SystemRandom64());
+}
+
+boost::asio::awaitable<void> ReplyError(HttpExchange& exchange, absl::Status status) {
+  HttpReply reply = ReplyOf(ErrorOf(status));
+  co_await exchange.Reply(std::move(reply));
+}
+
+}  // namespace enigma::coordinator

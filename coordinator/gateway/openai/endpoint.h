@@ -1,0 +1,40 @@
+#pragma once
+
+#include <utility>  // for Boost 1.74, which forgets it
+
+#include <boost/asio/awaitable.hpp>
+
+#include "coordinator/gateway/executor.h"
+#include "coordinator/gateway/http/exchange.h"
+#include "coordinator/operations/control_plane.h"
+
+namespace enigma::coordinator {
+
+// What every endpoint of the HTTP API works with. Borrowed.
+struct ApiContext {
+  ControlPlane& plane;
+  Executor& executor;  // for what must not run on the server's threads
+  absl::Duration request_timeout_max = absl::Hours(1);
+};
+
+// The deadline of a request: what `x-request-timeout-ms` asks for, else the longest allowed; on the plane's monotonic
+// clock. INVALID_ARGUMENT for a header that is no number of milliseconds.
+absl::StatusOr<absl::Duration> DeadlineOf(const ApiContext& api, const HttpRequest& request);
+
+// "chatcmpl-..." and the like: never the same twice.
+std::string NewAnswerId(std::string_view prefix);
+
+boost::asio::awaitable<void> ReplyError(HttpExchange& exchange, absl::Status status);
+
+// The endpoints, one file each.
+boost::asio::awaitable<void> Completions(ApiContext& api, HttpExchange& exchange);
+boost::asio::awaitable<void> PlainGenerate(ApiContext& api, HttpExchange& exchange);
+boost::asio::awaitable<void> ListModelsEndpoint(ApiContext& api, HttpExchange& exchange);
+boost::asio::awaitable<void> ShowModel(ApiContext& api, HttpExchange& exchange);
+boost::asio::awaitable<void> TokenizeEndpoint(ApiContext& api, HttpExchange& exchange);
+boost::asio::awaitable<void> DetokenizeEndpoint(ApiContext& api, HttpExchange& exchange);
+boost::asio::awaitable<void> Health(ApiContext& api, HttpExchange& exchange);
+boost::asio::awaitable<void> Ready(ApiContext& api, HttpExchange& exchange);
+boost::asio::awaitable<void> MetricsText(ApiContext& api, HttpExchange& exchange);
+
+}  // namespace enigma::coordinator

@@ -1,0 +1,18 @@
+#pragma once
+
+#include "coordinator/gateway/openai/answer.h"
+#include "coordinator/operations/control_plane.h"
+#include "engine/text/tokenizer.h"
+
+namespace enigma::coordinator {
+
+// {"tokens", "token_logprobs", "top_logprobs", "text_offset"} as completions have it; offsets count from what is given.
+Json CompletionLogprobs(const ChoiceText& choice, const engine::Tokenizer& tokenizer);
+// {"content": [{"token", "logprob", "bytes", "top_logprobs"}], "refusal": null} as chat has it. `top` alternatives
+// each.
+Json ChatLogprobs(const ChoiceText& choice, const engine::Tokenizer& tokenizer, size_t top);
+
+// Of a model that is known. May read it from its file the first time.
+absl::StatusOr<TokenizerPtr> TokenizerOf(ControlPlane& plane, std::string_view model);
+
+}  // namespace enigma::coordinator

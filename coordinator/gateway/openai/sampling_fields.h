@@ -1,0 +1,16 @@
+#pragma once
+
+#include "coordinator/gateway/openai/body.h"
+#include "proto/worker.pb.h"
+
+namespace enigma::coordinator {
+
+// The fields about sampling that completions and chat share, with OpenAI's names and ranges, and those that other
+// servers have added (top_k, min_p, repetition_penalty, ignore_eos).
+enigma::v1::SamplingParams ReadSampling(Fields& fields);
+
+// Fields that other servers know. Those that cannot change what is said are taken and left; those that would are
+// refused.
+void ReadUnsupported(Fields& fields);
+
+}  // namespace enigma::coordinator

@@ -1,0 +1,230 @@
+// The HTTP API in front of a coordinator whose workers answer what the test says.
+#include <absl/strings/str_cat.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/unit/coordinator/coordinator_fixture.h"
+#include "tests/unit/coordinator/http_client.h"
+
+namespace enigma::coordinator::testing {
+namespace {
+
+using nlohmann::json;
+
+class OpenAiTest : public CoordinatorTest {
+ protected:
+  void Serve(int stages = 1) {
+    StartCluster(static_cast<size_t>(stages));
+    ASSERT_TRUE(Import("stories").ok());
+    ASSERT_TRUE(Load("stories", static_cast<uint32_t>(stages)).ok());
+  }
+  int port() const { return coordinator_->http_port(); }
+  void AnswerWith(const std::string& text) { pipelines_.SetAnswer(Tokenizer()->Encode(text, {})); }
+  HttpAnswer Complete(const json& body, const std::vector<std::string>& headers = {}) {
+    return Post(port(), "/v1/completions", body.dump(), headers);
+  }
+  static json Ask(const std::string& prompt, int tokens) {
+    return {{"model", "stories"}, {"prompt", prompt}, {"max_tokens", tokens}};
+  }
+};
+
+TEST_F(OpenAiTest, ACompletionHasTextAndUsage) {
+  Serve(2);
+  AnswerWith("one two three");
+  const HttpAnswer answer = Complete(Ask("Once upon a time", 4));
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const json body = json::parse(answer.body);
+  EXPECT_EQ(body["object"], "text_completion");
+  EXPECT_EQ(body["model"], "stories");
+  ASSERT_EQ(body["choices"].size(), 1u);
+  EXPECT_EQ(body["choices"][0]["index"], 0);
+  EXPECT_EQ(body["choices"][0]["finish_reason"], "length");
+  EXPECT_FALSE(body["choices"][0]["text"].get<std::string>().empty());
+  EXPECT_TRUE(body["choices"][0]["logprobs"].is_null());
+  EXPECT_EQ(body["usage"], json({{"prompt_tokens", 5}, {"completion_tokens", 4}, {"total_tokens", 9}}));
+  EXPECT_EQ(answer.headers.at("x-enigma-model"), "stories");
+  EXPECT_NE(answer.headers.at("x-enigma-node").find(','), std::string::npos) << "both nodes of the pipeline";
+}
+
+TEST_F(OpenAiTest, AStreamGivesTheSameTextInPiecesAndItsUsage) {
+  Serve();
+  AnswerWith("one two three four");
+  json ask = Ask("Once", 6);
+  const std::string whole = json::parse(Complete(ask).body)["choices"][0]["text"];
+  ask["stream"] = true;
+  ask["stream_options"] = {{"include_usage", true}};
+  const HttpAnswer answer = Complete(ask);
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(answer.headers.at("content-type"), "text/event-stream; charset=utf-8");
+  const std::vector<std::string> events = answer.Events();
+  ASSERT_GE(events.size(), 4u);
+  EXPECT_EQ(events.back(), "[DONE]");
+  std::string text;
+  std::string id;
+  std::string reason;
+  for (size_t i = 0; i + 2 < events.size(); ++i) {
+    const json chunk = json::parse(events[i]);
+    if (id.empty()) id = chunk["id"];
+    EXPECT_EQ(chunk["id"], id);
+    text += chunk["choices"][0]["text"].get<std::string>();
+    if (!chunk["choices"][0]["finish_reason"].is_null()) reason = chunk["choices"][0]["finish_reason"];
+  }
+  EXPECT_EQ(text, whole);
+  EXPECT_EQ(reason, "length");
+  const json usage = json::parse(events[events.size() - 2]);
+  EXPECT_TRUE(usage["choices"].empty());
+  EXPECT_EQ(usage["usage"]["completion_tokens"], 6);
+}
+
+TEST_F(OpenAiTest, ChoicesAreNumberedAndSampledApart) {
+  Serve();
+  AnswerWith("one two");
+  json ask = Ask("a", 3);
+  ask["n"] = 3;
+  ask["seed"] = 7;
+  ask["prompt"] = {"a", "b"};
+  const json body = json::parse(Complete(ask).body);
+  ASSERT_EQ(body["choices"].size(), 6u);
+  for (size_t i = 0; i < 6; ++i) EXPECT_EQ(body["choices"][i]["index"], i);
+  EXPECT_EQ(body["usage"]["completion_tokens"], 18);
+  EXPECT_EQ(body["usage"]["prompt_tokens"], 4) << "two prompts of two tokens, each counted once";
+  std::vector<uint32_t> numbers;
+  for (const auto& open : pipelines_.opened()) {
+    EXPECT_EQ(open.sampling().seed(), 7u);
+    numbers.push_back(open.choice());
+  }
+  EXPECT_THAT(numbers, ::testing::UnorderedElementsAre(0, 1, 2, 0, 1, 2));
+}
+
+TEST_F(OpenAiTest, ParametersReachTheWorker) {
+  Serve();
+  json ask = Ask("a", 3);
+  ask.update({{"temperature", 0.5},
+              {"top_p", 0.9},
+              {"top_k", 40},
+              {"min_p", 0.05},
+              {"frequency_penalty", 0.25},
+              {"presence_penalty", -0.5},
+              {"seed", -3},
+              {"stop", {"x", "y"}},
+              {"logit_bias", {{"5", -100}}},
+              {"logprobs", 2},
+              {"user", "somebody"}});
+  ASSERT_EQ(Complete(ask).status, 200);
+  ASSERT_EQ(pipelines_.opened().size(), 1u);
+  const auto& sampling = pipelines_.opened()[0].sampling();
+  EXPECT_FLOAT_EQ(sampling.temperature(), 0.5F);
+  EXPECT_FLOAT_EQ(sampling.top_p(), 0.9F);
+  EXPECT_EQ(sampling.top_k(), 40u);
+  EXPECT_FLOAT_EQ(sampling.min_p(), 0.05F);
+  EXPECT_FLOAT_EQ(sampling.frequency_penalty(), 0.25F);
+  EXPECT_FLOAT_EQ(sampling.presence_penalty(), -0.5F);
+  EXPECT_EQ(sampling.seed(), static_cast<uint64_t>(-3));
+  EXPECT_EQ(sampling.stop_size(), 2);
+  ASSERT_EQ(sampling.logit_bias_size(), 1);
+  EXPECT_EQ(sampling.logit_bias(0).id(), 5);
+  EXPECT_EQ(sampling.top_logprobs(), 2u);
+}
+
+TEST_F(OpenAiTest, WhatIsWrongIsNamed) {
+  Serve();
+  const auto param = [this](const char* field, const json& value) {
+    json ask = Ask("a", 3);
+    ask[field] = value;
+    const HttpAnswer answer = Complete(ask);
+    EXPECT_EQ(answer.status, 400) << field << ": " << answer.body;
+    const json error = json::parse(answer.body)["error"];
+    EXPECT_EQ(error["type"], "invalid_request_error");
+    return error["param"].is_string() ? error["param"].get<std::string>() : "";
+  };
+  EXPECT_EQ(param("temperature", 3), "temperature");
+  EXPECT_EQ(param("temperature", "hot"), "temperature");
+  EXPECT_EQ(param("top_p", 0), "top_p");
+  EXPECT_EQ(param("max_tokens", 0), "max_tokens");
+  EXPECT_EQ(param("max_tokens", 1.5), "max_tokens");
+  EXPECT_EQ(param("n", 1000), "n");
+  EXPECT_EQ(param("stop", {""}), "stop");
+  EXPECT_EQ(param("logit_bias", {{"one", 1}}), "logit_bias");
+  EXPECT_EQ(param("prompt", 5), "prompt");
+  EXPECT_EQ(param("prompt", json::array({1, 999999})), "prompt_ids");
+  EXPECT_EQ(param("suffix", "end"), "suffix");
+  EXPECT_EQ(param("stream_options", {{"include_usage", true}}), "stream_options");
+  EXPECT_EQ(param("no_such_parameter", 1), "no_such_parameter");
+  EXPECT_EQ(param("prompt", std::string(20000, 'a')), "prompt") << "too long for the context";
+  EXPECT_EQ(Post(port(), "/v1/completions", "{\"model\":").status, 400);
+  EXPECT_EQ(Post(port(), "/v1/completions", "[1]").status, 400);
+  EXPECT_EQ(Post(port(), "/v1/completions", "{\"model\":\"\xff\"}").status, 400);
+  EXPECT_EQ(Post(port(), "/v1/completions", std::string(100000, '[')).status, 400);
+  const HttpAnswer deep =
+      Post(port(), "/v1/completions", "{\"model\":" + std::string(200, '[') + std::string(200, ']') + "}");
+  EXPECT_EQ(deep.status, 400);
+  EXPECT_NE(deep.body.find("deeper"), std::string::npos) << deep.body;
+}
+
+TEST_F(OpenAiTest, StatusesSayWhoseFaultItIs) {
+  StartCluster(1);
+  EXPECT_EQ(Complete(Ask("a", 1)).status, 404) << "unknown model";
+  ASSERT_TRUE(Import("stories").ok());
+  const HttpAnswer not_loaded = Complete(Ask("a", 1));
+  EXPECT_EQ(not_loaded.status, 503);
+  EXPECT_TRUE(not_loaded.headers.contains("retry-after"));
+  EXPECT_TRUE(not_loaded.headers.contains("retry-after-ms"));
+  EXPECT_EQ(Get(port(), "/v1/nothing").status, 404);
+  EXPECT_EQ(Get(port(), "/v1/completions").status, 405);
+  EXPECT_EQ(Get(port(), "/v1/completions").headers.at("allow"), "POST");
+  EXPECT_EQ(Get(port(), "/health").status, 200);
+  EXPECT_EQ(Get(port(), "/health/ready").status, 503);
+  ASSERT_TRUE(Load("stories", 1).ok());
+  EXPECT_EQ(Get(port(), "/health/ready").status, 200);
+}
+
+TEST_F(OpenAiTest, ADeadlineIsAnErrorAndFreesTheSequence) {
+  Serve();
+  pipelines_.SetManner(FakePipelines::Manner::kHold);
+  const HttpAnswer late = Complete(Ask("a", 100), {"x-request-timeout-ms: 200"});
+  EXPECT_EQ(late.status, 504) << late.body;
+  ASSERT_EQ(pipelines_.opened().size(), 1u);
+  const uint64_t sequence = pipelines_.opened()[0].sequence();
+  EXPECT_TRUE(Eventually([&] { return pipelines_.cancelled().contains(sequence); }));
+  EXPECT_EQ(Complete(Ask("a", 100), {"x-request-timeout-ms: soon"}).status, 400);
+}
+
+TEST_F(OpenAiTest, AClientThatClosesFreesItsSequence) {
+  Serve();
+  pipelines_.SetManner(FakePipelines::Manner::kHold);
+  json ask = Ask("a", 100);
+  ask["stream"] = true;
+  const std::string body = ask.dump();
+  {
+    RawHttp http(port());
+    http.Send(
+        absl::StrCat("POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: ", body.size(), "\r\n\r\n", body));
+    ASSERT_TRUE(Eventually([&] { return pipelines_.opened().size() == 1; }));
+  }
+  const uint64_t sequence = pipelines_.opened()[0].sequence();
+  EXPECT_TRUE(Eventually([&] { return pipelines_.cancelled().contains(sequence); }));
+  EXPECT_TRUE(Eventually([&] { return Replicas("stories").at(0).running() == 0; }));
+}
+
+TEST_F(OpenAiTest, ModelsTokensAndMetrics) {
+  Serve();
+  const json models = json::parse(Get(port(), "/v1/models").body);
+  ASSERT_EQ(models["data"].size(), 1u);
+  EXPECT_EQ(models["data"][0]["id"], "stories");
+  EXPECT_EQ(json::parse(Get(port(), "/v1/models/stories").body)["object"], "model");
+  EXPECT_EQ(Get(port(), "/v1/models/nobody").status, 404);
+  const json ids = json::parse(Post(port(), "/tokenize", R"({"model":"stories","prompt":"Once upon a time"})").body);
+  EXPECT_EQ(ids["tokens"], json({1, 403, 407, 261, 378}));
+  const HttpAnswer text = Post(port(), "/detokenize", R"({"model":"stories","tokens":[403,407,261,378]})");
+  EXPECT_EQ(json::parse(text.body)["prompt"], "Once upon a time");
+  EXPECT_EQ(Post(port(), "/detokenize", R"({"model":"stories","tokens":[99999]})").status, 400);
+  AnswerWith("one");
+  const json plain = json::parse(Post(port(), "/generate", R"({"prompt":"Once","max_gen":3,"temperature":0})").body);
+  EXPECT_EQ(plain["completion_tokens"], 3);
+  const HttpAnswer metrics = Get(port(), "/metrics");
+  EXPECT_NE(metrics.body.find("vllm:num_requests_running"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace enigma::coordinator::testing
