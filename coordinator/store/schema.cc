@@ -29,8 +29,13 @@ absl::StatusOr<uint32_t> ReadVersion(Store& store) {
 }  // namespace
 
 std::span<const Migration> Migrations() {
-  // Version 1 is the first; a change of a record's layout adds a step here.
-  static const std::vector<Migration> steps;
+  // Version 1 is the first; a change of a record's layout adds a step here, and so does a kind of record without which
+  // an older program would not do what it should.
+  static const std::vector<Migration> steps = {
+      // API keys ("key/<id>"): no record changes, but a program that knows no keys must say so at its start, and not
+      // refuse every caller.
+      {2, [](const Store&) -> absl::StatusOr<std::vector<Store::Write>> { return std::vector<Store::Write>(); }},
+  };
   return steps;
 }
 
