@@ -8,7 +8,9 @@
 
 #include "base/clock.h"
 #include "coordinator/scheduling/dispatcher.h"
+#include "coordinator/scheduling/key_limits.h"
 #include "coordinator/scheduling/worker_channels.h"
+#include "coordinator/state/api_key_registry.h"
 #include "coordinator/state/link_table.h"
 #include "coordinator/state/model_files.h"
 #include "coordinator/state/model_registry.h"
@@ -31,6 +33,8 @@ struct ControlPlane {
   ReplicaRegistry& replicas;
   WantedRegistry& wanted;
   TokenRegistry& tokens;
+  ApiKeyRegistry& keys;
+  KeyLimits& key_limits;
   LinkTable& links;
   WorkerChannels& channels;
   Dispatcher& dispatcher;
