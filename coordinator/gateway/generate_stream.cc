@@ -18,6 +18,16 @@ std::shared_ptr<GenerateStream> GenerateStream::Make(ControlPlane& plane, const 
   return stream;
 }
 
+void GenerateStream::Hold(KeyLease lease) {
+  absl::MutexLock lock(&mutex_);
+  lease_ = std::move(lease);
+}
+
+void GenerateStream::EndLease() {
+  const Generation::Used used = generation_->used();
+  lease_.End(used.prompt_tokens + used.answer_tokens);
+}
+
 void GenerateStream::Pump() {
   absl::MutexLock lock(&mutex_);
   if (is_writing_ || finished_) return;
@@ -31,6 +41,7 @@ void GenerateStream::Pump() {
       return;
     case Generation::Taken::kEnd:
       finished_ = true;
+      EndLease();  // before the client hears the end and may ask again
       Finish(ToGrpc(end));
       return;
   }

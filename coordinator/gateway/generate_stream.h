@@ -7,6 +7,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include "coordinator/gateway/generation.h"
+#include "coordinator/scheduling/key_limits.h"
 #include "proto/inference.grpc.pb.h"
 
 namespace enigma::coordinator {
@@ -19,6 +20,8 @@ class GenerateStream final : public grpc::ServerWriteReactor<enigma::v1::Generat
                                               enigma::v1::GenerateRequest request);
 
   Generation& generation() { return *generation_; }
+  // What the caller's limits let in; before the generation begins.
+  void Hold(KeyLease lease);
 
   // ServerWriteReactor.
   void OnWriteDone(bool ok) override;
@@ -28,11 +31,13 @@ class GenerateStream final : public grpc::ServerWriteReactor<enigma::v1::Generat
  private:
   GenerateStream() = default;
   void Pump();
+  void EndLease() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   std::shared_ptr<GenerateStream> self_;  // until OnDone
   std::shared_ptr<Generation> generation_;
 
   absl::Mutex mutex_;
+  KeyLease lease_ ABSL_GUARDED_BY(mutex_);
   enigma::v1::GenerateChunk writing_ ABSL_GUARDED_BY(mutex_);
   bool is_writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;  // Finish was called

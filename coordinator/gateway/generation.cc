@@ -45,11 +45,13 @@ absl::Status Generation::Submit() {
     model = model_->name;
   }
   plane_.metrics.Counter(Metric::kPromptTokens, {{"model_name", model}}).Increment(open.prompt_size());
+  const auto prompt_tokens = static_cast<uint64_t>(open.prompt_size());
   ENIGMA_ASSIGN_OR_RETURN(const uint64_t ticket, plane_.dispatcher.Submit(model, std::move(open), shared_from_this()));
   bool cancelled = false;
   {
     absl::MutexLock lock(&mutex_);
     ticket_ = ticket;
+    prompt_tokens_ = prompt_tokens;
     cancelled = cancelled_ || unwanted_;
   }
   if (cancelled) plane_.dispatcher.Cancel(ticket);
@@ -162,6 +164,11 @@ Generation::Taken Generation::Take(enigma::v1::GenerateChunk& chunk, absl::Statu
   if (!end_) return Taken::kNothing;
   end = *end_;
   return Taken::kEnd;
+}
+
+Generation::Used Generation::used() {
+  absl::MutexLock lock(&mutex_);
+  return {prompt_tokens_, tokens_};
 }
 
 void Generation::Cancel() {

@@ -45,6 +45,13 @@ class Generation final : public TokenSink, public std::enable_shared_from_this<G
   // kChunk: `chunk` has what came since the last call. kEnd, after the last chunk: `end` says how it went.
   Taken Take(enigma::v1::GenerateChunk& chunk, absl::Status& end);
 
+  // What it has taken so far; of a request that ends early, what was worked on until then.
+  struct Used {
+    uint64_t prompt_tokens = 0;  // once it is submitted
+    uint64_t answer_tokens = 0;
+  };
+  Used used();
+
   // TokenSink.
   void OnStart(const Replica& replica) override;
   void OnTokens(std::span<const enigma::v1::TokenEvent* const> events) override;
@@ -82,6 +89,7 @@ class Generation final : public TokenSink, public std::enable_shared_from_this<G
   double first_token_seconds_ ABSL_GUARDED_BY(mutex_) = -1;  // -1: none yet
   double last_token_seconds_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t tokens_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t prompt_tokens_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace enigma::coordinator

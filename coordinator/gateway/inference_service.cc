@@ -1,5 +1,6 @@
 #include "coordinator/gateway/inference_service.h"
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -15,36 +16,59 @@ absl::Status Overloaded() {
   return absl::ResourceExhaustedError("too many calls wait for tokenisation; try again later");
 }
 
+// What HTTP says in a header of the same name.
+void AddRetryAfter(grpc::CallbackServerContext& context, const absl::Status& status) {
+  const std::optional<absl::Duration> retry_after = RetryAfter(status);
+  if (!retry_after) return;
+  context.AddTrailingMetadata("retry-after-ms", absl::StrCat(absl::ToInt64Milliseconds(*retry_after)));
+}
+
 }  // namespace
 
 grpc::ServerWriteReactor<enigma::v1::GenerateChunk>* InferenceService::Generate(
     grpc::CallbackServerContext* context, const enigma::v1::GenerateRequest* request) {
   const std::shared_ptr<GenerateStream> stream = GenerateStream::Make(plane_, options_, *request);
-  const absl::Status admitted = access_.ForInference(*context, context->peer());
-  if (!admitted.ok()) {
-    stream->generation().Fail(admitted);
-  } else if (!executor_.TryRun([stream] { stream->generation().Begin(); })) {
-    stream->generation().Fail(Overloaded());
+  const absl::StatusOr<Caller> caller = access_.ForInference(*context, context->peer());
+  absl::StatusOr<KeyLease> lease =
+      caller.ok() ? AdmitRequest(plane_.key_limits, *caller, request->model(), EstimateTokens(*request))
+                  : absl::StatusOr<KeyLease>(caller.status());
+  if (!lease.ok()) {
+    AddRetryAfter(*context, lease.status());
+    stream->generation().Fail(lease.status());
+    return stream.get();
   }
+  stream->Hold(*std::move(lease));
+  if (!executor_.TryRun([stream] { stream->generation().Begin(); })) stream->generation().Fail(Overloaded());
   return stream.get();
 }
 
 grpc::ServerUnaryReactor* InferenceService::Unary(grpc::CallbackServerContext* context,
-                                                  std::function<absl::Status()> work) {
+                                                  std::function<absl::Status(const Caller& caller)> work) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const absl::Status admitted = access_.ForInference(*context, context->peer());
-  if (!admitted.ok()) {
-    reactor->Finish(ToGrpc(admitted));
-  } else if (!executor_.TryRun([reactor, work = std::move(work)] { reactor->Finish(ToGrpc(work())); })) {
+  const absl::StatusOr<Caller> caller = access_.ForInference(*context, context->peer());
+  if (!caller.ok()) {
+    reactor->Finish(ToGrpc(caller.status()));
+  } else if (!executor_.TryRun(
+                 [reactor, caller = *caller, work = std::move(work)] { reactor->Finish(ToGrpc(work(caller))); })) {
     reactor->Finish(ToGrpc(Overloaded()));
   }
   return reactor;
 }
 
+grpc::ServerUnaryReactor* InferenceService::UnaryOfModel(grpc::CallbackServerContext* context, const std::string& model,
+                                                         std::function<absl::Status()> work) {
+  return Unary(context, [this, context, &model, work = std::move(work)](const Caller& caller) {
+    const absl::StatusOr<KeyLease> lease = AdmitRequest(plane_.key_limits, caller, model, 0);
+    if (lease.ok()) return work();
+    AddRetryAfter(*context, lease.status());
+    return lease.status();
+  });
+}
+
 grpc::ServerUnaryReactor* InferenceService::Tokenize(grpc::CallbackServerContext* context,
                                                      const enigma::v1::TokenizeRequest* request,
                                                      enigma::v1::TokenizeReply* reply) {
-  return Unary(context, [this, request, reply]() -> absl::Status {
+  return UnaryOfModel(context, request->model(), [this, request, reply]() -> absl::Status {
     ENIGMA_ASSIGN_OR_RETURN(const ModelPtr model, plane_.models.Find(request->model()));
     ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, plane_.files.Tokenizer(*model));
     const std::vector<engine::TokenId> ids = tokenizer->Encode(
@@ -57,7 +81,7 @@ grpc::ServerUnaryReactor* InferenceService::Tokenize(grpc::CallbackServerContext
 grpc::ServerUnaryReactor* InferenceService::Detokenize(grpc::CallbackServerContext* context,
                                                        const enigma::v1::DetokenizeRequest* request,
                                                        enigma::v1::DetokenizeReply* reply) {
-  return Unary(context, [this, request, reply]() -> absl::Status {
+  return UnaryOfModel(context, request->model(), [this, request, reply]() -> absl::Status {
     ENIGMA_ASSIGN_OR_RETURN(const ModelPtr model, plane_.models.Find(request->model()));
     ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, plane_.files.Tokenizer(*model));
     for (const int32_t id : request->ids()) {
@@ -73,8 +97,9 @@ grpc::ServerUnaryReactor* InferenceService::Detokenize(grpc::CallbackServerConte
 grpc::ServerUnaryReactor* InferenceService::ListModels(grpc::CallbackServerContext* context,
                                                        const enigma::v1::ListModelsRequest*,
                                                        enigma::v1::ListModelsReply* reply) {
-  return Unary(context, [this, reply] {
+  return Unary(context, [this, reply](const Caller& caller) {
     for (const ModelPtr& model : plane_.models.List()) {
+      if (!caller.MayUse(model->name)) continue;
       reply->add_known(model->name);
       for (const Replica& replica : plane_.replicas.OfModel(model->name)) {
         if (replica.state != ReplicaState::kReady) continue;

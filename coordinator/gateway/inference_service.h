@@ -27,8 +27,12 @@ class InferenceService final : public enigma::v1::Inference::CallbackService {
                                        enigma::v1::ListModelsReply* reply) override;
 
  private:
-  // Runs `work` on the service's own threads and finishes the call with its status.
-  grpc::ServerUnaryReactor* Unary(grpc::CallbackServerContext* context, std::function<absl::Status()> work);
+  // Runs `work` on the service's own threads, for who may ask, and finishes the call with its status.
+  grpc::ServerUnaryReactor* Unary(grpc::CallbackServerContext* context,
+                                  std::function<absl::Status(const Caller& caller)> work);
+  // One that asks for a model, and so counts against the limits of the caller's key.
+  grpc::ServerUnaryReactor* UnaryOfModel(grpc::CallbackServerContext* context, const std::string& model,
+                                         std::function<absl::Status()> work);
 
   ControlPlane& plane_;
   const Access& access_;

@@ -7,6 +7,8 @@
 #include <absl/strings/str_cat.h>
 #include <nlohmann/json.hpp>
 
+#include "coordinator/scheduling/key_limits.h"
+
 namespace enigma::coordinator {
 namespace {
 
@@ -66,6 +68,13 @@ ApiError ErrorOf(const absl::Status& status) {
       error.code = "model_not_ready";
       break;
     case absl::StatusCode::kResourceExhausted:
+      if (const std::optional<absl::Duration> retry_after = RetryAfter(status)) {
+        request(429);
+        error.type = "rate_limit_error";
+        error.code = "rate_limit_exceeded";
+        error.retry_after = retry_after;
+        break;
+      }
       busy(kTryAgain);
       error.code = "overloaded";
       break;

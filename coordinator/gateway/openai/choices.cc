@@ -5,13 +5,30 @@
 
 namespace enigma::coordinator {
 
-Choices::~Choices() {
+Choices::~Choices() { CancelAll(); }
+
+void Choices::CancelAll() {
   for (const std::shared_ptr<Generation>& generation : generations_) {
     if (generation != nullptr) generation->Cancel();
   }
+  EndLease();
+}
+
+uint64_t Choices::TokensOf(size_t choice) const {
+  const Generation::Used used = generations_[choice]->used();
+  return used.answer_tokens + (repeats_prompt_[choice] ? 0 : used.prompt_tokens);
+}
+
+void Choices::EndLease() {
+  uint64_t tokens = tokens_used_;
+  for (size_t i = 0; i < generations_.size(); ++i) {
+    if (generations_[i] != nullptr) tokens += TokensOf(i);
+  }
+  lease_.End(tokens);
 }
 
 void Choices::Start(const Generation::Options& options, enigma::v1::GenerateRequest request) {
+  repeats_prompt_.push_back(request.choice() != 0);
   auto generation = Generation::Make(plane_, options, std::move(request), exchange_.Waker());
   generations_.push_back(generation);
   if (!executor_.TryRun([generation] { generation->Begin(); })) {
@@ -33,8 +50,11 @@ std::optional<Choices::Event> Choices::Poll() {
         break;
       case Generation::Taken::kEnd:
         event.end = end;
+        tokens_used_ += TokensOf(at);
         generations_[at] = nullptr;
         ++ended_;
+        if (!end.ok()) CancelAll();
+        if (done()) EndLease();
         break;
     }
     next_ = at + 1;

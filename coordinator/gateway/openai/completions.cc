@@ -148,13 +148,22 @@ boost::asio::awaitable<void> Completions(ApiContext& api, HttpExchange& exchange
   if (!plan.ok()) co_return co_await ReplyError(exchange, plan.status());
   const absl::StatusOr<absl::Duration> deadline = DeadlineOf(api, exchange.request());
   if (!deadline.ok()) co_return co_await ReplyError(exchange, deadline.status());
+  uint64_t tokens = 0;
+  for (const enigma::v1::GenerateRequest& prompt : plan->prompts) {
+    tokens += EstimateTokens(prompt) * plan->options.choices_per_prompt;
+  }
+  absl::StatusOr<KeyLease> lease = AdmitRequest(api, plan->model, tokens);
+  if (!lease.ok()) co_return co_await ReplyError(exchange, lease.status());
   TokenizerPtr tokenizer;
   if (plan->logprobs) {
     absl::StatusOr<TokenizerPtr> found = TokenizerOf(api.plane, plan->model);
-    if (!found.ok()) co_return co_await ReplyError(exchange, found.status());
+    if (!found.ok()) {
+      lease->End(0);  // before the client hears of it and asks again
+      co_return co_await ReplyError(exchange, found.status());
+    }
     tokenizer = *std::move(found);
   }
-  Choices choices(api.plane, api.executor, exchange, *deadline);
+  Choices choices(api.plane, api.executor, exchange, *deadline, *std::move(lease));
   const AnswerFormat format = FormatOf(*plan, tokenizer);
   for (const enigma::v1::GenerateRequest& prompt : plan->prompts) {
     for (size_t i = 0; i < plan->options.choices_per_prompt; ++i) {
@@ -174,7 +183,8 @@ boost::asio::awaitable<void> PlainGenerate(ApiContext& api, HttpExchange& exchan
   request.set_model(fields.Text("model"));
   if (request.model().empty()) {
     // The plain form needs no model where only one answers.
-    const std::vector<ModelPtr> models = api.plane.models.List();
+    std::vector<ModelPtr> models = api.plane.models.List();
+    std::erase_if(models, [&api](const ModelPtr& model) { return !api.caller.MayUse(model->name); });
     if (models.size() == 1) request.set_model(models[0]->name);
   }
   if (request.model().empty()) fields.Fail("model", "several models are here, or none; name one");
@@ -195,7 +205,9 @@ boost::asio::awaitable<void> PlainGenerate(ApiContext& api, HttpExchange& exchan
                 {"prompt_tokens", choices[0].prompt_tokens},
                 {"completion_tokens", choices[0].completion_tokens}};
   };
-  Choices choices(api.plane, api.executor, exchange, *deadline);
+  absl::StatusOr<KeyLease> lease = AdmitRequest(api, request.model(), EstimateTokens(request));
+  if (!lease.ok()) co_return co_await ReplyError(exchange, lease.status());
+  Choices choices(api.plane, api.executor, exchange, *deadline, *std::move(lease));
   choices.Start({}, std::move(request));
   co_await Answer(exchange, choices, std::move(format), AnswerOptions());
 }

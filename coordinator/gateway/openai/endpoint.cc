@@ -24,6 +24,10 @@ absl::StatusOr<absl::Duration> DeadlineOf(const ApiContext& api, const HttpReque
   return api.plane.clock.Monotonic() + timeout;
 }
 
+absl::StatusOr<KeyLease> AdmitRequest(const ApiContext& api, std::string_view model, uint64_t tokens_estimated) {
+  return AdmitRequest(api.plane.key_limits, api.caller, model, tokens_estimated);
+}
+
 std::string NewAnswerId(std::string_view prefix) {
   return absl::StrFormat("%s%016x%016x", ToAbsl(prefix), SystemRandom64(), SystemRandom64());
 }

@@ -4,18 +4,25 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include "coordinator/gateway/caller.h"
 #include "coordinator/gateway/executor.h"
 #include "coordinator/gateway/http/exchange.h"
 #include "coordinator/operations/control_plane.h"
 
 namespace enigma::coordinator {
 
-// What every endpoint of the HTTP API works with. Borrowed.
+// What every endpoint of the HTTP API works with; each request has a copy of its own. Borrows all but the caller.
 struct ApiContext {
   ControlPlane& plane;
   Executor& executor;  // for what must not run on the server's threads
   absl::Duration request_timeout_max = absl::Hours(1);
+  Caller caller = {};  // who asks, once the route has let them in
 };
+
+// One more request of the caller for the model: for every endpoint that asks for one, as soon as its body is read and
+// before anything costs. PERMISSION_DENIED when the key may not use the model, RESOURCE_EXHAUSTED with RetryAfter when
+// its limits are reached.
+absl::StatusOr<KeyLease> AdmitRequest(const ApiContext& api, std::string_view model, uint64_t tokens_estimated);
 
 // The deadline of a request: what `x-request-timeout-ms` asks for, else the longest allowed; on the plane's monotonic
 // clock. INVALID_ARGUMENT for a header that is no number of milliseconds.

@@ -27,7 +27,9 @@ Json ModelJson(const ControlPlane& plane, const Model& model) {
 
 boost::asio::awaitable<void> ListModelsEndpoint(ApiContext& api, HttpExchange& exchange) {
   Json list = {{"object", "list"}, {"data", Json::array()}};
-  for (const ModelPtr& model : api.plane.models.List()) list["data"].push_back(ModelJson(api.plane, *model));
+  for (const ModelPtr& model : api.plane.models.List()) {
+    if (api.caller.MayUse(model->name)) list["data"].push_back(ModelJson(api.plane, *model));
+  }
   HttpReply reply;
   reply.body = list.dump();
   co_await exchange.Reply(std::move(reply));
@@ -35,7 +37,10 @@ boost::asio::awaitable<void> ListModelsEndpoint(ApiContext& api, HttpExchange& e
 
 boost::asio::awaitable<void> ShowModel(ApiContext& api, HttpExchange& exchange) {
   constexpr std::string_view kPrefix = "/v1/models/";
-  const absl::StatusOr<ModelPtr> model = api.plane.models.Find(exchange.request().path.substr(kPrefix.size()));
+  const std::string name = exchange.request().path.substr(kPrefix.size());
+  absl::Status allowed = CheckModel(api.caller, name);
+  if (!allowed.ok()) co_return co_await ReplyError(exchange, std::move(allowed));
+  const absl::StatusOr<ModelPtr> model = api.plane.models.Find(name);
   if (!model.ok()) co_return co_await ReplyError(exchange, model.status());
   HttpReply reply;
   reply.body = ModelJson(api.plane, **model).dump();

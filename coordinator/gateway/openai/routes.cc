@@ -59,14 +59,16 @@ boost::asio::awaitable<void> Route(ApiContext& api, const Access& access, HttpEx
       allowed = std::string(route.method);
       continue;
     }
+    ApiContext mine = api;
     if (route.open == Open::kToCallers) {
-      absl::Status admitted = access.ForHttp(request.Header("authorization"), request.from_this_machine);
-      if (!admitted.ok()) {
-        co_await ReplyError(exchange, std::move(admitted));
+      absl::StatusOr<Caller> caller = access.ForHttp(request.Header("authorization"), request.from_this_machine);
+      if (!caller.ok()) {
+        co_await ReplyError(exchange, caller.status());
         co_return;
       }
+      mine.caller = *std::move(caller);
     }
-    co_await route.endpoint(api, exchange);
+    co_await route.endpoint(mine, exchange);
     co_return;
   }
   HttpReply reply = ReplyOf(NoSuchRoute(request, allowed));

@@ -12,7 +12,7 @@
 namespace enigma::coordinator {
 namespace {
 
-absl::StatusOr<Json> Tokenized(ControlPlane& plane, std::string_view body) {
+absl::StatusOr<Json> Tokenized(const ApiContext& api, std::string_view body) {
   ENIGMA_ASSIGN_OR_RETURN(const Json json, ParseBody(body));
   Fields fields(json);
   const std::string model = fields.Text("model");
@@ -20,20 +20,22 @@ absl::StatusOr<Json> Tokenized(ControlPlane& plane, std::string_view body) {
   const bool add_special = fields.Flag("add_special_tokens", true);
   const bool parse_special = fields.Flag("parse_special");
   ENIGMA_RETURN_IF_ERROR(fields.Finish());
-  ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, TokenizerOf(plane, model));
+  ENIGMA_ASSIGN_OR_RETURN(const KeyLease lease, AdmitRequest(api, model, 0));
+  ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, TokenizerOf(api.plane, model));
   const std::vector<engine::TokenId> ids =
       tokenizer->Encode(text, {.add_special = add_special, .parse_special = parse_special});
   return Json{{"count", ids.size()}, {"tokens", ids}};
 }
 
-absl::StatusOr<Json> Detokenized(ControlPlane& plane, std::string_view body) {
+absl::StatusOr<Json> Detokenized(const ApiContext& api, std::string_view body) {
   ENIGMA_ASSIGN_OR_RETURN(const Json json, ParseBody(body));
   Fields fields(json);
   const std::string model = fields.Text("model");
   const Json& tokens = fields.Any("tokens");
   if (!tokens.is_array()) fields.Fail("tokens", "a list of token ids is wanted");
   ENIGMA_RETURN_IF_ERROR(fields.Finish());
-  ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, TokenizerOf(plane, model));
+  ENIGMA_ASSIGN_OR_RETURN(const KeyLease lease, AdmitRequest(api, model, 0));
+  ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, TokenizerOf(api.plane, model));
   std::vector<engine::TokenId> ids;
   for (const Json& token : tokens) {
     if (!token.is_number_integer() || token.get<int64_t>() < 0 || token.get<int64_t>() >= tokenizer->vocab_size()) {
@@ -45,16 +47,16 @@ absl::StatusOr<Json> Detokenized(ControlPlane& plane, std::string_view body) {
   return Json{{"prompt", engine::Decode(*tokenizer, ids)}};
 }
 
-using Work = absl::StatusOr<Json> (*)(ControlPlane&, std::string_view);
+using Work = absl::StatusOr<Json> (*)(const ApiContext&, std::string_view);
 
 // Runs the work off the server's threads and answers with what it gave.
 boost::asio::awaitable<void> RunAndReply(ApiContext& api, HttpExchange& exchange, Work work) {
   // Shared with the executor, which may still run it when the client and its exchange are gone.
   auto result = std::make_shared<absl::StatusOr<Json>>(absl::CancelledError("not run"));
   auto finished = std::make_shared<std::atomic<bool>>(false);
-  const bool queued = api.executor.TryRun(
-      [&plane = api.plane, result, finished, work, body = exchange.request().body, wake = exchange.Waker()] {
-        *result = work(plane, body);
+  const bool queued =
+      api.executor.TryRun([api, result, finished, work, body = exchange.request().body, wake = exchange.Waker()] {
+        *result = work(api, body);
         finished->store(true);
         wake();
       });

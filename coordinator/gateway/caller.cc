@@ -1,0 +1,42 @@
+#include "coordinator/gateway/caller.h"
+
+#include <algorithm>
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+
+#include "base/status_macros.h"
+#include "base/text.h"
+#include "engine/spec/sampling_params.h"
+
+namespace enigma::coordinator {
+namespace {
+
+constexpr uint64_t kBytesPerToken = 4;
+// An answer whose length the client left open would otherwise hold a key's whole minute; what is longer is settled.
+constexpr uint32_t kAnswerTokensMax = 1024;
+
+}  // namespace
+
+absl::Status CheckModel(const Caller& caller, std::string_view model) {
+  if (caller.MayUse(model)) return absl::OkStatus();
+  return absl::PermissionDeniedError(absl::StrCat("model: the API key '", caller.key->name, "' may not use '",
+                                                  ToAbsl(model), "', only ", absl::StrJoin(caller.key->models, ", ")));
+}
+
+uint64_t EstimateTokens(const enigma::v1::GenerateRequest& request) {
+  const uint64_t prompt = request.has_prompt_ids() ? static_cast<uint64_t>(request.prompt_ids().ids_size())
+                                                   : 1 + request.prompt().size() / kBytesPerToken;
+  const uint32_t answer =
+      request.sampling().has_max_tokens() ? request.sampling().max_tokens() : engine::SamplingParams{}.max_tokens;
+  return prompt + std::min(answer, kAnswerTokensMax);
+}
+
+absl::StatusOr<KeyLease> AdmitRequest(KeyLimits& limits, const Caller& caller, std::string_view model,
+                                      uint64_t tokens_estimated) {
+  if (caller.key == nullptr) return KeyLease();
+  ENIGMA_RETURN_IF_ERROR(CheckModel(caller, model));
+  return limits.Admit(*caller.key, tokens_estimated);
+}
+
+}  // namespace enigma::coordinator

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "coordinator/scheduling/key_limits.h"
+#include "coordinator/state/api_key.h"
+#include "proto/inference.pb.h"
+
+namespace enigma::coordinator {
+
+// Who asks for inference, once Access has let them in. Copies are cheap.
+struct Caller {
+  std::string who;  // "key 3f21a0b4c5d6", "node n1", "this machine", "anybody"
+  ApiKeyPtr key;    // null: came without one, so everything is allowed and nothing limited
+
+  bool MayUse(std::string_view model) const { return key == nullptr || key->MayUse(model); }
+};
+
+// PERMISSION_DENIED naming the model, and those that the key may use.
+absl::Status CheckModel(const Caller& caller, std::string_view model);
+
+// What a request will probably take: its prompt, counted where it came as ids and else taken as four bytes a token,
+// and its answer, as long as it may become but at most 1,024 tokens. Cheap: done before anything is tokenised.
+uint64_t EstimateTokens(const enigma::v1::GenerateRequest& request);
+
+// One more request of the caller for the model: allowed to use it, and within the key's limits (KeyLimits::Admit). A
+// caller without a key always is. The lease is the front's, who ends it before it tells the client the end.
+absl::StatusOr<KeyLease> AdmitRequest(KeyLimits& limits, const Caller& caller, std::string_view model,
+                                      uint64_t tokens_estimated);
+
+}  // namespace enigma::coordinator
