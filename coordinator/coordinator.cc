@@ -51,7 +51,9 @@ class CoordinatorImpl final : public Coordinator {
         models_(*store_),
         replicas_(*store_),
         wanted_(*store_),
-        tokens_(*store_) {}
+        tokens_(*store_),
+        keys_(*store_, *options_.clock),
+        key_limits_(*options_.clock) {}
   ~CoordinatorImpl() override { CoordinatorImpl::Stop(); }
 
   absl::Status Start();
@@ -69,6 +71,7 @@ class CoordinatorImpl final : public Coordinator {
   void MakeParts();
   absl::Status Listen();
   absl::Status StartBeacons();
+  void WarnWhenNobodyMayAsk() const;
   absl::Status WriteFiles();
   absl::StatusOr<std::vector<std::string>> AddressesForWorkers() const;
   void DescribeDiscovery(enigma::v1::DiagnoseReply& reply) const;
@@ -82,6 +85,8 @@ class CoordinatorImpl final : public Coordinator {
   ReplicaRegistry replicas_;
   WantedRegistry wanted_;
   TokenRegistry tokens_;
+  ApiKeyRegistry keys_;
+  KeyLimits key_limits_;
   LinkTable links_;
   std::unique_ptr<CertificateAuthority> authority_;  // null with --insecure
   std::optional<NodeIdentity> identity_;             // likewise empty
@@ -92,6 +97,7 @@ class CoordinatorImpl final : public Coordinator {
   std::unique_ptr<PlacementKeeper> keeper_;
   std::unique_ptr<FailureWatcher> failures_;
   std::unique_ptr<Access> access_;
+  std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<MembershipService> membership_;
   std::unique_ptr<ClusterService> cluster_;
   std::unique_ptr<ContentService> content_;
@@ -109,6 +115,7 @@ class CoordinatorImpl final : public Coordinator {
 absl::Status CoordinatorImpl::Start() {
   ENIGMA_RETURN_IF_ERROR(Restore());
   ENIGMA_RETURN_IF_ERROR(OpenPki());
+  ENIGMA_ASSIGN_OR_RETURN(audit_, AuditLog::Open(options_.data_dir + "/audit.log", *options_.clock));
   MakeParts();
   ENIGMA_RETURN_IF_ERROR(Listen());
   ENIGMA_RETURN_IF_ERROR(StartBeacons());
@@ -116,6 +123,7 @@ absl::Status CoordinatorImpl::Start() {
   http.host = options_.http_host;
   http.port = options_.http_port;
   ENIGMA_ASSIGN_OR_RETURN(http_, HttpGateway::Start(http, *plane_, *access_));
+  WarnWhenNobodyMayAsk();
   ENIGMA_RETURN_IF_ERROR(WriteFiles());
   LogInfo("coordinator {} of cluster {} listens on {}", node_id_, plane_->cluster_id,
           Endpoint{options_.listen_host, server_->port()}.ToText());
@@ -126,6 +134,7 @@ absl::Status CoordinatorImpl::Restore() {
   ENIGMA_RETURN_IF_ERROR(MigrateStore(*store_, Migrations()));
   ENIGMA_RETURN_IF_ERROR(nodes_.Restore());
   ENIGMA_RETURN_IF_ERROR(models_.Restore());
+  ENIGMA_RETURN_IF_ERROR(keys_.Restore());
   return wanted_.Restore();
 }
 
@@ -157,6 +166,8 @@ void CoordinatorImpl::MakeParts() {
                                 replicas_,
                                 wanted_,
                                 tokens_,
+                                keys_,
+                                key_limits_,
                                 links_,
                                 *channels_,
                                 *dispatcher_,
@@ -178,13 +189,13 @@ void CoordinatorImpl::MakeParts() {
       [this](uint64_t replica, uint64_t ticket, const std::string& why) { failures_->Refused(replica, ticket, why); });
 
   access_ = std::make_unique<Access>(
-      authority_ ? Authoriser::ForCluster(authority_->cluster_id()) : Authoriser::Insecure(), options_.no_auth,
+      authority_ ? Authoriser::ForCluster(authority_->cluster_id()) : Authoriser::Insecure(), options_.no_auth, keys_,
       metrics_, [this](std::string_view id) { return nodes_.IsRemoved(id); });
   membership_ = std::make_unique<MembershipService>(
       *plane_, *access_,
       MembershipService::Options{.heartbeat_ms = options_.heartbeat_ms, .silence_ms = options_.silence_ms},
       [this](uint64_t replica, FailureReport report) { failures_->Suspect(replica, std::move(report)); });
-  cluster_ = std::make_unique<ClusterService>(*plane_, *access_,
+  cluster_ = std::make_unique<ClusterService>(*plane_, *access_, *audit_,
                                               [this](enigma::v1::DiagnoseReply& reply) { DescribeDiscovery(reply); });
   content_ = std::make_unique<ContentService>(*plane_, *access_);
   inference_ = std::make_unique<InferenceService>(*plane_, *access_, Generation::Options{});
@@ -253,15 +264,23 @@ absl::Status CoordinatorImpl::StartBeacons() {
   return absl::OkStatus();
 }
 
+void CoordinatorImpl::WarnWhenNobodyMayAsk() const {
+  if (options_.no_auth || IsLoopbackHost(options_.http_host) || keys_.HasUsableKey()) return;
+  LogWarn(
+      "the HTTP API listens on {} and no API key is good: every request from another machine is refused (401). "
+      "`enigma keys create --name NAME` makes a key; --no-auth serves everybody who can connect",
+      Endpoint{options_.http_host, http_->port()}.ToText());
+}
+
 absl::Status CoordinatorImpl::WriteFiles() {
   if (!options_.token_file.empty() && authority_ != nullptr) {
     ENIGMA_ASSIGN_OR_RETURN(const enigma::v1::CreateTokenReply token, CreateToken(*plane_, kTokenFileValid));
     ENIGMA_RETURN_IF_ERROR(WritePrivateFile(options_.token_file, token.token() + "\n"));
   }
   wrote_files_ = true;
-  return WriteEndpointFile(
-      options_.data_dir, {LocalEndpoint(options_.listen_host, server_->port()),
-                          LocalEndpoint(options_.http_host, http_->port()), plane_->cluster_id, options_.insecure});
+  return WriteEndpointFile(options_.data_dir,
+                           {LocalEndpoint(options_.listen_host, server_->port()),
+                            LocalEndpoint(options_.http_host, http_->port()), plane_->cluster_id, options_.insecure});
 }
 
 void CoordinatorImpl::DescribeDiscovery(enigma::v1::DiagnoseReply& reply) const {
@@ -299,6 +318,9 @@ void CoordinatorImpl::Stop() {
   if (server_ != nullptr) server_->Shutdown();
   failures_.reset();
   sightings_.reset();
+  if (const absl::Status saved = keys_.SaveLastUses(); !saved.ok()) {
+    LogWarn("when API keys were last used is not saved: {}", Describe(saved));
+  }
   stopped_.Notify();
 }
 

@@ -19,6 +19,7 @@ namespace enigma::coordinator {
 //   pki/ca.pem          the cluster's CA (made on the first start)
 //   pki/coordinator.pem this coordinator's identity
 //   pki/admin.pem       an identity for commands given on this machine (rpc/identity.h: LoadIdentity)
+//   audit.log           who administered what (coordinator/gateway/audit.h)
 //   endpoint.json       {"grpc": "host:port", "http": "host:port", "cluster_id", "pid", "insecure"}, while it runs
 class Coordinator {
  public:
