@@ -79,6 +79,7 @@ void AddCommands(CLI::App& app, Action& action) {
   AddTokenize(root);
   AddBench(root);
   AddToken(root);
+  AddKeys(root);
   AddDoctor(root);
   AddOptions(root);
   app.footer(

@@ -118,6 +118,22 @@ Json ToJson(const v1::PlanReply& plan) {
           {"verdicts", ArrayOf(plan.verdicts())}};
 }
 
+Json ToJson(const v1::KeyInfo& key) {
+  return {{"key_id", key.key_id()},
+          {"name", key.name()},
+          {"state", key.state()},
+          {"models", TextsOf(key.models())},
+          {"limits",
+           {{"requests_per_minute", key.limits().requests_per_minute()},
+            {"tokens_per_minute", key.limits().tokens_per_minute()},
+            {"concurrency_max", key.limits().concurrency_max()}}},
+          {"created_unix_ms", key.created_unix_ms()},
+          {"expires_unix_ms", key.expires_unix_ms()},
+          {"revoked_unix_ms", key.revoked_unix_ms()},
+          {"last_used_unix_ms", key.last_used_unix_ms()},
+          {"running", key.running()}};
+}
+
 std::string LayersText(const v1::StagePlacement& stage) {
   return absl::StrCat(stage.first_layer(), "-", LastLayer(stage));
 }

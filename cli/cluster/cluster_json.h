@@ -14,6 +14,7 @@ Json ToJson(const v1::StagePlacement& stage);
 Json ToJson(const v1::ReplicaInfo& replica);
 Json ToJson(const v1::ModelInfo& model);
 Json ToJson(const v1::PlanReply& plan);
+Json ToJson(const v1::KeyInfo& key);
 
 // "0-4"; a stage of one layer is "4-4".
 std::string LayersText(const v1::StagePlacement& stage);

@@ -94,6 +94,11 @@ Argument& Argument::Utf8() {
   return *this;
 }
 
+Argument& Argument::Meets(std::function<std::string(const std::string& text)> complaint) {
+  option_->check(std::move(complaint));
+  return *this;
+}
+
 Argument& Argument::Between(double low, double high) { return AtLeast(low).AtMost(high); }
 
 Argument& Argument::AtLeast(double low) {

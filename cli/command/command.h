@@ -31,6 +31,8 @@ class Argument {
   Argument& Among(const std::vector<std::string>& values);
   Argument& ExistingFile();
   Argument& Utf8();  // it travels in a message, which holds no other bytes
+  // What is wrong with a value, or nothing.
+  Argument& Meets(std::function<std::string(const std::string& text)> complaint);
   // Numbers:
   Argument& Between(double low, double high);
   Argument& AtLeast(double low);

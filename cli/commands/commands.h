@@ -18,11 +18,16 @@ void AddChat(Command& root);
 void AddTokenize(Command& root);
 void AddBench(Command& root);
 void AddToken(Command& root);
+void AddKeys(Command& root);
 void AddDoctor(Command& root);
 void AddOptions(Command& root);
 
 // Under `enigma nodes`.
 void AddNodesRemove(Command& nodes);
+
+// Commands under `enigma keys`.
+void AddKeysCreate(Command& keys);
+void AddKeysRevoke(Command& keys);
 
 // Commands under `enigma models`.
 void AddModelsImport(Command& models);

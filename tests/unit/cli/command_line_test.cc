@@ -21,7 +21,7 @@ TEST(CommandLineTest, VersionAndHelpSucceedOnStdout) {
   const Outcome help = RunEnigma({"--help"});
   EXPECT_EQ(help.status, 0);
   for (const char* command : {"up", "coordinator", "worker", "nodes", "models", "plan", "load", "unload", "generate",
-                              "chat", "tokenize", "bench", "token", "doctor"}) {
+                              "chat", "tokenize", "bench", "token", "keys", "doctor"}) {
     EXPECT_THAT(help.out, HasSubstr(std::string("\n  ") + command));
     EXPECT_EQ(RunEnigma({command, "--help"}).status, 0) << command;
   }
@@ -62,7 +62,10 @@ TEST(CommandLineTest, WithoutAClusterCommandsSayHowToStartOne) {
                                              {"plan", "m"},
                                              {"load", "m"},
                                              {"generate", "--model", "m", "hi"},
-                                             {"token", "create"}}) {
+                                             {"token", "create"},
+                                             {"keys"},
+                                             {"keys", "create", "--name", "n"},
+                                             {"keys", "revoke", "n"}}) {
     std::vector<std::string> arguments = command;
     arguments.insert(arguments.end(), {"--data-dir", directory.path()});
     const Outcome outcome = RunEnigma(arguments);

@@ -67,6 +67,9 @@ const std::map<std::string, Words>& NumericFlags() {
       {"--generated-tokens", kBench},
       {"--repetitions", kBench},
       {"--valid-hours", {"token", "create"}},
+      {"--rpm", {"keys", "create", "--name", "n"}},
+      {"--tpm", {"keys", "create", "--name", "n"}},
+      {"--max-concurrency", {"keys", "create", "--name", "n"}},
   };
   return *kFlags;
 }
@@ -108,6 +111,9 @@ TEST(UsageTest, BoundsAreHeld) {
       {"up", "--threads", "0"},
       {"up", "--udp-port", "0"},
       {"token", "create", "--valid-hours", "0"},
+      {"keys", "create", "--name", "n", "--rpm", "0"},
+      {"keys", "create", "--name", "n", "--tpm", "0"},
+      {"keys", "create", "--name", "n", "--max-concurrency", "0"},
       {"nodes", "--connect-timeout", "0"},
       {"bench", "--model", "/proc/self/exe", "-r", "0"},
       {"models", "synth", "--shape", "tiny", "--type", "f32", "--seed", "-1", "/nonexistent/x"},
@@ -153,6 +159,22 @@ TEST(UsageTest, TextsThatMakeNoSenseAreRefused) {
       {{"nodes", "--data-dir", ""}, "--data-dir: the value is empty"},
       {{"plan", "\xff"}, "MODEL: the value is not UTF-8"},
       {{"models", "rm", ""}, "MODEL: the value is empty"},
+      {{"keys", "create"}, "--name is required"},
+      {{"keys", "create", "--name", ""}, "--name: the value is empty"},
+      {{"keys", "create", "--name", "\xff"}, "--name: the value is not UTF-8"},
+      {{"keys", "create", "--name", "a\nb"}, "--name: "},
+      {{"keys", "create", "--name", std::string(65, 'n')}, "--name: it has 65 bytes"},
+      {{"keys", "create", "--name", "n", "--models", "a,,b"}, "--models: \"a,,b\" has an empty name"},
+      {{"keys", "create", "--name", "n", "--models", ""}, "--models: the value is empty"},
+      {{"keys", "create", "--name", "n", "--expires", "30"}, "--expires: \"30\""},
+      {{"keys", "create", "--name", "n", "--expires", "0d"}, "--expires: \"0d\""},
+      {{"keys", "create", "--name", "n", "--expires", "-1d"}, "--expires: \"-1d\""},
+      {{"keys", "create", "--name", "n", "--expires", "1.5d"}, "--expires: \"1.5d\""},
+      {{"keys", "create", "--name", "n", "--expires", "3651d"}, "--expires: \"3651d\""},
+      {{"keys", "create", "--name", "n", "--expires", "99999999999999999999d"}, "--expires: "},
+      {{"keys", "create", "--name", "n", "--expires", "tomorrow"}, "--expires: \"tomorrow\""},
+      {{"keys", "revoke"}, "KEY is required"},
+      {{"keys", "revoke", ""}, "KEY: the value is empty"},
       {{"plan", "m", "--kv-type", "f64"}, "--kv-type: \"f64\" is none of f32, f16, bf16, q8"},
       {{"bench", "--model", "/tmp"}, "--model: /tmp is a folder"},
       {{"bench", "--model", "/proc/self/exe", "-p", "0", "-n", "0"}, "nothing to measure"},
@@ -248,13 +270,14 @@ TEST(ReadmeTest, ItsTableOfCommandsIsWhatTheBinaryHas) {
       if (line[2] == ' ') continue;  // the description goes on
       std::string name = line.substr(2, line.find(' ', 2) - 2);
       if (!parent.empty()) name = parent[0] + " " + name;
-      if (name == "models list") continue;  // another word for `models`
+      if (name == "models list" || name == "keys list") continue;  // another word for the command alone
       EXPECT_EQ(shown.count(name), 1U) << "README's table lacks `enigma " << name << "`";
     }
   };
   expect_all_shown({});
   expect_all_shown({"models"});
   expect_all_shown({"token"});
+  expect_all_shown({"keys"});
 }
 
 }  // namespace
