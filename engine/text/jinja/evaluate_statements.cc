@@ -46,8 +46,7 @@ absl::StatusOr<Evaluator::Flow> Evaluator::Execute(const Stmt& stmt) {
 absl::StatusOr<Evaluator::Flow> Evaluator::ExecuteKind(const Stmt& stmt) {
   switch (stmt.kind) {
     case StmtKind::kText:
-      if (out_.size() + stmt.text.size() > runtime_.limits().output_bytes_max) return Append(Value());
-      out_ += stmt.text;
+      ENIGMA_RETURN_IF_ERROR(AppendBytes(stmt.text));
       return Flow::kNext;
     case StmtKind::kOutput: {
       ENIGMA_ASSIGN_OR_RETURN(const Value value, Evaluate(*stmt.expressions[0]));
@@ -93,16 +92,21 @@ absl::StatusOr<Evaluator::Flow> Evaluator::ExecuteKind(const Stmt& stmt) {
   return absl::InternalError("a statement of no kind");
 }
 
-absl::Status Evaluator::Append(const Value& value) {
-  const size_t before = out_.size();
-  std::string text;
-  ENIGMA_RETURN_IF_ERROR(AppendText(runtime_, value, text));
-  if (before + text.size() >= runtime_.limits().output_bytes_max) {
+absl::Status Evaluator::AppendBytes(std::string_view text) {
+  ENIGMA_RETURN_IF_ERROR(runtime_.WorkOnBytes(text.size()));
+  if (out_.size() + text.size() > runtime_.limits().output_bytes_max) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the output would have more than ", runtime_.limits().output_bytes_max, " bytes"));
   }
   out_ += text;
   return absl::OkStatus();
+}
+
+absl::Status Evaluator::Append(const Value& value) {
+  if (value.IsString()) return AppendBytes(value.text());
+  std::string text;
+  ENIGMA_RETURN_IF_ERROR(AppendText(runtime_, value, text));
+  return AppendBytes(text);
 }
 
 absl::StatusOr<Evaluator::Flow> Evaluator::ExecuteIf(const Stmt& stmt) {

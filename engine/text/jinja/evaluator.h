@@ -57,6 +57,7 @@ class Evaluator {
   absl::StatusOr<std::vector<Value>> LoopItems(const Stmt& stmt, const Value& iterable);
   absl::Status Assign(const Expr& target, const Value& value);
   absl::Status Append(const Value& value);
+  absl::Status AppendBytes(std::string_view text);
   // What a body prints, in a scope of its own.
   absl::StatusOr<Value> Capture(const Body& body);
   absl::StatusOr<Value> Filtered(const Expr& chain, const Value& text);

@@ -89,14 +89,13 @@ absl::StatusOr<Value> SplitWords(Runtime& runtime, std::string_view text, int64_
     at += character.length;
     ENIGMA_RETURN_IF_ERROR(runtime.CheckItems(words.size()));
   }
-  // Beyond the bound the rest stays one piece, without the white space at its cut.
+  // Beyond the bound the rest stays one piece, without the white space at its cut; Python keeps that at its other end.
   if (splits >= 0 && words.size() > static_cast<size_t>(splits) + 1) {
     const size_t bound = static_cast<size_t>(splits);
     if (from_right) {
       words[0].second = words[words.size() - bound - 1].second;
       words[0].first = 0;
       words.erase(words.begin() + 1, words.end() - static_cast<std::ptrdiff_t>(bound));
-      words[0].first = text.size() - Strip(text, Side::kLeft).size();
     } else {
       words[bound].second = text.size();
       words.resize(bound + 1);

@@ -1,0 +1,116 @@
+#include "engine/text/chat_template.h"
+
+#include <absl/status/status.h>
+
+#include "base/status_macros.h"
+#include "engine/text/chat_messages.h"
+
+namespace enigma::engine {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Marks that no template has in its own text.
+constexpr char kSystemMark[] = "enigma-probe-system";
+constexpr char kUserMark[] = "enigma-probe-user";
+constexpr char kToolMark[] = "enigma_probe_tool";
+constexpr char kArgumentMark[] = "enigma_probe_argument";
+
+bool Contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+Json User(Json content) { return {{"role", "user"}, {"content", std::move(content)}}; }
+
+Json TextParts(const char* text) { return Json::array({Json{{"type", "text"}, {"text", text}}}); }
+
+// An assistant's call of the marked tool, its arguments in the form given.
+Json Call(Json arguments, Json content) {
+  Json function = {{"name", kToolMark}, {"arguments", std::move(arguments)}};
+  // Some templates want ids of nine characters.
+  Json call = {{"id", "probe0001"}, {"type", "function"}, {"function", std::move(function)}};
+  return {{"role", "assistant"}, {"content", std::move(content)}, {"tool_calls", Json::array({std::move(call)})}};
+}
+
+Json Tools() {
+  return Json::parse(R"([{"type": "function", "function": {"name": "enigma_probe_tool", "description": "A probe.",
+      "parameters": {"type": "object", "properties": {"enigma_probe_argument": {"type": "string",
+      "description": "A probe."}}, "required": ["enigma_probe_argument"]}}}])");
+}
+
+}  // namespace
+
+absl::StatusOr<ChatTemplate> ChatTemplate::Create(std::string_view source, Options options) {
+  ENIGMA_ASSIGN_OR_RETURN(jinja::Template parsed, jinja::Template::Parse(source, options.limits));
+  ChatTemplate made(std::move(parsed), std::move(options));
+  made.FindAbilities();
+  return made;
+}
+
+std::string ChatTemplate::Probe(Json messages, Json tools) const {
+  ChatRequest request;
+  request.tools = std::move(tools);
+  return RenderAdapted(messages, request).value_or("");
+}
+
+void ChatTemplate::FindAbilities() {
+  const std::string text = Probe(Json::array({User(kUserMark)}));
+  const std::string typed = Probe(Json::array({User(TextParts(kUserMark))}));
+  // A template that prints the list itself does not know parts.
+  abilities_.typed_content = Contains(typed, kUserMark) && !Contains(typed, "'type'") && !Contains(typed, "\"type\"");
+  abilities_.text_content = Contains(text, kUserMark) || !abilities_.typed_content;
+  const auto content = [&](const char* mark) { return abilities_.text_content ? Json(mark) : TextParts(mark); };
+
+  const Json system = {{"role", "system"}, {"content", content(kSystemMark)}};
+  const Json user = User(content(kUserMark));
+  abilities_.system_role = Contains(Probe(Json::array({system, user})), kSystemMark);
+  abilities_.tools = Contains(Probe(Json::array({user}), Tools()), kToolMark);
+
+  const Json object_arguments = {{kArgumentMark, "value"}};
+  const Json text_arguments = object_arguments.dump();
+  const std::string key = std::string("\"") + kArgumentMark + "\"";
+  // As text, a template that writes JSON puts the arguments into quotes once more, and {\"key\" is what comes out.
+  const std::string with_object = Probe(Json::array({user, Call(object_arguments, content(""))}));
+  const std::string with_text = Probe(Json::array({user, Call(text_arguments, content(""))}));
+  abilities_.object_arguments =
+      Contains(with_object, key) || (Contains(with_object, kArgumentMark) && !Contains(with_text, key));
+  const Json arguments = abilities_.object_arguments ? object_arguments : text_arguments;
+  const std::string called = abilities_.object_arguments ? with_object : with_text;
+  abilities_.tool_calls = Contains(called, kToolMark);
+  const std::string empty = Probe(Json::array({user, Call(arguments, nullptr)}));
+  abilities_.empty_content = Contains(empty, kToolMark) && !Contains(empty, "None");
+}
+
+absl::StatusOr<std::string> ChatTemplate::Render(const ChatRequest& request) const {
+  const bool has_tools = request.tools.is_array() && !request.tools.empty();
+  if (!request.tools.is_null() && !request.tools.is_array()) return absl::InvalidArgumentError("tools must be a list");
+  if (has_tools && !abilities_.tools) {
+    return absl::InvalidArgumentError("tools are given, but this model's chat template has no place for them");
+  }
+  ENIGMA_ASSIGN_OR_RETURN(const Json messages, AdaptMessages(request.messages, abilities_));
+  return RenderAdapted(messages, request);
+}
+
+absl::StatusOr<std::string> ChatTemplate::RenderAdapted(const Json& messages, const ChatRequest& request) const {
+  // The variables that transformers' apply_chat_template sets.
+  Json context = {{"messages", messages},           {"tools", request.tools.empty() ? Json() : request.tools},
+                  {"documents", nullptr},           {"add_generation_prompt", request.add_generation_prompt},
+                  {"bos_token", options_.bos_text}, {"eos_token", options_.eos_text}};
+  if (!request.variables.is_null()) {
+    if (!request.variables.is_object()) return absl::InvalidArgumentError("the template's variables must be an object");
+    for (const auto& [name, value] : request.variables.items()) {
+      if (name == "messages") return absl::InvalidArgumentError("the template's variables must not hold 'messages'");
+      context[name] = value;
+    }
+  }
+  jinja::RenderOptions options;
+  options.limits = options_.limits;
+  options.now = options_.now;
+  ENIGMA_ASSIGN_OR_RETURN(std::string prompt, template_.Render(context, options));
+  if (!request.without_bos_and_eos) return prompt;
+  const std::string &bos = options_.bos_text, &eos = options_.eos_text;
+  if (!bos.empty() && prompt.starts_with(bos)) prompt.erase(0, bos.size());
+  if (!eos.empty() && prompt.ends_with(eos)) prompt.resize(prompt.size() - eos.size());
+  return prompt;
+}
+
+}  // namespace enigma::engine
