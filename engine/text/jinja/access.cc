@@ -126,7 +126,9 @@ absl::StatusOr<Value> Slice(Runtime& runtime, const Value& value, const Value& s
     for (size_t i = 0; i < range.count; ++i, at += range.step) items.push_back(value.items()[static_cast<size_t>(at)]);
     return value.IsTuple() ? runtime.Tuple(std::move(items)) : runtime.List(std::move(items));
   }
-  if (!value.IsString()) return Missing(value, "slice");
+  if (!value.IsString()) {
+    return absl::InvalidArgumentError(absl::StrCat("a '", value.TypeName(), "' object cannot be sliced"));
+  }
   const std::string_view text = value.text();
   ENIGMA_RETURN_IF_ERROR(runtime.WorkOnBytes(text.size() * (value.IsAscii() ? 1 : 8)));
   std::vector<size_t> offsets;

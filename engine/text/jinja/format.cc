@@ -322,7 +322,7 @@ absl::StatusOr<Value> FormatPercent(Runtime& runtime, std::string_view text, con
     ENIGMA_RETURN_IF_ERROR(runtime.CheckString(out.size() + part.size()));
     out += part;
   }
-  if (!by_name && next < values.size() && !(value.IsDict() && values.size() == 1)) {
+  if (!by_name && next < values.size() && !value.IsDict() && !(value.IsList() && !value.IsTuple())) {
     return absl::InvalidArgumentError("not all arguments are used by the format");
   }
   return runtime.String(std::move(out));

@@ -58,6 +58,7 @@ TEST(JinjaErrorsTest, NamePlaceAndProblem) {
       {"{% include 'x' %}", "'include' is not a tag"},
       {"{{ (1 }}", "closes nothing"},
       {"{{ \"\\u12\" }}", "needs 4 hexadecimal digits"},
+      {"{{ d[1:] }}", "a 'dict' object cannot be sliced"},
       {"{{ $ }}", "unexpected character '$'"},
       {"{{ '{}'.format() }}", "format has no argument 0"},
       {"{{ '%d' % 'a' }}", "needs a number"},
