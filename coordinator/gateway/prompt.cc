@@ -27,7 +27,8 @@ absl::StatusOr<std::vector<engine::TokenId>> PromptIds(const enigma::v1::Generat
     }
     return std::vector<engine::TokenId>(ids.begin(), ids.end());
   }
-  return tokenizer.Encode(request.prompt(), {.add_special = true, .parse_special = request.parse_special()});
+  return tokenizer.Encode(request.prompt(),
+                          {.add_special = !request.has_specials(), .parse_special = request.parse_special()});
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include <absl/strings/str_cat.h>
 
@@ -38,7 +40,7 @@ absl::StatusOr<GgufPtr> ModelFiles::Open(const Model& model) {
   Entry& entry = entries_[model.name];
   if (entry.file == nullptr || entry.stamp.modified_ns != stamp->modified_ns || entry.file->path() != model.path) {
     ENIGMA_ASSIGN_OR_RETURN(std::unique_ptr<engine::GgufFile> file, engine::GgufFile::Open(model.path));
-    entry = {*stamp, std::move(file), nullptr};
+    entry = {*stamp, std::move(file), nullptr, nullptr};
   }
   return entry.file;
 }
@@ -60,6 +62,41 @@ absl::StatusOr<TokenizerPtr> ModelFiles::Tokenizer(const Model& model) {
     found->second.tokenizer = tokenizer;
   }
   return tokenizer;
+}
+
+absl::StatusOr<ChatTemplatePtr> ModelFiles::Chat(const Model& model) {
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = entries_.find(model.name);
+    if (found != entries_.end() && found->second.chat != nullptr &&
+        found->second.stamp.modified_ns == model.modified_ns) {
+      return found->second.chat;
+    }
+  }
+  ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, Tokenizer(model));
+  ENIGMA_ASSIGN_OR_RETURN(const GgufPtr file, Open(model));
+  const absl::StatusOr<std::string_view> source = file->metadata().String("tokenizer.chat_template");
+  if (!source.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("model: '", model.name, "' has no chat template; ask for a completion of plain text instead"));
+  }
+  const auto text_of = [&tokenizer](std::optional<engine::TokenId> id) {
+    return id ? tokenizer->TokenBytes(*id, /*render_special=*/true) : std::string();
+  };
+  engine::ChatTemplate::Options options;
+  options.bos_text = text_of(tokenizer->bos());
+  options.eos_text = text_of(tokenizer->eos());
+  absl::StatusOr<engine::ChatTemplate> parsed = engine::ChatTemplate::Create(*source, std::move(options));
+  if (!parsed.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("model: the chat template of '", model.name, "' is of no use: ", parsed.status().message()));
+  }
+  auto chat = std::make_shared<const engine::ChatTemplate>(*std::move(parsed));
+  absl::MutexLock lock(&mutex_);
+  if (const auto found = entries_.find(model.name); found != entries_.end() && found->second.file == file) {
+    found->second.chat = chat;
+  }
+  return chat;
 }
 
 void ModelFiles::Forget(std::string_view model) {

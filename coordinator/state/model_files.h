@@ -12,6 +12,7 @@
 
 #include "coordinator/state/model.h"
 #include "engine/spec/gguf.h"
+#include "engine/text/chat_template.h"
 #include "engine/text/tokenizer.h"
 
 namespace enigma::coordinator {
@@ -19,6 +20,7 @@ namespace enigma::coordinator {
 // shared because fetches and requests go on with a file whose model was removed.
 using GgufPtr = std::shared_ptr<const engine::GgufFile>;
 using TokenizerPtr = std::shared_ptr<const engine::Tokenizer>;
+using ChatTemplatePtr = std::shared_ptr<const engine::ChatTemplate>;
 
 struct FileStamp {
   uint64_t bytes = 0;
@@ -27,12 +29,15 @@ struct FileStamp {
 // NOT_FOUND or PERMISSION_DENIED name the path.
 absl::StatusOr<FileStamp> StampOf(const std::string& path);
 
-// The imported models' files, memory-mapped, and their tokenizers, made on first use and kept. Thread-safe.
+// The imported models' files, memory-mapped, their tokenizers and chat templates, made on first use and kept.
+// Thread-safe.
 class ModelFiles {
  public:
   // FAILED_PRECONDITION when the file is gone or is not the one that was imported any more.
   absl::StatusOr<GgufPtr> Open(const Model& model);
   absl::StatusOr<TokenizerPtr> Tokenizer(const Model& model);
+  // INVALID_ARGUMENT when the model has none, or one that cannot be parsed.
+  absl::StatusOr<ChatTemplatePtr> Chat(const Model& model);
   void Forget(std::string_view model);
 
  private:
@@ -40,6 +45,7 @@ class ModelFiles {
     FileStamp stamp;
     GgufPtr file;
     TokenizerPtr tokenizer;
+    ChatTemplatePtr chat;
   };
   absl::Mutex mutex_;
   std::map<std::string, Entry, std::less<>> entries_ ABSL_GUARDED_BY(mutex_);

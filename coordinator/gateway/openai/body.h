@@ -37,6 +37,8 @@ class Fields {
 
   // Notes an error in a field, unless there is one.
   void Fail(std::string_view name, std::string_view what);
+  // Likewise, an error of an object inside, which has named its field.
+  void Adopt(const absl::Status& error) { status_.Update(error); }
   bool ok() const { return status_.ok(); }
   // The first error, or a field that was not asked for.
   absl::Status Finish();

@@ -1,6 +1,8 @@
 #include "coordinator/gateway/openai/endpoint.h"
 
 #include <algorithm>
+#include <atomic>
+#include <memory>
 
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_format.h>
@@ -30,6 +32,21 @@ absl::StatusOr<KeyLease> AdmitRequest(const ApiContext& api, std::string_view mo
 
 std::string NewAnswerId(std::string_view prefix) {
   return absl::StrFormat("%s%016x%016x", ToAbsl(prefix), SystemRandom64(), SystemRandom64());
+}
+
+boost::asio::awaitable<absl::Status> RunElsewhere(ApiContext& api, HttpExchange& exchange, std::function<void()> work) {
+  // Shared, since the work may outlast the exchange.
+  auto finished = std::make_shared<std::atomic<bool>>(false);
+  if (!api.executor.TryRun([finished, work = std::move(work), wake = exchange.Waker()] {
+        work();
+        finished->store(true);
+        wake();
+      })) {
+    co_return absl::ResourceExhaustedError("too many requests wait for tokenisation; try again later");
+  }
+  while (!finished->load() && !exchange.gone()) co_await exchange.Wait(absl::Seconds(1));
+  if (finished->load()) co_return absl::OkStatus();
+  co_return absl::CancelledError("the client went away");
 }
 
 boost::asio::awaitable<void> ReplyError(HttpExchange& exchange, absl::Status status) {

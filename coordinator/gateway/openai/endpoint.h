@@ -1,5 +1,8 @@
 #pragma once
 
+#include <functional>
+#include <string>
+#include <string_view>
 #include <utility>  // for Boost 1.74, which forgets it
 
 #include <boost/asio/awaitable.hpp>
@@ -33,7 +36,12 @@ std::string NewAnswerId(std::string_view prefix);
 
 boost::asio::awaitable<void> ReplyError(HttpExchange& exchange, absl::Status status);
 
+// Runs `work` on the executor's threads while the connection's strand goes on. It must own what it uses: when the
+// client goes, CANCELLED comes at once and the work may still run. RESOURCE_EXHAUSTED: too much waits already.
+boost::asio::awaitable<absl::Status> RunElsewhere(ApiContext& api, HttpExchange& exchange, std::function<void()> work);
+
 // The endpoints, one file each.
+boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exchange);
 boost::asio::awaitable<void> Completions(ApiContext& api, HttpExchange& exchange);
 boost::asio::awaitable<void> PlainGenerate(ApiContext& api, HttpExchange& exchange);
 boost::asio::awaitable<void> ListModelsEndpoint(ApiContext& api, HttpExchange& exchange);

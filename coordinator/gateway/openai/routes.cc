@@ -25,6 +25,7 @@ struct RouteEntry {
 constexpr std::array kRoutes = {
     RouteEntry{"GET", "/v1/models", &ListModelsEndpoint},
     RouteEntry{"GET", "/v1/models/", &ShowModel, Open::kToCallers, /*prefix=*/true},
+    RouteEntry{"POST", "/v1/chat/completions", &ChatCompletions},
     RouteEntry{"POST", "/v1/completions", &Completions},
     RouteEntry{"POST", "/generate", &PlainGenerate},
     RouteEntry{"POST", "/tokenize", &TokenizeEndpoint},

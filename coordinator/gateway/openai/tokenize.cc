@@ -1,5 +1,4 @@
 // POST /tokenize and /detokenize.
-#include <atomic>
 #include <memory>
 
 #include <absl/strings/str_cat.h>
@@ -51,21 +50,11 @@ using Work = absl::StatusOr<Json> (*)(const ApiContext&, std::string_view);
 
 // Runs the work off the server's threads and answers with what it gave.
 boost::asio::awaitable<void> RunAndReply(ApiContext& api, HttpExchange& exchange, Work work) {
-  // Shared with the executor, which may still run it when the client and its exchange are gone.
   auto result = std::make_shared<absl::StatusOr<Json>>(absl::CancelledError("not run"));
-  auto finished = std::make_shared<std::atomic<bool>>(false);
-  const bool queued =
-      api.executor.TryRun([api, result, finished, work, body = exchange.request().body, wake = exchange.Waker()] {
-        *result = work(api, body);
-        finished->store(true);
-        wake();
-      });
-  if (!queued) {
-    co_return co_await ReplyError(
-        exchange, absl::ResourceExhaustedError("too many requests wait for tokenisation; try again later"));
-  }
-  while (!finished->load() && !exchange.gone()) co_await exchange.Wait(absl::Seconds(1));
-  if (!finished->load()) co_return;
+  absl::Status ran = co_await RunElsewhere(
+      api, exchange,
+      [&plane = api.plane, result, work, body = exchange.request().body] { *result = work(plane, body); });
+  if (!ran.ok()) co_return co_await ReplyError(exchange, std::move(ran));
   if (!result->ok()) co_return co_await ReplyError(exchange, result->status());
   HttpReply reply;
   reply.body = (*result)->dump(-1, ' ', false, Json::error_handler_t::replace);
