@@ -37,6 +37,7 @@ void GenerateStream::Pump() {
       return;
     case Generation::Taken::kChunk:
       is_writing_ = true;
+      if (!writing_.finish_reason().empty()) EndLease();  // clients may act on it before they hear the status
       StartWrite(&writing_);
       return;
     case Generation::Taken::kEnd:

@@ -47,6 +47,8 @@ std::optional<Choices::Event> Choices::Poll() {
       case Generation::Taken::kNothing:
         continue;
       case Generation::Taken::kChunk:
+        // The finish reason is the end that clients of a stream act on.
+        if (!event.chunk.finish_reason().empty() && ended_ + 1 == generations_.size()) EndLease();
         break;
       case Generation::Taken::kEnd:
         event.end = end;
