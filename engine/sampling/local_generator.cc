@@ -98,6 +98,7 @@ absl::StatusOr<LocalGenerator::Result> LocalGenerator::Generate(std::vector<Toke
     const auto position = static_cast<uint32_t>(prompt_size + result.ids.size());
     const TokenId id = sampler.Sample(logits, position).id;
     sampler.Accept(id);
+    ENIGMA_RETURN_IF_ERROR(sampler.constraint_status());
     result.ids.push_back(id);
     if (tokenizer_->IsEndOfGeneration(id) && !params.ignore_eos) {
       result.finish_reason = "stop";
@@ -105,6 +106,10 @@ absl::StatusOr<LocalGenerator::Result> LocalGenerator::Generate(std::vector<Toke
     }
     wanted = show(stream.Add(id));
     if (stream.stopped() || !wanted) break;
+    if (sampler.Finished()) {
+      result.finish_reason = "stop";
+      break;
+    }
     if (result.ids.size() >= budget) break;
     ENIGMA_ASSIGN_OR_RETURN(logits, Step({&id, 1}, position, true));
   }

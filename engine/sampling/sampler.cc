@@ -1,6 +1,7 @@
 #include "engine/sampling/sampler.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/counter_random.h"
@@ -10,6 +11,7 @@ namespace enigma::engine {
 
 Sampler::Sampler(SamplingParams params, std::span<const TokenId> prompt, uint32_t choice)
     : params_(std::move(params)), choice_(choice) {
+  if (params_.constraint != nullptr) matcher_.emplace(params_.constraint);
   if (params_.repetition_penalty == 1.0F) return;
   for (const TokenId id : prompt) seen_[id] = true;
 }
@@ -17,11 +19,31 @@ Sampler::Sampler(SamplingParams params, std::span<const TokenId> prompt, uint32_
 void Sampler::Accept(TokenId id) {
   ++generated_[id];
   if (params_.repetition_penalty != 1.0F) seen_[id] = true;
+  if (matcher_) constraint_status_.Update(matcher_->Accept(id));
+}
+
+void Sampler::ForbidTokens() {
+  if (constraint_status_.ok()) constraint_status_ = matcher_->FillMask(allowed_);
+  const VocabularyTrie& trie = params_.constraint->trie();
+  if (!constraint_status_.ok()) {
+    allowed_.assign(trie.words(), 0);
+    for (const TokenId id : trie.end_tokens()) SetToken(allowed_, id);
+  }
+  constexpr float kImpossible = -std::numeric_limits<float>::infinity();
+  // Rows of logits may be wider than the vocabulary.
+  for (size_t begin = 0; begin < adjusted_.size(); begin += 64) {
+    const uint64_t word = begin / 64 < allowed_.size() ? allowed_[begin / 64] : 0;
+    if (word == ~uint64_t{0}) continue;
+    const size_t end = std::min(adjusted_.size(), begin + 64);
+    for (size_t i = begin; i < end; ++i) {
+      if ((word >> (i - begin) & 1) == 0) adjusted_[i] = kImpossible;
+    }
+  }
 }
 
 std::span<const float> Sampler::Adjust(std::span<const float> logits) {
   const bool counts = !generated_.empty() && (params_.frequency_penalty != 0.0F || params_.presence_penalty != 0.0F);
-  if (seen_.empty() && !counts && params_.logit_bias.empty()) return logits;
+  if (seen_.empty() && !counts && params_.logit_bias.empty() && !matcher_) return logits;
   adjusted_.assign(logits.begin(), logits.end());
   const auto known = [&](TokenId id) { return id >= 0 && static_cast<size_t>(id) < adjusted_.size(); };
   for (const auto& [id, unused] : seen_) {
@@ -39,6 +61,7 @@ std::span<const float> Sampler::Adjust(std::span<const float> logits) {
   for (const auto& [id, bias] : params_.logit_bias) {
     if (known(id)) adjusted_[static_cast<size_t>(id)] += bias;
   }
+  if (matcher_) ForbidTokens();
   return adjusted_;
 }
 

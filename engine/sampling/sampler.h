@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include <absl/status/status.h>
 
 #include "engine/sampling/candidates.h"
+#include "engine/sampling/constraint/token_matcher.h"
 #include "engine/spec/sampling_params.h"
 #include "engine/text/tokenizer.h"
 
@@ -24,7 +26,8 @@ absl::Status CheckSamplingParams(const SamplingParams& params, uint32_t vocab);
 // a sampler rebuilt from prompt and generated ids (Accept each) continues as the first would have. The arithmetic is
 // this project's own, in double, so equal logits give equal tokens on every machine. Not thread-safe.
 //
-// Order of operations: repetition, frequency and presence penalties; logit bias; then, where the temperature is 0, the
+// Order of operations: repetition, frequency and presence penalties; logit bias; tokens that the constraint forbids
+// become impossible; then, where the temperature is 0, the
 // likeliest token; else division by the temperature, top-k, top-p among what is left, min-p among what is left, and a
 // draw from the rest.
 class Sampler {
@@ -42,9 +45,16 @@ class Sampler {
   Choice Sample(std::span<const float> logits, uint32_t position);
   void Accept(TokenId id);
 
+  // The constraint's output is complete: nothing can follow. False without a constraint.
+  bool Finished() const { return matcher_ && matcher_->MustEnd(); }
+  // Why the constraint cannot be kept any longer (see TokenMatcher). From then on Sample gives an end-of-generation
+  // token where the vocabulary has one, and the sequence should end with this error.
+  const absl::Status& constraint_status() const { return constraint_status_; }
+
  private:
-  // The logits after penalties and bias; the given ones where nothing changes.
+  // The logits after penalties, bias and constraint; the given ones where nothing changes.
   std::span<const float> Adjust(std::span<const float> logits);
+  void ForbidTokens();
   TokenId Draw(std::span<const float> logits, uint32_t position);
 
   SamplingParams params_;
@@ -52,6 +62,9 @@ class Sampler {
   absl::flat_hash_map<TokenId, uint32_t> generated_;  // occurrences among generated tokens
   absl::flat_hash_map<TokenId, bool> seen_;           // prompt and generated; kept where a penalty reads it
   std::vector<float> adjusted_;
+  std::optional<TokenMatcher> matcher_;
+  absl::Status constraint_status_;
+  TokenBits allowed_;
   std::vector<Candidate> candidates_;
 };
 

@@ -1,11 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace enigma::engine {
+
+class TokenConstraint;  // engine/sampling/constraint/token_constraint.h
 
 // How the next token is chosen. Defaults choose plainly from the model's distribution; temperature 0 is greedy.
 struct SamplingParams {
@@ -23,6 +26,8 @@ struct SamplingParams {
   std::vector<std::string> stop;  // generation ends before the first of these strings
   bool ignore_eos = false;        // for measurements: end-of-generation tokens do not stop
   uint32_t top_logprobs = 0;      // alternatives to report with each token; 0: none
+  // What the output must look like (shared by all sequences with the same schema); null: anything.
+  std::shared_ptr<const TokenConstraint> constraint;
 };
 
 }  // namespace enigma::engine
