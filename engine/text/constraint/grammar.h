@@ -42,6 +42,10 @@ class Grammar {
   std::span<const uint32_t> Alternatives(uint32_t slot) const { return slots_[slot]; }
   // A bound on what may follow within the rule: so many characters of a JSON string, unescaped and whichever they are.
   uint32_t FreeCharacters(uint32_t rule, LocalState state) const;
+  // The automaton of a rule that is one and no more (its states are LocalStates); nullptr for other rules.
+  const ByteDfa* Automaton(uint32_t rule) const {
+    return rules_[rule].kind == Kind::kBytes ? &byte_rules_[rules_[rule].index] : nullptr;
+  }
 
   size_t rule_count() const { return rules_.size(); }
 
