@@ -17,7 +17,30 @@ ByteDfa ByteDfaBuilder::Finish() {
     dfa.accepts_.push_back(state.accepts ? 1 : 0);
   }
   dfa.first_edge_.push_back(static_cast<uint32_t>(dfa.edges_.size()));
+  dfa.MakeTable();
   return dfa;
+}
+
+void ByteDfa::MakeTable() {
+  std::array<bool, 257> begins = {};  // a class of bytes
+  for (const Edge& edge : edges_) begins[edge.low] = begins[edge.high + 1] = true;
+  uint8_t current = 0;
+  for (size_t byte = 1; byte < 256; ++byte) {
+    if (begins[byte]) ++current;
+    class_of_[byte] = current;
+  }
+  const size_t classes = size_t{current} + 1;
+  const size_t states = accepts_.size();
+  if (classes > kTableClassesMax || states > kTableStatesMax) return;
+  table_.assign(states * classes, kDead);
+  for (size_t state = 0; state < states; ++state) {
+    for (uint32_t i = first_edge_[state]; i < first_edge_[state + 1]; ++i) {
+      for (size_t c = class_of_[edges_[i].low]; c <= class_of_[edges_[i].high]; ++c) {
+        table_[state * classes + c] = edges_[i].target;
+      }
+    }
+  }
+  classes_ = classes;
 }
 
 absl::StatusOr<ByteDfa> ByteDfa::FromLiterals(std::vector<std::string> literals, CompileBudget& budget) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -24,6 +26,7 @@ class ByteDfa {
   static absl::StatusOr<ByteDfa> FromLiterals(std::vector<std::string> literals, CompileBudget& budget);
 
   uint32_t Next(uint32_t state, uint8_t byte) const {
+    if (classes_ != 0) return table_[state * classes_ + class_of_[byte]];
     for (uint32_t i = first_edge_[state]; i < first_edge_[state + 1] && edges_[i].low <= byte; ++i) {
       if (byte <= edges_[i].high) return edges_[i].target;
     }
@@ -40,8 +43,16 @@ class ByteDfa {
     uint8_t high;  // included
     uint32_t target;
   };
-  std::vector<uint32_t> first_edge_;  // by state, one more than there are
-  std::vector<Edge> edges_;           // of one state: sorted, disjoint
+  // The same as the edges as a table, where that is small; classes_ is 0 where there is none.
+  void MakeTable();
+  static constexpr size_t kTableClassesMax = 32;
+  static constexpr size_t kTableStatesMax = 8192;
+
+  size_t classes_ = 0;
+  std::array<uint8_t, 256> class_of_ = {};  // bytes that no state tells apart
+  std::vector<uint32_t> table_;             // by state and class
+  std::vector<uint32_t> first_edge_;        // by state, one more than there are
+  std::vector<Edge> edges_;                 // of one state: sorted, disjoint
   std::vector<char> accepts_;
 };
 
