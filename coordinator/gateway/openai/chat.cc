@@ -170,10 +170,10 @@ boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exch
   if (!lease.ok()) co_return co_await ReplyError(exchange, lease.status());
 
   auto prepared = std::make_shared<absl::StatusOr<Prepared>>(absl::CancelledError("not run"));
-  absl::Status ran = co_await RunElsewhere(
-      api, exchange, [&plane = api.plane, prepared, model = plan->request.model(), chat = plan->chat] {
-        *prepared = Prepare(plane, model, chat);
-      });
+  std::function<void()> prepare = [&plane = api.plane, prepared, model = plan->request.model(), chat = plan->chat] {
+    *prepared = Prepare(plane, model, chat);
+  };
+  absl::Status ran = co_await RunElsewhere(api, exchange, std::move(prepare));
   if (ran.ok()) ran = prepared->status();
   if (!ran.ok()) {
     lease->End(0);  // before the client hears of it and asks again

@@ -1,9 +1,12 @@
 // The HTTP API in front of a coordinator whose workers answer what the test says.
+#include <algorithm>
+
 #include <absl/strings/str_cat.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "tests/support/edited_model.h"
 #include "tests/unit/coordinator/coordinator_fixture.h"
 #include "tests/unit/coordinator/http_client.h"
 
@@ -205,6 +208,119 @@ TEST_F(OpenAiTest, AClientThatClosesFreesItsSequence) {
   const uint64_t sequence = pipelines_.opened()[0].sequence();
   EXPECT_TRUE(Eventually([&] { return pipelines_.cancelled().contains(sequence); }));
   EXPECT_TRUE(Eventually([&] { return Replicas("stories").at(0).running() == 0; }));
+}
+
+class ChatTest : public OpenAiTest {
+ protected:
+  void SetUp() override {
+    OpenAiTest::SetUp();
+    if (IsSkipped()) return;
+    enigma::testing::EditModel(model_path_, model_path_, [](enigma::testing::EditableModel& model) {
+      model.metadata.Set("tokenizer.chat_template",
+                         std::string("{{ bos_token }}{% for m in messages %}{% if m.role == 'tool' %}"
+                                     "{{ raise_exception('no tools here') }}{% endif %}{{ m.role }}: {{ m.content }}\n"
+                                     "{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"));
+    });
+  }
+  HttpAnswer Chat(const json& body) { return Post(port(), "/v1/chat/completions", body.dump()); }
+  static json Say(const std::string& text) {
+    return {{"model", "stories"}, {"messages", {{{"role", "user"}, {"content", text}}}}, {"max_tokens", 4}};
+  }
+};
+
+TEST_F(ChatTest, IsRenderedByTheModelsTemplate) {
+  Serve();
+  AnswerWith("one two three");
+  const HttpAnswer answer = Chat(Say("Hi"));
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const json body = json::parse(answer.body);
+  EXPECT_EQ(body["object"], "chat.completion");
+  EXPECT_EQ(body["choices"][0]["message"]["role"], "assistant");
+  EXPECT_FALSE(body["choices"][0]["message"]["content"].get<std::string>().empty());
+  EXPECT_EQ(body["choices"][0]["finish_reason"], "length");
+  EXPECT_EQ(body["usage"]["completion_tokens"], 4);
+  const auto tokenizer = Tokenizer();
+  const std::string prompt = tokenizer->TokenBytes(*tokenizer->bos(), /*render_special=*/true) + "user: Hi\nassistant:";
+  const std::vector<int32_t> ids = tokenizer->Encode(prompt, {.add_special = false, .parse_special = true});
+  ASSERT_EQ(pipelines_.opened().size(), 1u);
+  const auto& sent = pipelines_.opened()[0].prompt();
+  EXPECT_EQ(std::vector<int32_t>(sent.begin(), sent.end()), ids);
+  EXPECT_EQ(std::count(sent.begin(), sent.end(), *tokenizer->bos()), 1) << "the template's own, and no other";
+}
+
+TEST_F(ChatTest, StreamsTheRoleThenTheTextThenTheReason) {
+  Serve();
+  AnswerWith("one two three");
+  json say = Say("Hi");
+  const std::string whole = json::parse(Chat(say).body)["choices"][0]["message"]["content"];
+  say["stream"] = true;
+  say["stream_options"] = {{"include_usage", true}};
+  const std::vector<std::string> events = Chat(say).Events();
+  ASSERT_GE(events.size(), 5u);
+  EXPECT_EQ(json::parse(events[0])["choices"][0]["delta"]["role"], "assistant");
+  std::string text;
+  for (size_t i = 0; i + 3 < events.size(); ++i) {
+    const json chunk = json::parse(events[i]);
+    EXPECT_EQ(chunk["object"], "chat.completion.chunk");
+    EXPECT_TRUE(chunk["choices"][0]["finish_reason"].is_null());
+    text += chunk["choices"][0]["delta"]["content"].get<std::string>();
+  }
+  EXPECT_EQ(text, whole);
+  const json last = json::parse(events[events.size() - 3]);
+  EXPECT_EQ(last["choices"][0]["finish_reason"], "length");
+  EXPECT_TRUE(last["choices"][0]["delta"].empty());
+  EXPECT_EQ(json::parse(events[events.size() - 2])["usage"]["completion_tokens"], 4);
+  EXPECT_EQ(events.back(), "[DONE]");
+}
+
+TEST_F(ChatTest, LogProbabilitiesHaveTheirTokensBytes) {
+  Serve();
+  AnswerWith("one");
+  json say = Say("Hi");
+  say["logprobs"] = true;
+  say["top_logprobs"] = 2;
+  const json content = json::parse(Chat(say).body)["choices"][0]["logprobs"]["content"];
+  ASSERT_EQ(content.size(), 4u);
+  for (const json& token : content) {
+    EXPECT_TRUE(token["token"].is_string());
+    EXPECT_TRUE(token["logprob"].is_number());
+    EXPECT_TRUE(token["bytes"].is_array());
+    EXPECT_LE(token["top_logprobs"].size(), 2u);
+  }
+}
+
+TEST_F(ChatTest, WrongMessagesAreNamed) {
+  Serve();
+  const auto param = [this](const json& message) {
+    json say = Say("Hi");
+    say["messages"] = message;
+    const HttpAnswer answer = Chat(say);
+    EXPECT_EQ(answer.status, 400) << answer.body;
+    return json::parse(answer.body)["error"]["param"].get<std::string>();
+  };
+  EXPECT_EQ(param(json::array()), "messages");
+  EXPECT_EQ(param("Hi"), "messages");
+  EXPECT_EQ(param({{{"role", "king"}, {"content", "Hi"}}}), "messages[0].role");
+  EXPECT_EQ(param({{{"role", "user"}, {"content", nullptr}}}), "messages[0].content");
+  EXPECT_EQ(param({{{"role", "user"}, {"content", "Hi"}}, {{"role", "user"}, {"content", "Hi"}, {"loud", true}}}),
+            "messages[1].loud");
+  EXPECT_EQ(param({{{"role", "user"}, {"content", {{{"type", "image_url"}, {"image_url", {{"url", "data:"}}}}}}}}),
+            "messages[0].content");
+  EXPECT_EQ(param({{{"role", "tool"}, {"content", "Hi"}}}), "messages") << "what the template itself refuses";
+  json say = Say("Hi");
+  say["tools"] = {{{"type", "function"}, {"function", {{"name", "f"}}}}};
+  EXPECT_EQ(json::parse(Chat(say).body)["error"]["param"], "tools");
+  say = Say("Hi");
+  say["response_format"] = {{"type", "json_object"}};
+  EXPECT_EQ(json::parse(Chat(say).body)["error"]["param"], "response_format");
+}
+
+TEST_F(OpenAiTest, AModelWithoutATemplateSaysSo) {
+  Serve();
+  const HttpAnswer answer =
+      Post(port(), "/v1/chat/completions", R"({"model":"stories","messages":[{"role":"user","content":"Hi"}]})");
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_NE(answer.body.find("no chat template"), std::string::npos) << answer.body;
 }
 
 TEST_F(OpenAiTest, ModelsTokensAndMetrics) {
