@@ -2,6 +2,8 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <exception>
 #include <optional>
@@ -319,15 +321,17 @@ class Connection final : public HttpConnection,
   void Watch() {
     if (watching_) return;
     watching_ = true;
-    Socket().async_wait(tcp::socket::wait_read,
-                        asio::bind_executor(executor_, [self = this->shared_from_this()](error_code error) {
-                          self->watching_ = false;
-                          char byte = 0;
-                          if (error || !self->in_exchange_) return;
-                          if (::recv(self->Socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0) return;
-                          self->gone_ = true;
-                          self->wake_->Wake();
-                        }));
+    Socket().async_wait(
+        tcp::socket::wait_read, asio::bind_executor(executor_, [self = this->shared_from_this()](error_code error) {
+          self->watching_ = false;
+          if (error || !self->in_exchange_) return;
+          char byte = 0;
+          const ssize_t there = ::recv(self->Socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+          const bool nothing_yet = there < 0 && (errno == EAGAIN || errno == EINTR);
+          if (there > 0 || nothing_yet) return;
+          self->gone_ = true;
+          self->wake_->Wake();
+        }));
   }
 
   const HttpServer::Options& options_;

@@ -100,11 +100,13 @@ HttpAnswer RawHttp::Read() {
     if (colon != std::string::npos)
       answer.headers[absl::AsciiStrToLower(line.substr(0, colon))] = line.substr(colon + 2);
   }
-  if (answer.headers["transfer-encoding"] == "chunked") {
+  const auto framing = answer.headers.find("transfer-encoding");
+  if (framing != answer.headers.end() && framing->second == "chunked") {
     answer.body = ReadChunks();
   } else {
     size_t length = 0;
-    if (!absl::SimpleAtoi(answer.headers["content-length"], &length)) length = SIZE_MAX;
+    const auto given = answer.headers.find("content-length");
+    if (given == answer.headers.end() || !absl::SimpleAtoi(given->second, &length)) length = SIZE_MAX;
     while (buffer_.size() < length && Fill()) {
     }
     answer.body = buffer_.substr(0, length);

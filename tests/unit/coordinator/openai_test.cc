@@ -116,7 +116,7 @@ TEST_F(OpenAiTest, ParametersReachTheWorker) {
               {"user", "somebody"}});
   ASSERT_EQ(Complete(ask).status, 200);
   ASSERT_EQ(pipelines_.opened().size(), 1u);
-  const auto& sampling = pipelines_.opened()[0].sampling();
+  const auto sampling = pipelines_.opened()[0].sampling();
   EXPECT_FLOAT_EQ(sampling.temperature(), 0.5F);
   EXPECT_FLOAT_EQ(sampling.top_p(), 0.9F);
   EXPECT_EQ(sampling.top_k(), 40u);
@@ -243,7 +243,7 @@ TEST_F(ChatTest, IsRenderedByTheModelsTemplate) {
   const std::string prompt = tokenizer->TokenBytes(*tokenizer->bos(), /*render_special=*/true) + "user: Hi\nassistant:";
   const std::vector<int32_t> ids = tokenizer->Encode(prompt, {.add_special = false, .parse_special = true});
   ASSERT_EQ(pipelines_.opened().size(), 1u);
-  const auto& sent = pipelines_.opened()[0].prompt();
+  const auto sent = pipelines_.opened()[0].prompt();
   EXPECT_EQ(std::vector<int32_t>(sent.begin(), sent.end()), ids);
   EXPECT_EQ(std::count(sent.begin(), sent.end(), *tokenizer->bos()), 1) << "the template's own, and no other";
 }
