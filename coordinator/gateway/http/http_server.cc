@@ -41,7 +41,10 @@ namespace {
 class HttpServerImpl final : public HttpServer {
  public:
   HttpServerImpl(const Options& options, HttpHandler handler)
-      : options_(options), handler_(std::move(handler)), context_(options.threads), acceptor_(context_) {}
+      : options_(options),
+        handler_(std::move(handler)),
+        context_(options.threads),
+        acceptor_(asio::make_strand(context_)) {}
   ~HttpServerImpl() override { HttpServerImpl::Stop(absl::ZeroDuration()); }
 
   absl::Status Start();
@@ -58,7 +61,7 @@ class HttpServerImpl final : public HttpServer {
   HttpConnections connections_;
   asio::io_context context_;
   std::unique_ptr<asio::ssl::context> tls_;
-  tcp::acceptor acceptor_;
+  tcp::acceptor acceptor_;  // on a strand of its own: it is closed from outside of Accept
   int port_ = 0;
   std::vector<std::thread> threads_;
   std::atomic<bool> stopped_{false};
@@ -97,7 +100,7 @@ absl::Status HttpServerImpl::Start() {
                                                "; choose another port, or end what uses this one"));
   }
   port_ = acceptor_.local_endpoint().port();
-  asio::co_spawn(context_, Accept(), asio::detached);
+  asio::co_spawn(acceptor_.get_executor(), Accept(), asio::detached);
   for (int i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { context_.run(); });
   return absl::OkStatus();
 }
@@ -114,7 +117,7 @@ asio::awaitable<void> HttpServerImpl::Accept() {
     } else if (error != asio::error::operation_aborted && error != asio::error::connection_aborted) {
       // Out of descriptors, as a rule: those that end free some.
       LogWarn("cannot take an HTTP connection: {}", error.message());
-      asio::steady_timer pause(context_, std::chrono::milliseconds(100));
+      asio::steady_timer pause(acceptor_.get_executor(), std::chrono::milliseconds(100));
       co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
     }
   }
@@ -122,7 +125,7 @@ asio::awaitable<void> HttpServerImpl::Accept() {
 
 void HttpServerImpl::Stop(absl::Duration grace) {
   if (stopped_.exchange(true)) return;
-  asio::post(context_, [this] {
+  asio::post(acceptor_.get_executor(), [this] {
     error_code ignored;
     acceptor_.close(ignored);
   });
