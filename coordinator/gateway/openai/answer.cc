@@ -10,6 +10,7 @@ namespace enigma::coordinator {
 namespace {
 
 constexpr absl::Duration kPing = absl::Seconds(15);
+constexpr int64_t kChoicesMost = 16;
 
 std::string EventOf(const Json& json) {
   return absl::StrCat("data: ", json.dump(-1, ' ', false, Json::error_handler_t::replace), "\n\n");
@@ -124,6 +125,20 @@ Json UsageJson(const std::vector<ChoiceText>& choices, size_t choices_per_prompt
     completion += choices[i].completion_tokens;
   }
   return {{"prompt_tokens", prompt}, {"completion_tokens", completion}, {"total_tokens", prompt + completion}};
+}
+
+AnswerOptions ReadAnswerOptions(Fields& fields) {
+  AnswerOptions options;
+  options.choices_per_prompt = static_cast<size_t>(fields.Integer("n", 1, kChoicesMost).value_or(1));
+  options.stream = fields.Flag("stream");
+  if (const Json& stream = fields.Any("stream_options"); !stream.is_null()) {
+    Fields inner(stream, "stream_options");
+    options.include_usage = inner.Flag("include_usage");
+    inner.Ignore("include_obfuscation");
+    fields.Adopt(inner.Finish());
+    if (!options.stream) fields.Fail("stream_options", "it goes with stream: true only");
+  }
+  return options;
 }
 
 boost::asio::awaitable<void> Answer(HttpExchange& exchange, Choices& choices, AnswerFormat format,

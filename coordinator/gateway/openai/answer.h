@@ -44,6 +44,9 @@ struct AnswerOptions {
   size_t choices_per_prompt = 1;
 };
 
+// The fields n, stream and stream_options, which completions and chat share.
+AnswerOptions ReadAnswerOptions(Fields& fields);
+
 // Runs the choices to their end and answers the exchange: whole, or event by event with pings while nothing comes. An
 // error before the first event is a status; later it is an event, and the stream ends without [DONE].
 boost::asio::awaitable<void> Answer(HttpExchange& exchange, Choices& choices, AnswerFormat format,

@@ -16,7 +16,6 @@ namespace enigma::coordinator {
 namespace {
 
 constexpr int64_t kTokensMost = INT32_MAX;
-constexpr int64_t kChoicesMost = 16;
 
 struct Plan {
   enigma::v1::GenerateRequest request;  // without a prompt
@@ -74,15 +73,7 @@ absl::StatusOr<Plan> ReadPlan(const HttpRequest& http) {
   *plan.request.mutable_sampling() = ReadSampling(fields);
   ReadBudget(fields, plan);
   ReadLogprobs(fields, plan);
-  plan.options.choices_per_prompt = static_cast<size_t>(fields.Integer("n", 1, kChoicesMost).value_or(1));
-  plan.options.stream = fields.Flag("stream");
-  if (const Json& stream = fields.Any("stream_options"); !stream.is_null()) {
-    Fields inner(stream, "stream_options");
-    plan.options.include_usage = inner.Flag("include_usage");
-    inner.Ignore("include_obfuscation");
-    fields.Adopt(inner.Finish());
-    if (!plan.options.stream) fields.Fail("stream_options", "it goes with stream: true only");
-  }
+  plan.options = ReadAnswerOptions(fields);
   plan.chat.variables = fields.Any("chat_template_kwargs");
   if (!plan.chat.variables.is_null() && !plan.chat.variables.is_object()) {
     fields.Fail("chat_template_kwargs", "an object is wanted");

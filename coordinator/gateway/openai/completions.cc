@@ -72,15 +72,7 @@ absl::StatusOr<Plan> ReadPlan(const HttpRequest& http) {
     plan.logprobs = true;
     shared.mutable_sampling()->set_top_logprobs(std::max<uint32_t>(1, static_cast<uint32_t>(*top)));
   }
-  plan.options.choices_per_prompt = static_cast<size_t>(fields.Integer("n", 1, kChoicesMost).value_or(1));
-  plan.options.stream = fields.Flag("stream");
-  if (const Json& stream = fields.Any("stream_options"); !stream.is_null()) {
-    Fields inner(stream, "stream_options");
-    plan.options.include_usage = inner.Flag("include_usage");
-    inner.Ignore("include_obfuscation");
-    if (const absl::Status status = inner.Finish(); !status.ok()) return status;
-    if (!plan.options.stream) fields.Fail("stream_options", "it goes with stream: true only");
-  }
+  plan.options = ReadAnswerOptions(fields);
   const bool echo = fields.Flag("echo");
   if (const auto best = fields.Integer("best_of", 1, kChoicesMost);
       best && *best != static_cast<int64_t>(plan.options.choices_per_prompt)) {
