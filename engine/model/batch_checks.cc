@@ -13,6 +13,7 @@ absl::Status CheckRun(const SequenceRun& run, size_t index, const BatchLimits& l
     return absl::InvalidArgumentError(absl::StrCat("batch: run ", index, " ", what...));
   };
   if (run.count == 0) return refuse("is empty");
+  if (run.states > run.count) return refuse("asks for ", run.states, " hidden states and has ", run.count, " rows");
   const uint64_t end = uint64_t{run.first} + run.count;
   if (end > limits.context) return refuse("ends at position ", end, ", the context is ", limits.context, " tokens");
   const uint64_t needed = (end + kKvBlockTokens - 1) / kKvBlockTokens;

@@ -47,12 +47,16 @@ void KeepRows(const std::vector<size_t>& keep, size_t stride, float* rows) {
   }
 }
 
-// The same rows as single-token runs of their sequences.
+// The same rows as runs of their sequences.
 std::vector<AttentionRun> KeptRuns(const std::vector<AttentionRun>& runs, const std::vector<size_t>& keep) {
   std::vector<AttentionRun> kept;
   size_t run = 0;
   for (size_t i = 0; i < keep.size(); ++i) {
     while (keep[i] >= runs[run].row + runs[run].count) ++run;
+    if (i > 0 && keep[i] == keep[i - 1] + 1 && keep[i] > runs[run].row) {
+      ++kept.back().count;
+      continue;
+    }
     const auto position = static_cast<uint32_t>(runs[run].first + (keep[i] - runs[run].row));
     kept.push_back({.row = i, .first = position, .count = 1, .blocks = runs[run].blocks});
   }

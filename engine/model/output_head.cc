@@ -1,5 +1,7 @@
 #include "engine/model/output_head.h"
 
+#include <algorithm>
+
 #include "base/status_macros.h"
 #include "engine/kernels/rms_norm.h"
 #include "engine/model/tensor_loading.h"
@@ -19,10 +21,16 @@ absl::StatusOr<OutputHead> OutputHead::Load(const WeightSource& weights, const M
   return head;
 }
 
-void OutputHead::Forward(const float* x, size_t rows, ActivationRows& activations, ThreadPool& pool) {
+void OutputHead::Norm(float* x, size_t rows, ThreadPool& pool) const {
   const size_t width = norm_.size();
-  RmsNorm(x, width, norm_.data(), epsilon_, rows, width, normed_.data(), width, pool);
-  activations.Set(normed_.data(), rows, width, width, product_.needs_quantised(), pool);
+  RmsNorm(x, width, norm_.data(), epsilon_, rows, width, x, width, pool);
+}
+
+void OutputHead::Forward(const float* x, const std::vector<size_t>& rows, ActivationRows& activations,
+                         ThreadPool& pool) {
+  const size_t width = norm_.size();
+  for (size_t i = 0; i < rows.size(); ++i) std::copy_n(x + rows[i] * width, width, normed_.data() + i * width);
+  activations.Set(normed_.data(), rows.size(), width, width, product_.needs_quantised(), pool);
   product_.Apply(activations, logits_.data(), product_.outputs(), pool);
 }
 

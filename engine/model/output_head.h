@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include <absl/status/statusor.h>
 
@@ -22,8 +23,10 @@ class OutputHead {
   static absl::StatusOr<OutputHead> Load(const WeightSource& weights, const ModelSpec& spec, size_t max_rows,
                                          ThreadPool& pool);
 
-  // x: [rows, hidden], the residual stream after the last layer.
-  void Forward(const float* x, size_t rows, ActivationRows& activations, ThreadPool& pool);
+  // The final norm, in place. x: [rows, hidden], the residual stream after the last layer.
+  void Norm(float* x, size_t rows, ThreadPool& pool) const;
+  // Logits of some rows of what Norm left, which rise.
+  void Forward(const float* x, const std::vector<size_t>& rows, ActivationRows& activations, ThreadPool& pool);
 
   const float* hidden() const { return normed_.data(); }  // [rows, hidden] of the last Forward: what the product reads
   const float* logits() const { return logits_.data(); }  // [rows, vocab]

@@ -111,12 +111,13 @@ class CpuStage final : public Stage {
     PlaceRuns(batch);
     for (size_t i = 0; i < layers_.size(); ++i) {
       const bool ends_model = is_last() && i + 1 == layers_.size();
-      layers_[i].Forward(rows, kv_cache_.layer(static_cast<uint32_t>(i)), rope_, ends_model ? &logit_rows_ : nullptr,
+      layers_[i].Forward(rows, kv_cache_.layer(static_cast<uint32_t>(i)), rope_, ends_model ? &kept_rows_ : nullptr,
                          workspace_, pool_);
     }
     if (!is_last())
-      return Output{.hidden = {workspace_.x.data(), rows * spec_.hidden}, .logits = {}, .final_hidden = {}};
-    return Logits();
+      return Output{
+          .hidden = {workspace_.x.data(), rows * spec_.hidden}, .logits = {}, .final_hidden = {}, .states = {}};
+    return Results();
   }
 
   const ModelSpec& spec() const override { return spec_; }
@@ -149,26 +150,49 @@ class CpuStage final : public Stage {
   void PlaceRuns(const Batch& batch) {
     workspace_.positions.clear();
     workspace_.runs.clear();
+    kept_rows_.clear();
     logit_rows_.clear();
+    state_rows_.clear();
     size_t row = 0;
     for (const SequenceRun& run : batch.runs) {
       workspace_.runs.push_back({.row = row, .first = run.first, .count = run.count, .blocks = run.blocks.data()});
       for (uint32_t i = 0; i < run.count; ++i) workspace_.positions.push_back(run.first + i);
       row += run.count;
-      if (run.logits) logit_rows_.push_back(row - 1);
+      KeepRows(run, row);
     }
   }
 
-  absl::StatusOr<Output> Logits() {
-    const size_t rows = logit_rows_.size();
-    if (rows == 0) return Output{};
-    head_->Forward(workspace_.x.data(), rows, workspace_.activations, pool_);
-    const std::span<const float> hidden(head_->hidden(), rows * spec_.hidden);
-    if (!std::all_of(hidden.begin(), hidden.end(), [](float v) { return std::isfinite(v); })) {
+  // What is read of a run that ends before `end`: the rows go on, and are numbered anew, among those of other runs.
+  void KeepRows(const SequenceRun& run, size_t end) {
+    const uint32_t kept = std::max<uint32_t>(run.states, run.logits ? 1 : 0);
+    for (uint32_t left = kept; left > 0; --left) {
+      if (left <= run.states) state_rows_.push_back(kept_rows_.size());
+      if (left == 1 && run.logits) logit_rows_.push_back(kept_rows_.size());
+      kept_rows_.push_back(end - left);
+    }
+  }
+
+  absl::StatusOr<Output> Results() {
+    if (kept_rows_.empty()) return Output{};
+    const size_t width = spec_.hidden;
+    float* const x = workspace_.x.data();
+    head_->Norm(x, kept_rows_.size(), pool_);
+    if (!std::all_of(x, x + kept_rows_.size() * width, [](float v) { return std::isfinite(v); })) {
       return absl::InternalError(absl::StrCat("stage: the hidden state after layer ", spec_.layer_count() - 1,
                                               " is not finite; the model's weights are damaged or out of f32's range"));
     }
-    return Output{.hidden = {}, .logits = {head_->logits(), rows * spec_.vocab}, .final_hidden = hidden};
+    Output output;
+    if (!logit_rows_.empty()) {
+      head_->Forward(x, logit_rows_, workspace_.activations, pool_);
+      output.logits = {head_->logits(), logit_rows_.size() * spec_.vocab};
+      output.final_hidden = {head_->hidden(), logit_rows_.size() * width};
+    }
+    // They rise, so none is overwritten before it has moved.
+    for (size_t i = 0; i < state_rows_.size(); ++i) {
+      if (state_rows_[i] != i) std::copy_n(x + state_rows_[i] * width, width, x + i * width);
+    }
+    output.states = {x, state_rows_.size() * width};
+    return output;
   }
 
   const ModelSpec spec_;  // layers point to it
@@ -180,7 +204,10 @@ class CpuStage final : public Stage {
   std::optional<Embedding> embedding_;  // first stage
   std::vector<Layer> layers_;
   std::optional<OutputHead> head_;  // last stage
-  std::vector<size_t> logit_rows_;  // of the step at hand
+  // Of the step at hand.
+  std::vector<size_t> kept_rows_;   // that anything reads after the last layer
+  std::vector<size_t> logit_rows_;  // indices among them
+  std::vector<size_t> state_rows_;  // likewise
 };
 
 }  // namespace

@@ -22,6 +22,7 @@ struct SequenceRun {
   uint32_t count = 0;
   std::span<const uint32_t> blocks;  // the sequence's block table, long enough for first + count tokens
   bool logits = false;               // the last stage computes logits for the run's last row
+  uint32_t states = 0;               // of how many of its last rows the last stage gives the hidden state
 };
 
 // A ragged step: runs lie one after another in the rows of `tokens` (first stage) or `hidden` (later stages).
@@ -58,7 +59,8 @@ class Stage {
     std::span<const float> hidden;  // all but the last stage: [rows, hidden]
     std::span<const float> logits;  // last stage: [runs with .logits, vocab], in run order
     std::span<const float>
-        final_hidden;  // last stage: [runs with .logits, hidden], the normed rows the logits come from
+        final_hidden;               // last stage: [runs with .logits, hidden], the normed rows the logits come from
+    std::span<const float> states;  // last stage: [sum of .states, hidden], normed likewise, in run order
   };
   virtual absl::StatusOr<Output> Forward(const Batch& batch) = 0;
 

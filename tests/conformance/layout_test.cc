@@ -1,6 +1,8 @@
 // The numeric contract (docs/numerics.md): a request gives the same tokens and the same bits of the hidden state
 // however the model is cut, with whomever it shares a step, however its prompt is chunked, on any number of threads and
 // on every instruction set.
+#include <cmath>
+#include <span>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -158,6 +160,90 @@ TEST_P(LayoutTest, EveryKvTypeIsFreeOfLayout) {
     ExpectSame(Run({.kv_type = type}, 1), whole);
     ExpectSame(Run({.stages = 2, .threads = 2, .kv_type = type}, 7), whole);
   }
+}
+
+// What an embedding is, written down once more: hidden states of a whole pass, added up in double.
+std::vector<float> PlainlyPooled(Pipeline& pipeline, const std::vector<TokenId>& text, Pooling pooling) {
+  pipeline.Step({{.sequence = 0, .tokens = text, .logits = false, .states = static_cast<uint32_t>(text.size())}});
+  const std::vector<float>& states = pipeline.states();
+  const size_t width = pipeline.spec().hidden;
+  EXPECT_EQ(states.size(), text.size() * width);
+  std::vector<float> vector(width);
+  for (size_t i = 0; i < width; ++i) {
+    double sum = 0;
+    for (size_t t = 0; t < text.size(); ++t) sum += states[t * width + i];
+    vector[i] = pooling == Pooling::kLast ? states[(text.size() - 1) * width + i]
+                                          : static_cast<float>(sum / static_cast<double>(text.size()));
+  }
+  double square = 0;
+  for (const float v : vector) square += double{v} * double{v};
+  for (float& v : vector) v = static_cast<float>(v / std::sqrt(square));
+  return vector;
+}
+
+TEST_P(LayoutTest, HiddenStatesOfAWholePassAreThoseBehindEachToken) {
+  Pipeline whole(path_, {});
+  whole.Step({{.sequence = 0, .tokens = prompt_, .logits = true, .states = static_cast<uint32_t>(prompt_.size())}});
+  const std::vector<float> states = whole.states();
+  Pipeline steps(path_, {});
+  for (size_t i = 0; i < prompt_.size(); ++i) {
+    const std::vector<float> hidden = steps.Step(0, {prompt_[i]}).hidden;
+    EXPECT_TRUE(std::equal(hidden.begin(), hidden.end(), states.begin() + static_cast<ptrdiff_t>(i * hidden.size())))
+        << "token " << i;
+  }
+}
+
+TEST_P(LayoutTest, EmbeddingsAreTheSameForAnyLayout) {
+  const uint32_t layers = Pipeline(path_, {}).spec().layer_count();
+  for (const Pooling pooling : {Pooling::kMean, Pooling::kLast}) {
+    SCOPED_TRACE(pooling == Pooling::kMean ? "mean" : "last");
+    Pipeline plain(path_, {});
+    const std::vector<float> expected = PlainlyPooled(plain, prompt_, pooling);
+    for (const uint32_t stages : {1U, 2U, 3U, 5U}) {
+      if (stages > layers) continue;
+      for (const size_t chunk : {size_t{0}, size_t{7}, size_t{1}}) {
+        Pipeline pipeline(path_, {.stages = stages, .threads = stages > 1 ? 2 : 1});
+        EXPECT_EQ(Embed(pipeline, 0, prompt_, pooling, chunk), expected) << stages << " stages, chunks of " << chunk;
+      }
+    }
+  }
+}
+
+TEST_P(LayoutTest, AnEmbeddingAmongAnswersAndEmbeddingsIsTheSame) {
+  Pipeline alone(path_, {});
+  const std::vector<float> expected = Embed(alone, 0, prompt_, Pooling::kMean, 0);
+  Pipeline pipeline(path_, {.stages = 2, .threads = 2});
+  const std::vector<TokenId> other = Prompt(30, pipeline.spec().vocab, 3);
+  const std::vector<TokenId> asked = Prompt(6, pipeline.spec().vocab, 4);
+  TokenId answer = Likeliest(pipeline.Step(1, asked).logits);
+  std::vector<TokenId> answered = {answer};
+  HiddenPool pool(Pooling::kMean, static_cast<uint32_t>(prompt_.size()), pipeline.spec().hidden);
+  // Each step: a decode, a part of another embedding, a part of the watched one, and a run that asks for nothing.
+  for (uint32_t first = 0; first < prompt_.size(); first += 9) {
+    const auto part = [first](const std::vector<TokenId>& text, size_t count) {
+      const size_t begin = std::min<size_t>(first, text.size() - 1);
+      const size_t end = std::min(text.size(), begin + count);
+      return std::vector<TokenId>(text.begin() + static_cast<ptrdiff_t>(begin),
+                                  text.begin() + static_cast<ptrdiff_t>(end));
+    };
+    const std::vector<TokenId> mine = part(prompt_, 9);
+    const auto count = static_cast<uint32_t>(mine.size());
+    const auto rows = pipeline.Step({{.sequence = 1, .tokens = {answer}, .logits = true},
+                                     {.sequence = 2, .tokens = part(other, 5), .logits = false, .states = 1},
+                                     {.sequence = 3, .tokens = mine, .logits = false, .states = count},
+                                     {.sequence = 4, .tokens = part(other, 3), .logits = false}});
+    ASSERT_EQ(rows.size(), 1u);
+    answer = Likeliest(rows[0].logits);
+    answered.push_back(answer);
+    const size_t width = pipeline.spec().hidden;
+    const std::span<const float> states(pipeline.states());
+    ASSERT_EQ(states.size(), (1 + count) * width);
+    ASSERT_TRUE(pool.Add(first, count, states.subspan(width)).ok());
+  }
+  ASSERT_TRUE(pool.complete());
+  EXPECT_EQ(pool.Embedding(), expected);
+  Pipeline undisturbed(path_, {});
+  EXPECT_EQ(answered, Answer(undisturbed, 0, asked, answered.size(), 0).ids);
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, LayoutTest,

@@ -38,7 +38,8 @@ Pipeline::Pipeline(const std::string& path, const Options& options)
 SequenceRun Pipeline::Extend(const Work& work) {
   Sequence& sequence = sequences_[work.sequence];
   const auto count = static_cast<uint32_t>(work.tokens.size());
-  const SequenceRun run{.first = sequence.tokens, .count = count, .blocks = {}, .logits = work.logits};
+  const SequenceRun run{
+      .first = sequence.tokens, .count = count, .blocks = {}, .logits = work.logits, .states = work.states};
   sequence.tokens += count;
   while (sequence.blocks.size() < BlocksFor(sequence.tokens)) {
     const auto block = allocator_.Allocate();
@@ -66,6 +67,7 @@ std::vector<Pipeline::Row> Pipeline::Step(const std::vector<Work>& work) {
     batch.tokens.clear();
     batch.hidden = wire;
   }
+  states_.assign(output.states.begin(), output.states.end());
   std::vector<Row> rows;
   const size_t hidden = spec().hidden;
   const size_t vocab = spec().vocab;
@@ -101,6 +103,27 @@ Transcript Answer(Pipeline& pipeline, int sequence, const std::vector<TokenId>& 
     if (transcript.ids.size() == count) return transcript;
     row = pipeline.Step(sequence, {transcript.ids.back()});
   }
+}
+
+std::vector<float> Embed(Pipeline& pipeline, int sequence, const std::vector<TokenId>& text, Pooling pooling,
+                         size_t chunk) {
+  if (chunk == 0) chunk = text.size();
+  HiddenPool pool(pooling, static_cast<uint32_t>(text.size()), pipeline.spec().hidden);
+  for (size_t begin = 0; begin < text.size(); begin += chunk) {
+    const size_t end = std::min(text.size(), begin + chunk);
+    const auto first = static_cast<uint32_t>(begin);
+    const auto count = static_cast<uint32_t>(end - begin);
+    pipeline.Step(
+        {{.sequence = sequence,
+          .tokens = {text.begin() + static_cast<ptrdiff_t>(begin), text.begin() + static_cast<ptrdiff_t>(end)},
+          .logits = false,
+          .states = pool.Wants(first, count)}});
+    if (const absl::Status added = pool.Add(first, count, pipeline.states()); !added.ok()) {
+      std::cerr << added << "\n";
+      std::abort();
+    }
+  }
+  return pool.Embedding();
 }
 
 TokenId Likeliest(const std::vector<float>& logits) {

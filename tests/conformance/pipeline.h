@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/kv_cache/block_table.h"
+#include "engine/model/hidden_pool.h"
 #include "engine/model/stage.h"
 #include "engine/tensor/thread_pool.h"
 #include "engine/weights/weight_source.h"
@@ -31,6 +32,7 @@ class Pipeline {
     int sequence = 0;  // any number; a new one begins an empty sequence
     std::vector<TokenId> tokens;
     bool logits = true;
+    uint32_t states = 0;  // of how many of its last tokens the hidden states are wanted
   };
   struct Row {
     std::vector<float> hidden;  // the normed row that the head reads
@@ -39,6 +41,8 @@ class Pipeline {
   // One step of all of them together; a row for each that asks for logits.
   std::vector<Row> Step(const std::vector<Work>& work);
   Row Step(int sequence, std::vector<TokenId> tokens);
+  // The hidden states that the last step was asked for, [states, hidden].
+  const std::vector<float>& states() const { return states_; }
 
   // Frees a sequence's blocks, so that later ones write over what it left there.
   void End(int sequence);
@@ -58,6 +62,7 @@ class Pipeline {
   std::vector<std::unique_ptr<Stage>> stages_;
   BlockAllocator allocator_;
   std::map<int, Sequence> sequences_;
+  std::vector<float> states_;
 };
 
 // A greedy answer, and the hidden state behind each of its tokens.
@@ -68,6 +73,10 @@ struct Transcript {
 
 // Prefills `prompt` in chunks of `chunk` tokens (0: whole), then decodes until there are `count` ids.
 Transcript Answer(Pipeline& pipeline, int sequence, const std::vector<TokenId>& prompt, size_t count, size_t chunk);
+
+// The embedding of a text that goes through in chunks of `chunk` tokens (0: whole).
+std::vector<float> Embed(Pipeline& pipeline, int sequence, const std::vector<TokenId>& text, Pooling pooling,
+                         size_t chunk);
 
 // Index of the largest; the lower of two.
 TokenId Likeliest(const std::vector<float>& logits);
