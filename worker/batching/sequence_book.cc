@@ -19,21 +19,28 @@ absl::Status SequenceBook::Open(v1::OpenSequence open) {
   if (arrival_of_.contains(open.sequence())) {
     return absl::AlreadyExistsError(absl::StrCat("sequence ", open.sequence(), " is already running"));
   }
-  if (prompt >= options_.context) {
+  const bool pooled = open.pooling() != v1::POOLING_NONE;
+  if (pooled && prompt > options_.context) {
+    return absl::InvalidArgumentError(absl::StrCat("the text has ", prompt, " tokens, the context holds ",
+                                                   options_.context,
+                                                   "; shorten it, or load the model with a larger context"));
+  }
+  if (!pooled && prompt >= options_.context) {
     return absl::InvalidArgumentError(absl::StrCat("the prompt has ", prompt,
                                                    " tokens and leaves no room in a context of ", options_.context,
                                                    "; shorten it, or load the model with a larger context"));
   }
   const uint64_t budget =
       open.sampling().has_max_tokens() ? open.sampling().max_tokens() : engine::SamplingParams{}.max_tokens;
-  if (budget == 0) return absl::InvalidArgumentError("max_tokens is 0; ask for at least one token");
+  if (budget == 0 && !pooled) return absl::InvalidArgumentError("max_tokens is 0; ask for at least one token");
   // The last token sampled is never fed back, so it needs no place in the cache.
-  const auto most = static_cast<uint32_t>(std::min<uint64_t>(prompt + budget - 1, options_.context));
+  const uint64_t answer = pooled ? 0 : budget - 1;
+  const auto most = static_cast<uint32_t>(std::min<uint64_t>(prompt + answer, options_.context));
   if (BlocksFor(most) > options_.kv_blocks) {
-    return absl::ResourceExhaustedError(absl::StrCat("a prompt of ", prompt, " tokens with max_tokens ", budget,
-                                                     " needs ", BlocksFor(most),
-                                                     " KV blocks of 32 tokens; the replica has ", options_.kv_blocks,
-                                                     "; lower max_tokens, or load the model with more KV memory"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("a prompt of ", prompt, " tokens", pooled ? "" : absl::StrCat(" with max_tokens ", budget),
+                     " needs ", BlocksFor(most), " KV blocks of 32 tokens; the replica has ", options_.kv_blocks,
+                     "; lower max_tokens, or load the model with more KV memory"));
   }
   if (sequences_.size() >= options_.max_sequences) {
     return absl::ResourceExhaustedError(
@@ -45,6 +52,7 @@ absl::Status SequenceBook::Open(v1::OpenSequence open) {
   sequence.id = open.sequence();
   sequence.tokens.assign(open.prompt().begin(), open.prompt().end());
   sequence.tokens_most = most;
+  sequence.pooled = pooled;
   sequence.open = std::move(open);
   return absl::OkStatus();
 }
@@ -121,6 +129,7 @@ BatchView SequenceBook::View() const {
                               .computed = sequence.computed,
                               .blocks = static_cast<uint32_t>(sequence.blocks.size()),
                               .blocks_most = BlocksFor(sequence.tokens_most),
+                              .pooled = sequence.pooled,
                               .started = sequence.started,
                               .sampling = sequence.sampling});
   }

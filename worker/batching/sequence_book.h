@@ -29,8 +29,8 @@ class SequenceBook {
   };
   explicit SequenceBook(const Options& options);
 
-  // Refuses, with numbers, what can never run here: a prompt that is empty or fills the context, more blocks than there
-  // are.
+  // Refuses, with numbers, what can never run here: a prompt that is empty or leaves no room for an answer, where one
+  // is wanted, more blocks than there are.
   absl::Status Open(v1::OpenSequence open);
   // Forgets a sequence; its blocks are free for the next step. False when it is not here (it may have ended).
   bool Cancel(uint64_t sequence);
@@ -56,6 +56,7 @@ class SequenceBook {
     std::vector<uint32_t> blocks;
     std::optional<v1::OpenSequence> open;  // until it has travelled with a step
     bool started = false;
+    bool pooled = false;  // wants an embedding of its prompt; ends with it
     bool sampling = false;
     bool reset = false;  // was preempted: the next run resets its block table on every stage
   };

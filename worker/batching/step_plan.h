@@ -12,7 +12,7 @@ struct PlannedRun {
   uint64_t sequence = 0;
   uint32_t first = 0;
   uint32_t count = 0;
-  bool logits = false;               // the token after the run's last row is to be sampled
+  bool logits = false;               // its result is due: the token after its last row, or the sequence's embedding
   bool reset_blocks = false;         // the sequence starts over (it was preempted): forget its block table first
   std::vector<uint32_t> new_blocks;  // appended to the sequence's block table before the run
 };
@@ -38,7 +38,7 @@ struct StepPlan {
 struct SampledToken {
   uint64_t sequence = 0;
   uint32_t position = 0;  // index of the token in its sequence
-  int32_t id = 0;
+  int32_t id = 0;         // -1: none, of a sequence with pooling
   bool finished = false;  // no further token is wanted
 };
 

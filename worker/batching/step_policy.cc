@@ -28,7 +28,7 @@ class Chooser {
 
  private:
   static bool IsDecoding(const SequenceView& s) {
-    return s.started && s.computed > 0 && (s.sampling || s.known - s.computed == 1);
+    return s.started && !s.pooled && s.computed > 0 && (s.sampling || s.known - s.computed == 1);
   }
   static bool IsPrefilling(const SequenceView& s) { return s.started && !IsDecoding(s) && s.known > s.computed; }
 
@@ -85,7 +85,8 @@ class Chooser {
   void TakeRows(size_t index, uint32_t count) {
     const SequenceView& sequence = view_.sequences[index];
     // A run up to the last known token samples the next one; where the step has no room for its logits, it stops short.
-    if (sequence.computed + count == sequence.known && logit_rows_ == view_.max_logit_rows) --count;
+    const auto wants_logits = [&] { return !sequence.pooled && sequence.computed + count == sequence.known; };
+    if (wants_logits() && logit_rows_ == view_.max_logit_rows) --count;
     if (count == 0) return;
     const uint32_t needed = BlocksFor(sequence.computed + count);
     uint32_t blocks = sequence.blocks;
@@ -97,7 +98,7 @@ class Chooser {
     }
     count = std::min(count, blocks * engine::kKvBlockTokens - sequence.computed);
     if (count == 0) return;
-    if (sequence.computed + count == sequence.known) ++logit_rows_;
+    if (wants_logits()) ++logit_rows_;
     choice_.runs.push_back({.index = index, .count = count, .new_blocks = blocks - sequence.blocks});
     rows_ += count;
   }

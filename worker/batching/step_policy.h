@@ -27,15 +27,16 @@ struct SequenceView {
   uint32_t computed = 0;     // of these, rows that are in the cache or in a step in flight
   uint32_t blocks = 0;       // held
   uint32_t blocks_most = 0;  // that it can ever need
+  bool pooled = false;       // wants an embedding of its prompt: prefill is all it needs
   bool started = false;      // admitted, and not preempted since
-  bool sampling = false;     // its next token is being sampled by a step in flight
+  bool sampling = false;     // its next token, or its embedding, is being made by a step in flight
 };
 
 struct BatchView {
   std::vector<SequenceView> sequences;  // in order of arrival
   uint32_t free_blocks = 0;
   uint32_t max_rows = 0;          // of one step
-  uint32_t max_logit_rows = 128;  // runs of one step after which a token is sampled
+  uint32_t max_logit_rows = 128;  // runs of one step after which a token is sampled; embeddings need no logits
   uint32_t stage_count = 1;
   uint32_t steps_in_flight = 0;
 };

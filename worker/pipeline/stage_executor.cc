@@ -214,6 +214,9 @@ void StageExecutor::HandleOpen(v1::OpenSequence open) {
     if (failure_) taken = *failure_;
   }
   if (taken.ok()) taken = engine::CheckSamplingParams(FromProto(open.sampling()), vocab);
+  if (taken.ok() && !v1::Pooling_IsValid(open.pooling())) {
+    taken = absl::InvalidArgumentError(absl::StrCat("pooling ", static_cast<int>(open.pooling()), " is unknown"));
+  }
   for (const int32_t id : open.prompt()) {
     if (taken.ok() && (id < 0 || static_cast<uint32_t>(id) >= vocab)) {
       taken = absl::InvalidArgumentError(absl::StrCat("prompt token ", id, " is not in the vocabulary of ", vocab));

@@ -15,6 +15,7 @@
 #include "proto/worker.pb.h"
 #include "worker/batching/step_plan.h"
 #include "worker/pipeline/sequence_table.h"
+#include "worker/pipeline/state_pooler.h"
 #include "worker/pipeline/token_sampler.h"
 
 namespace enigma::worker {
@@ -27,8 +28,8 @@ struct LoadedStage {
   std::unique_ptr<engine::Tokenizer> tokenizer;  // last stage only
 };
 
-// Computes steps: obeys the plan's block operations, runs the layers, and on the last stage samples. Not thread-safe;
-// lives on the compute thread.
+// Computes steps: obeys the plan's block operations, runs the layers, and on the last stage samples and pools. Not
+// thread-safe; lives on the compute thread.
 class StepRunner {
  public:
   struct Options {
@@ -41,7 +42,7 @@ class StepRunner {
   struct Result {
     std::span<const float> hidden;      // [rows, hidden]; all but the last stage; valid until the next Run
     std::vector<SampledToken> sampled;  // last stage
-    v1::TokenEvents events;             // of the sampled tokens, for the coordinator
+    v1::TokenEvents events;             // of the sampled tokens and the embeddings, for the coordinator
   };
   // `hidden`: what the previous stage made; empty on the first.
   absl::StatusOr<Result> Run(const StepPlan& plan, std::span<const float> hidden);
@@ -50,11 +51,15 @@ class StepRunner {
   size_t sequences() const { return table_.sequences(); }
 
  private:
-  absl::Status SampleRuns(const StepPlan& plan, std::span<const float> logits, Result& result);
+  absl::Status OpenAndClose(const StepPlan& plan);
+  void AskForStates(const StepPlan& plan, std::vector<engine::SequenceRun>& runs) const;
+  absl::Status Conclude(const StepPlan& plan, const engine::Stage::Output& output, Result& result);
 
   LoadedStage loaded_;
   SequenceTable table_;
+  // Last stage.
   std::optional<TokenSampler> sampler_;
+  std::optional<StatePooler> pooler_;
   absl::Mutex& turn_;
 };
 

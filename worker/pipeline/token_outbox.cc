@@ -3,11 +3,21 @@
 #include <utility>
 
 namespace enigma::worker {
+namespace {
+
+constexpr size_t kMessageBytes = size_t{4} << 20;
+
+size_t BytesOf(const v1::TokenEvent& event) { return sizeof(event) + event.ByteSizeLong(); }
+
+}  // namespace
 
 bool TokenOutbox::Push(v1::TokenEvents events) {
   absl::MutexLock lock(&mutex_);
   if (closed_) return true;  // nobody wants them any more
-  if (events_.size() + static_cast<size_t>(events.events_size()) > capacity_) return false;
+  size_t bytes = bytes_;
+  for (const v1::TokenEvent& event : events.events()) bytes += BytesOf(event);
+  if (bytes > bytes_max_) return false;
+  bytes_ = bytes;
   for (v1::TokenEvent& event : *events.mutable_events()) events_.push_back(std::move(event));
   return true;
 }
@@ -25,8 +35,12 @@ std::optional<v1::TokenEvents> TokenOutbox::Pop(uint64_t reader, absl::Duration 
   mutex_.AwaitWithTimeout(absl::Condition(&ready), timeout);
   if (events_.empty() || reader_ != reader) return std::nullopt;
   v1::TokenEvents batch;
-  for (v1::TokenEvent& event : events_) *batch.add_events() = std::move(event);
-  events_.clear();
+  for (size_t bytes = 0; !events_.empty() && bytes < kMessageBytes; events_.pop_front()) {
+    const size_t size = BytesOf(events_.front());
+    bytes += size;
+    bytes_ -= size;
+    *batch.add_events() = std::move(events_.front());
+  }
   return batch;
 }
 

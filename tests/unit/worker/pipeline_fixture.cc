@@ -97,6 +97,7 @@ void PipelineFixture::Take(const v1::TokenEvents& events) {
     Ended& ended = collected_[event.sequence()];
     if (event.has_token()) ended.ids.push_back(event.id());
     ended.finish_reason = event.finish_reason();
+    ended.embedding.assign(event.embedding().begin(), event.embedding().end());
   }
 }
 

@@ -36,6 +36,7 @@ class PipelineFixture {
   struct Ended {
     std::vector<int32_t> ids;
     std::string finish_reason;
+    std::vector<float> embedding;
   };
   // Collects events until `count` sequences have ended, or a minute has passed.
   std::map<uint64_t, Ended> Collect(size_t count);

@@ -1,6 +1,9 @@
+#include <numeric>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/model/hidden_pool.h"
 #include "engine/sampling/local_generator.h"
 #include "tests/support/synthetic_models.h"
 #include "tests/unit/worker/pipeline_fixture.h"
@@ -43,6 +46,35 @@ class Pipeline : public ::testing::Test {
                                          [](auto) { return true; });
     EXPECT_TRUE(result.ok()) << result.status();
     return result.ok() ? result->ids : std::vector<int32_t>{};
+  }
+
+  static v1::OpenSequence Text(uint64_t id, int tokens, v1::Pooling pooling) {
+    v1::OpenSequence open = Request(id, tokens, 1);
+    open.clear_sampling();
+    open.set_pooling(pooling);
+    return open;
+  }
+
+  // In one pass of the whole model.
+  static std::vector<float> ExpectedEmbedding(const v1::OpenSequence& open) {
+    auto weights = engine::OpenGgufWeights(*path_);
+    EXPECT_TRUE(weights.ok()) << weights.status();
+    engine::ThreadPool pool(1);
+    auto stage =
+        engine::Stage::Create(**weights, {.kv_blocks = 16, .kv_type = engine::DefaultKvType((*weights)->head())}, pool);
+    EXPECT_TRUE(stage.ok()) << stage.status();
+    std::vector<uint32_t> blocks(16);
+    std::iota(blocks.begin(), blocks.end(), 0);
+    const auto tokens = static_cast<uint32_t>(open.prompt_size());
+    engine::HiddenPool hidden(open.pooling() == v1::POOLING_LAST ? engine::Pooling::kLast : engine::Pooling::kMean,
+                              tokens, (*stage)->spec().hidden);
+    engine::Batch batch;
+    batch.runs = {{.first = 0, .count = tokens, .blocks = blocks, .logits = false, .states = hidden.Wants(0, tokens)}};
+    batch.tokens.assign(open.prompt().begin(), open.prompt().end());
+    const auto output = (*stage)->Forward(batch);
+    EXPECT_TRUE(output.ok()) << output.status();
+    EXPECT_TRUE(hidden.Add(0, tokens, output->states).ok());
+    return hidden.Embedding();
   }
 
   static std::string* path_;
@@ -112,6 +144,62 @@ TEST_F(Pipeline, PreemptionChangesNoId) {
     // Four times 70 tokens do not fit into 7 blocks of 32: some row was computed twice.
     EXPECT_TRUE(pipeline.failures().empty());
   }
+}
+
+TEST_F(Pipeline, EmbeddingsAreTheSameForAnyStagesAloneAndAmongOthers) {
+  const std::vector<v1::OpenSequence> texts = {Text(1, 45, v1::POOLING_MEAN), Text(2, 45, v1::POOLING_LAST),
+                                               Text(3, 1, v1::POOLING_MEAN), Text(4, 512, v1::POOLING_MEAN)};
+  std::vector<std::vector<float>> expected;
+  for (const v1::OpenSequence& text : texts) expected.push_back(ExpectedEmbedding(text));
+  for (const auto& cuts : Cuts()) {
+    // Small steps cut every prompt into pieces; the last text fills the context.
+    PipelineFixture pipeline({.model_path = *path_, .cuts = cuts, .kv_blocks = 32, .max_rows = 40});
+    ASSERT_TRUE(pipeline.first().Open(texts[0]).ok());
+    EXPECT_EQ(pipeline.Collect(1).at(1).embedding, expected[0]) << "alone, " << cuts.size() << " stages";
+    const v1::OpenSequence answer = Request(9, 30, 12);
+    ASSERT_TRUE(pipeline.first().Open(answer).ok());
+    for (size_t i = 1; i < texts.size(); ++i) ASSERT_TRUE(pipeline.first().Open(texts[i]).ok());
+    const auto ended = pipeline.Collect(5);
+    for (size_t i = 0; i < texts.size(); ++i) {
+      const PipelineFixture::Ended& one = ended.at(i + 1);
+      EXPECT_EQ(one.embedding, expected[i]) << "text " << i << ", " << cuts.size() << " stages";
+      EXPECT_EQ(one.finish_reason, "stop");
+      EXPECT_TRUE(one.ids.empty());
+    }
+    EXPECT_EQ(ended.at(9).ids, Expected(answer));
+    while (pipeline.first().free_blocks() < 32) absl::SleepFor(absl::Milliseconds(1));
+    for (size_t i = 0; i < cuts.size(); ++i) {
+      while (pipeline.stage(i).Status().sequences() > 0) absl::SleepFor(absl::Milliseconds(1));
+    }
+    EXPECT_TRUE(pipeline.failures().empty());
+  }
+}
+
+TEST_F(Pipeline, PreemptionChangesNoEmbedding) {
+  // The answer grows into a third block while the first text, which came after it, holds the last ones.
+  const v1::OpenSequence answer = Request(9, 60, kPreemptedTokens);
+  PipelineFixture pipeline({.model_path = *path_, .cuts = {0, 2}, .kv_blocks = 4, .max_rows = 8});
+  ASSERT_TRUE(pipeline.first().Open(answer).ok());
+  for (uint64_t id = 1; id <= 3; ++id) ASSERT_TRUE(pipeline.first().Open(Text(id, 60, v1::POOLING_MEAN)).ok());
+  const auto ended = pipeline.Collect(4);
+  for (uint64_t id = 1; id <= 3; ++id) {
+    EXPECT_EQ(ended.at(id).embedding, ExpectedEmbedding(Text(id, 60, v1::POOLING_MEAN))) << id;
+  }
+  EXPECT_EQ(ended.at(9).ids, Expected(answer));
+  EXPECT_TRUE(pipeline.failures().empty());
+}
+
+TEST_F(Pipeline, ACancelledEmbeddingFreesItsBlocks) {
+  PipelineFixture pipeline({.model_path = *path_, .cuts = {0, 2}, .kv_blocks = 16, .max_rows = 1});
+  ASSERT_TRUE(pipeline.first().Open(Text(1, 500, v1::POOLING_MEAN)).ok());
+  while (pipeline.stage(1).Status().sequences() == 0) absl::SleepFor(absl::Milliseconds(1));
+  ASSERT_TRUE(pipeline.first().Cancel(1).ok());
+  while (pipeline.first().free_blocks() < 16) absl::SleepFor(absl::Milliseconds(1));
+  EXPECT_LT(pipeline.first().Status().steps(), 400u) << "it was cancelled, not finished";
+  while (pipeline.stage(1).Status().sequences() > 0) absl::SleepFor(absl::Milliseconds(1));
+  // The same id again begins with nothing left of the first.
+  ASSERT_TRUE(pipeline.first().Open(Text(1, 9, v1::POOLING_MEAN)).ok());
+  EXPECT_EQ(pipeline.Collect(1).at(1).embedding, ExpectedEmbedding(Text(1, 9, v1::POOLING_MEAN)));
 }
 
 TEST_F(Pipeline, CancellingFreesItsBlocks) {

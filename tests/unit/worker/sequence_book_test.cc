@@ -61,6 +61,28 @@ TEST(SequenceBook, RunsASequenceToItsBudget) {
   EXPECT_TRUE(plan->runs.empty());
 }
 
+TEST(SequenceBook, ATextThatIsEmbeddedMayFillTheContextAndEndsWithItsResult) {
+  SequenceBook book({.kv_blocks = 4, .context = 96, .max_rows = 64});
+  v1::OpenSequence open = Open(9, 97, 0);
+  open.set_pooling(v1::POOLING_MEAN);
+  EXPECT_THAT(Refusal(book, open), HasSubstr("97 tokens, the context holds 96"));
+  open.mutable_prompt()->RemoveLast();
+  ASSERT_TRUE(book.Open(open).ok());
+  std::optional<StepPlan> plan = book.FormStep();
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->runs[0].count, 64u);
+  EXPECT_FALSE(plan->runs[0].logits);
+  ASSERT_TRUE(book.Finish(plan->step, {}).ok());
+  plan = book.FormStep();
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->runs[0].count, 32u);
+  EXPECT_TRUE(plan->runs[0].logits);
+  const SampledToken done{.sequence = 9, .position = 96, .id = -1, .finished = true};
+  ASSERT_TRUE(book.Finish(plan->step, {&done, 1}).ok());
+  EXPECT_EQ(book.sequences(), 0U);
+  EXPECT_EQ(book.free_blocks(), 4U);
+}
+
 TEST(SequenceBook, CancelFreesBlocksAtOnceAndIgnoresLateTokens) {
   SequenceBook book({.kv_blocks = 4, .context = 256});
   ASSERT_TRUE(book.Open(Open(9, 40, 20)).ok());

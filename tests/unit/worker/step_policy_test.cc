@@ -96,6 +96,29 @@ TEST(StepPolicy, Table) {
            {Decoding(40), {.sequence = 0, .known = 33, .computed = 32, .blocks = 1, .blocks_most = 9, .started = true}},
            0),
        "0:1"},
+      {"embeddings on their way leave prompts the whole step",
+       View({{.sequence = 0,
+              .known = 40,
+              .computed = 40,
+              .blocks = 2,
+              .blocks_most = 2,
+              .pooled = true,
+              .started = true,
+              .sampling = true},
+             Waiting(600)},
+            40),
+       "1:512(16)"},
+      {"the last token of a text is no decode row",
+       View({{.sequence = 0,
+              .known = 33,
+              .computed = 32,
+              .blocks = 1,
+              .blocks_most = 2,
+              .pooled = true,
+              .started = true},
+             Waiting(600)},
+            40),
+       "0:1(1) 1:511(16)"},
       {"a preempted sequence is not restarted in the same step",
        View({{.sequence = 0, .known = 33, .computed = 32, .blocks = 1, .blocks_most = 9, .started = true},
              Prefilling(96, 64)},
@@ -110,6 +133,8 @@ TEST(StepPolicy, LogitRowsAreBounded) {
   view.max_logit_rows = 2;
   // The prompt's last token would ask for logits, so it stops one short.
   EXPECT_EQ(Show(ChooseStep(view)), "0:1 1:1 3:9(1)");
+  view.sequences.back().pooled = true;
+  EXPECT_EQ(Show(ChooseStep(view)), "0:1 1:1 3:10(1)") << "an embedding needs no logits";
 }
 
 // A grid of small states: whatever the policy chooses can be done.
