@@ -32,6 +32,15 @@ uint64_t EstimateTokens(const enigma::v1::GenerateRequest& request) {
   return prompt + std::min(answer, kAnswerTokensMax);
 }
 
+uint64_t EstimateTokens(const enigma::v1::EmbedRequest& request) {
+  uint64_t tokens = 0;
+  for (const enigma::v1::EmbedInput& input : request.input()) {
+    tokens +=
+        input.has_ids() ? static_cast<uint64_t>(input.ids().ids_size()) : 1 + input.text().size() / kBytesPerToken;
+  }
+  return tokens;
+}
+
 absl::StatusOr<KeyLease> AdmitRequest(KeyLimits& limits, const Caller& caller, std::string_view model,
                                       uint64_t tokens_estimated) {
   if (caller.key == nullptr) return KeyLease();

@@ -26,6 +26,7 @@ absl::Status CheckModel(const Caller& caller, std::string_view model);
 // What a request will probably take: its prompt, counted where it came as ids and else taken as four bytes a token,
 // and its answer, as long as it may become but at most 1,024 tokens. Cheap: done before anything is tokenised.
 uint64_t EstimateTokens(const enigma::v1::GenerateRequest& request);
+uint64_t EstimateTokens(const enigma::v1::EmbedRequest& request);  // all inputs; there is no answer
 
 // One more request of the caller for the model: allowed to use it, and within the key's limits (KeyLimits::Admit). A
 // caller without a key always is. The lease is the front's, who ends it before it tells the client the end.

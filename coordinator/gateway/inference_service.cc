@@ -7,6 +7,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
+#include "coordinator/gateway/embed_call.h"
 #include "rpc/status_conversion.h"
 
 namespace enigma::coordinator {
@@ -40,6 +41,24 @@ grpc::ServerWriteReactor<enigma::v1::GenerateChunk>* InferenceService::Generate(
   stream->Hold(*std::move(lease));
   if (!executor_.TryRun([stream] { stream->generation().Begin(); })) stream->generation().Fail(Overloaded());
   return stream.get();
+}
+
+grpc::ServerUnaryReactor* InferenceService::Embed(grpc::CallbackServerContext* context,
+                                                  const enigma::v1::EmbedRequest* request,
+                                                  enigma::v1::EmbedReply* reply) {
+  const std::shared_ptr<EmbedCall> call = EmbedCall::Make(plane_, *request, *reply);
+  const absl::StatusOr<Caller> caller = access_.ForInference(*context, context->peer());
+  absl::StatusOr<KeyLease> lease =
+      caller.ok() ? AdmitRequest(plane_.key_limits, *caller, request->model(), EstimateTokens(*request))
+                  : absl::StatusOr<KeyLease>(caller.status());
+  if (!lease.ok()) {
+    AddRetryAfter(*context, lease.status());
+    call->embeddings().Fail(lease.status());
+    return call.get();
+  }
+  call->Hold(*std::move(lease));
+  if (!executor_.TryRun([call] { call->embeddings().Begin(); })) call->embeddings().Fail(Overloaded());
+  return call.get();
 }
 
 grpc::ServerUnaryReactor* InferenceService::Unary(grpc::CallbackServerContext* context,

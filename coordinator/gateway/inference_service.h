@@ -17,6 +17,8 @@ class InferenceService final : public enigma::v1::Inference::CallbackService {
 
   grpc::ServerWriteReactor<enigma::v1::GenerateChunk>* Generate(grpc::CallbackServerContext* context,
                                                                 const enigma::v1::GenerateRequest* request) override;
+  grpc::ServerUnaryReactor* Embed(grpc::CallbackServerContext* context, const enigma::v1::EmbedRequest* request,
+                                  enigma::v1::EmbedReply* reply) override;
   grpc::ServerUnaryReactor* Tokenize(grpc::CallbackServerContext* context, const enigma::v1::TokenizeRequest* request,
                                      enigma::v1::TokenizeReply* reply) override;
   grpc::ServerUnaryReactor* Detokenize(grpc::CallbackServerContext* context,

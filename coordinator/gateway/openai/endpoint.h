@@ -43,6 +43,7 @@ boost::asio::awaitable<absl::Status> RunElsewhere(ApiContext& api, HttpExchange&
 // The endpoints, one file each.
 boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exchange);
 boost::asio::awaitable<void> Completions(ApiContext& api, HttpExchange& exchange);
+boost::asio::awaitable<void> EmbeddingsEndpoint(ApiContext& api, HttpExchange& exchange);
 boost::asio::awaitable<void> PlainGenerate(ApiContext& api, HttpExchange& exchange);
 boost::asio::awaitable<void> ListModelsEndpoint(ApiContext& api, HttpExchange& exchange);
 boost::asio::awaitable<void> ShowModel(ApiContext& api, HttpExchange& exchange);

@@ -27,6 +27,7 @@ constexpr std::array kRoutes = {
     RouteEntry{"GET", "/v1/models/", &ShowModel, Open::kToCallers, /*prefix=*/true},
     RouteEntry{"POST", "/v1/chat/completions", &ChatCompletions},
     RouteEntry{"POST", "/v1/completions", &Completions},
+    RouteEntry{"POST", "/v1/embeddings", &EmbeddingsEndpoint},
     RouteEntry{"POST", "/generate", &PlainGenerate},
     RouteEntry{"POST", "/tokenize", &TokenizeEndpoint},
     RouteEntry{"POST", "/detokenize", &DetokenizeEndpoint},

@@ -24,6 +24,10 @@ void FakePipelines::SetManner(Manner manner) {
 void FakePipelines::Open(uint64_t replica, const enigma::v1::OpenSequence& open) {
   absl::MutexLock lock(&mutex_);
   opened_.push_back(open);
+  if (open.pooling() != enigma::v1::POOLING_NONE) {
+    if (manner_ == Manner::kAnswer) Embed(replica, open);
+    return;
+  }
   const uint32_t tokens = manner_ == Manner::kHold ? 1 : open.sampling().max_tokens();
   for (uint32_t i = 0; i < tokens; ++i) {
     TokenEvent event;
@@ -35,6 +39,16 @@ void FakePipelines::Open(uint64_t replica, const enigma::v1::OpenSequence& open)
     if (manner_ == Manner::kAnswer && i + 1 == tokens) event.set_finish_reason("length");
     events_[replica].push_back(event);
   }
+}
+
+void FakePipelines::Embed(uint64_t replica, const enigma::v1::OpenSequence& open) {
+  TokenEvent& event = events_[replica].emplace_back();
+  event.set_sequence(open.sequence());
+  event.set_epoch(open.epoch());
+  event.set_finish_reason("stop");
+  event.mutable_embedding()->Resize(kEmbeddingWidth, 0);
+  event.set_embedding(0, 0.6F);
+  event.set_embedding(1 + open.prompt_size() % (kEmbeddingWidth - 1), 0.8F);
 }
 
 void FakePipelines::Cancel(uint64_t sequence) {

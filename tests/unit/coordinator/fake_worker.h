@@ -29,6 +29,8 @@ class FakePipelines {
   // The tokens that every sequence is answered with, over and over.
   void SetAnswer(std::vector<int32_t> ids);
   void SetManner(Manner manner);  // kHold: one token, then nothing
+  // What a text of n tokens is embedded as: 0.6 at first, 0.8 at 1 + n % 63, as wide as the small model.
+  static constexpr int kEmbeddingWidth = 64;
 
   // Of the first stage.
   void Open(uint64_t replica, const enigma::v1::OpenSequence& open);
@@ -41,6 +43,8 @@ class FakePipelines {
   std::vector<enigma::v1::OpenSequence> opened() const;
 
  private:
+  void Embed(uint64_t replica, const enigma::v1::OpenSequence& open) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   mutable absl::Mutex mutex_;
   std::vector<int32_t> answer_ ABSL_GUARDED_BY(mutex_) = {5, 6, 7};
   Manner manner_ ABSL_GUARDED_BY(mutex_) = Manner::kAnswer;

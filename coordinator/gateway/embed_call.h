@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
+#include <grpcpp/support/server_callback.h>
+
+#include "coordinator/gateway/embeddings.h"
+#include "coordinator/scheduling/key_limits.h"
+#include "proto/inference.grpc.pb.h"
+
+namespace enigma::coordinator {
+
+// One call of enigma.v1.Inference.Embed: replies with what its embeddings give. Keeps itself until gRPC is done with
+// it.
+class EmbedCall final : public grpc::ServerUnaryReactor, public std::enable_shared_from_this<EmbedCall> {
+ public:
+  static std::shared_ptr<EmbedCall> Make(ControlPlane& plane, enigma::v1::EmbedRequest request,
+                                         enigma::v1::EmbedReply& reply);
+
+  Embeddings& embeddings() { return *embeddings_; }
+  // What the caller's limits let in; before the embeddings begin.
+  void Hold(KeyLease lease);
+
+  // ServerUnaryReactor.
+  void OnCancel() override { embeddings_->Cancel(); }
+  void OnDone() override { self_.reset(); }
+
+ private:
+  explicit EmbedCall(enigma::v1::EmbedReply& reply) : reply_(reply) {}
+  void End();
+
+  enigma::v1::EmbedReply& reply_;
+  std::shared_ptr<EmbedCall> self_;  // until OnDone
+  std::shared_ptr<Embeddings> embeddings_;
+
+  absl::Mutex mutex_;
+  KeyLease lease_ ABSL_GUARDED_BY(mutex_);
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;  // Finish was called
+};
+
+}  // namespace enigma::coordinator
