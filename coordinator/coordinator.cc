@@ -88,6 +88,7 @@ class CoordinatorImpl final : public Coordinator {
   ApiKeyRegistry keys_;
   KeyLimits key_limits_;
   LinkTable links_;
+  CheckedSchemas schemas_;
   std::unique_ptr<CertificateAuthority> authority_;  // null with --insecure
   std::optional<NodeIdentity> identity_;             // likewise empty
   std::string node_id_;
@@ -169,6 +170,7 @@ void CoordinatorImpl::MakeParts() {
                                 keys_,
                                 key_limits_,
                                 links_,
+                                schemas_,
                                 *channels_,
                                 *dispatcher_,
                                 metrics_,

@@ -22,6 +22,7 @@ struct GenerateCommand {
   SamplingFlags sampling;
   std::string prompt;
   std::string prompt_ids;
+  std::string json_schema;
   bool parse_special = false;
   bool raw = false;
   bool json = false;
@@ -31,6 +32,11 @@ absl::StatusOr<GenerationRequest> RequestOf(const GenerateCommand& flags, bool h
   GenerationRequest request;
   ENIGMA_ASSIGN_OR_RETURN(request.sampling, flags.sampling.Resolve());
   request.parse_special = flags.parse_special;
+  if (flags.json_schema.starts_with('@')) {
+    ENIGMA_ASSIGN_OR_RETURN(request.json_schema, ReadText(flags.json_schema.substr(1)));
+  } else if (!flags.json_schema.empty()) {
+    request.json_schema = flags.json_schema;
+  }
   if (!flags.prompt_ids.empty()) {
     if (has_prompt) return UsageError("give a PROMPT or --prompt-ids, not both");
     ENIGMA_ASSIGN_OR_RETURN(request.prompt_ids, ParseTokenIds(flags.prompt_ids));
@@ -70,6 +76,9 @@ void AddGenerate(Command& root) {
       command.MaybeEmptyText("PROMPT", flags->prompt, "the text to continue; - or nothing reads standard input", "");
   command.Text("--prompt-ids", flags->prompt_ids, "token ids instead of a text, taken as they are: 1,2,3", "IDS");
   command.Switch("--parse-special", flags->parse_special, "control tokens in the prompt are tokens, not text");
+  command.Text("--json-schema", flags->json_schema,
+               "hold the answer to JSON of this schema, or of the one in a file: @FILE (docs/constrained_output.md)",
+               "SCHEMA");
   command.Switch("--raw", flags->raw, "apply no chat template (the default: there are no templates yet)");
   command.Switch("--json", flags->json, "print everything as JSON at the end");
   command.Examples(

@@ -40,6 +40,7 @@ v1::GenerateRequest ToProto(const std::string& model, const GenerationRequest& r
     for (const engine::TokenId id : request.prompt_ids) proto.mutable_prompt_ids()->add_ids(id);
   }
   *proto.mutable_sampling() = ToProto(request.sampling);
+  if (request.json_schema) proto.mutable_sampling()->set_json_schema(*request.json_schema);
   proto.set_parse_special(request.parse_special);
   return proto;
 }

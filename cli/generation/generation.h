@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,7 @@ struct GenerationRequest {
   std::vector<engine::TokenId> prompt_ids;  // used instead of `prompt` when not empty
   bool parse_special = false;               // control tokens in the prompt are tokens, not text
   engine::SamplingParams sampling;
+  std::optional<std::string> json_schema;  // the answer is JSON of this schema
 };
 
 struct GenerationTiming {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "engine/sampling/constraint/constraint_cache.h"
 
 namespace enigma::cli {
 
@@ -34,7 +35,12 @@ absl::StatusOr<GenerationResult> LocalModel::Generate(const GenerationRequest& r
   if (ids.empty()) {
     ids = generator_->tokenizer().Encode(request.prompt, {.add_special = true, .parse_special = request.parse_special});
   }
-  ENIGMA_ASSIGN_OR_RETURN(auto made, generator_->Generate(std::move(ids), request.sampling, sink));
+  engine::SamplingParams sampling = request.sampling;
+  if (request.json_schema) {
+    ENIGMA_ASSIGN_OR_RETURN(sampling.constraint,
+                            engine::ConstraintCache(generator_->tokenizer()).Get(*request.json_schema));
+  }
+  ENIGMA_ASSIGN_OR_RETURN(auto made, generator_->Generate(std::move(ids), sampling, sink));
   if (made.finish_reason == "cancelled") return absl::CancelledError("the answer was not wanted to its end");
   GenerationResult result;
   result.model = name_;

@@ -62,6 +62,10 @@ absl::StatusOr<enigma::v1::OpenSequence> Generation::Prepare() {
   ENIGMA_ASSIGN_OR_RETURN(const ServedModel served, FindServed(plane_, request_.model()));
   ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, plane_.files.Tokenizer(*served.model));
   ENIGMA_ASSIGN_OR_RETURN(enigma::v1::OpenSequence open, MakeSequence(request_, served, *tokenizer));
+  if (open.sampling().has_json_schema()) {
+    const absl::Status checked = plane_.schemas.Check(open.sampling().json_schema());
+    if (!checked.ok()) return absl::Status(checked.code(), absl::StrCat("json_schema: ", checked.message()));
+  }
   if (!open.sampling().has_seed()) open.mutable_sampling()->set_seed(SystemRandom64());
 
   absl::MutexLock lock(&mutex_);

@@ -34,7 +34,8 @@ class Generation final : public TokenSink, public std::enable_shared_from_this<G
   static std::shared_ptr<Generation> Make(ControlPlane& plane, const Options& options,
                                           enigma::v1::GenerateRequest request, Ready ready);
 
-  // Tokenises, checks and submits; may take milliseconds, so not for threads that serve sockets.
+  // Tokenises, checks (a schema that is new by compiling it) and submits; may take milliseconds, so not for threads
+  // that serve sockets.
   void Begin();
   // Ends it with an error, unless it has ended.
   void Fail(const absl::Status& why);

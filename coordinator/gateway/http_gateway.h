@@ -23,10 +23,11 @@ class HttpGateway {
   void Stop(absl::Duration grace) { server_->Stop(grace); }
 
  private:
-  HttpGateway(ControlPlane& plane, const Access& access) : access_(access), api_{plane, executor_} {}
+  HttpGateway(ControlPlane& plane, const Access& access) : access_(access), api_{plane, executor_, schema_executor_} {}
 
   const Access& access_;
   Executor executor_{2};
+  Executor schema_executor_{1};
   ApiContext api_;
   std::unique_ptr<HttpServer> server_;  // last, so that it ends before what its handlers use
 };

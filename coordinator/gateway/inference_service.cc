@@ -39,7 +39,10 @@ grpc::ServerWriteReactor<enigma::v1::GenerateChunk>* InferenceService::Generate(
     return stream.get();
   }
   stream->Hold(*std::move(lease));
-  if (!executor_.TryRun([stream] { stream->generation().Begin(); })) stream->generation().Fail(Overloaded());
+  const enigma::v1::SamplingParams& sampling = request->sampling();
+  const bool compiles = sampling.has_json_schema() && !plane_.schemas.Knows(sampling.json_schema());
+  Executor& executor = compiles ? schema_executor_ : executor_;
+  if (!executor.TryRun([stream] { stream->generation().Begin(); })) stream->generation().Fail(Overloaded());
   return stream.get();
 }
 

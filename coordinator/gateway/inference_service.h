@@ -40,6 +40,7 @@ class InferenceService final : public enigma::v1::Inference::CallbackService {
   const Access& access_;
   const Generation::Options options_;
   Executor executor_{2};
+  Executor schema_executor_{1};  // so that many new schemas hold nothing else up
 };
 
 }  // namespace enigma::coordinator

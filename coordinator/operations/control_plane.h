@@ -11,6 +11,7 @@
 #include "coordinator/scheduling/key_limits.h"
 #include "coordinator/scheduling/worker_channels.h"
 #include "coordinator/state/api_key_registry.h"
+#include "coordinator/state/checked_schemas.h"
 #include "coordinator/state/link_table.h"
 #include "coordinator/state/model_files.h"
 #include "coordinator/state/model_registry.h"
@@ -36,6 +37,7 @@ struct ControlPlane {
   ApiKeyRegistry& keys;
   KeyLimits& key_limits;
   LinkTable& links;
+  CheckedSchemas& schemas;
   WorkerChannels& channels;
   Dispatcher& dispatcher;
   Metrics& metrics;

@@ -16,6 +16,10 @@ namespace {
 enigma::v1::SequenceCommand OpenCommand(const enigma::v1::OpenSequence& open) {
   enigma::v1::SequenceCommand command;
   *command.mutable_open() = open;
+  if (open.sampling().has_json_schema()) {
+    command.mutable_open()->set_constrained(true);
+    command.mutable_open()->mutable_sampling()->clear_json_schema();
+  }
   return command;
 }
 
@@ -23,6 +27,12 @@ enigma::v1::SequenceCommand CancelCommand(uint64_t sequence) {
   enigma::v1::SequenceCommand command;
   command.mutable_cancel()->set_sequence(sequence);
   return command;
+}
+
+// Of a sequence that its last stage could not go on with.
+absl::Status ErrorOf(const enigma::v1::TokenEvent& event) {
+  const auto code = static_cast<absl::StatusCode>(event.error_code());
+  return absl::Status(code == absl::StatusCode::kOk ? absl::StatusCode::kInternal : code, event.error());
 }
 
 }  // namespace
@@ -146,15 +156,37 @@ void Dispatcher::StartWaiting(const std::string& model) {
       CountModel(model);
     }
     request->sink->OnStart(target->replica);
-    target->streams->Send(OpenCommand(request->open));
-    // A cancel that came between the two found nothing to cancel at the worker.
-    bool cancelled = false;
-    {
-      absl::MutexLock lock(&mutex_);
-      cancelled = !requests_.contains(request->ticket);
-    }
-    if (cancelled) target->streams->Send(CancelCommand(request->ticket));
+    Start(request, target);
   }
+}
+
+void Dispatcher::Start(const RequestPtr& request, const InServicePtr& target) {
+  if (!request->open.sampling().has_json_schema()) return SendOpen(request, *target);
+  // The target is there while its streams are, and they end after this call has.
+  target->streams->PrepareConstraint(request->ticket, request->open.sampling().json_schema(),
+                                     [this, request, in_service = target.get()](const absl::Status& prepared) {
+                                       if (!prepared.ok())
+                                         return NotPrepared(*request, in_service->replica.id, prepared);
+                                       SendOpen(request, *in_service);
+                                     });
+}
+
+void Dispatcher::NotPrepared(const Request& request, uint64_t replica, const absl::Status& why) {
+  const bool lost = absl::IsUnavailable(why) || absl::IsCancelled(why) || absl::IsNotFound(why);
+  // The stage is gone, which others can tell better.
+  if (lost && refused_) return refused_(replica, request.ticket, std::string(why.message()));
+  EndRequest(request.ticket, why);
+}
+
+void Dispatcher::SendOpen(const RequestPtr& request, InService& target) {
+  target.streams->Send(OpenCommand(request->open));
+  // A cancel that came before the sequence was open found nothing to cancel at the worker.
+  bool cancelled = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    cancelled = !requests_.contains(request->ticket);
+  }
+  if (cancelled) target.streams->Send(CancelCommand(request->ticket));
 }
 
 Dispatcher::RequestPtr Dispatcher::Extract(uint64_t ticket) {
@@ -190,12 +222,17 @@ void Dispatcher::OnTokens(const enigma::v1::TokenEvents& message) {
   // Events of one request that arrive together are handed over together.
   std::vector<std::pair<RequestPtr, std::vector<const enigma::v1::TokenEvent*>>> batches;
   std::vector<RequestPtr> ended;
+  std::vector<std::pair<RequestPtr, absl::Status>> broken_off;
   {
     absl::MutexLock lock(&mutex_);
     for (const enigma::v1::TokenEvent& event : message.events()) {
       const auto found = requests_.find(event.sequence());
       if (found == requests_.end() || event.epoch() != found->second->open.epoch()) continue;  // cancelled meanwhile
       const RequestPtr request = found->second;
+      if (!event.error().empty()) {
+        broken_off.emplace_back(Extract(event.sequence()), ErrorOf(event));
+        continue;
+      }
       auto batch = std::find_if(batches.begin(), batches.end(), [&](const auto& b) { return b.first == request; });
       if (batch == batches.end()) batch = batches.insert(batches.end(), {request, {}});
       batch->second.push_back(&event);
@@ -205,6 +242,10 @@ void Dispatcher::OnTokens(const enigma::v1::TokenEvents& message) {
   for (const auto& [request, events] : batches) request->sink->OnTokens(events);
   for (const RequestPtr& request : ended) {
     request->sink->OnEnd(absl::OkStatus());
+    StartWaiting(request->model);
+  }
+  for (const auto& [request, why] : broken_off) {
+    request->sink->OnEnd(why);
     StartWaiting(request->model);
   }
 }

@@ -106,6 +106,10 @@ class Dispatcher {
   void OnTokens(const enigma::v1::TokenEvents& events);
   void OnRefused(uint64_t replica, const enigma::v1::SubmitReply& reply);
   void OnBroken(uint64_t replica, bool of_first_stage, const absl::Status& why);
+  // Opens the sequence on the replica; one with a schema once the last stage has compiled it.
+  void Start(const RequestPtr& request, const InServicePtr& target);
+  void SendOpen(const RequestPtr& request, InService& target);
+  void NotPrepared(const Request& request, uint64_t replica, const absl::Status& why);
   // Starts what waits for the model, as far as there is room.
   void StartWaiting(const std::string& model);
   // Takes the request out of all books; null when it is in none.

@@ -3,11 +3,18 @@
 #include <utility>
 
 #include <absl/strings/str_cat.h>
+#include <absl/time/clock.h>
 #include <grpcpp/support/client_callback.h>
 
 #include "rpc/status_conversion.h"
 
 namespace enigma::coordinator {
+namespace {
+
+// Schemas are compiled one after the other, each within a tenth of a second.
+constexpr absl::Duration kPrepareTimeout = absl::Seconds(30);
+
+}  // namespace
 
 // Lives as long as the ReplicaStreams, which waits for OnDone.
 class ReplicaStreams::SubmitStream final
@@ -101,6 +108,13 @@ class ReplicaStreams::TokenStream final : public grpc::ClientReadReactor<enigma:
   enigma::v1::TokenEvents events_;
 };
 
+// One call of PrepareConstraint; lives until its answer.
+struct ReplicaStreams::Preparation {
+  grpc::ClientContext context;
+  enigma::v1::PrepareConstraintRequest request;
+  enigma::v1::PrepareConstraintReply reply;
+};
+
 ReplicaStreams::ReplicaStreams(uint64_t replica, const std::shared_ptr<grpc::Channel>& first,
                                const std::shared_ptr<grpc::Channel>& last, Callbacks callbacks)
     : replica_(replica),
@@ -138,6 +152,28 @@ void ReplicaStreams::Send(enigma::v1::SequenceCommand command) {
   if (submit_ != nullptr) submit_->Send(std::move(command));
 }
 
+void ReplicaStreams::PrepareConstraint(uint64_t sequence, std::string_view json_schema, Prepared done) {
+  auto preparation = std::make_unique<Preparation>();
+  Preparation* const call = preparation.get();
+  call->request.set_replica(replica_);
+  call->request.set_sequence(sequence);
+  call->request.set_json_schema(std::string(json_schema));
+  call->context.set_deadline(absl::ToChronoTime(absl::Now() + kPrepareTimeout));
+  {
+    absl::MutexLock lock(&mutex_);
+    preparing_.insert(call);
+    if (closing_) call->context.TryCancel();
+  }
+  last_->async()->PrepareConstraint(
+      &call->context, &call->request, &call->reply,
+      [this, preparation = std::shared_ptr<Preparation>(std::move(preparation)),
+       done = std::move(done)](const grpc::Status& status) {
+        done(FromGrpc(status));
+        absl::MutexLock lock(&mutex_);  // the last thing done with this object, which Close may then let go
+        preparing_.erase(preparation.get());
+      });
+}
+
 void ReplicaStreams::NoteAttached(bool of_first_stage) {
   absl::MutexLock lock(&mutex_);
   (of_first_stage ? submit_attached_ : tokens_attached_) = true;
@@ -161,13 +197,15 @@ void ReplicaStreams::StreamEnded(bool of_first_stage, const grpc::Status& status
 void ReplicaStreams::CancelStreams() {
   if (submit_ != nullptr) submit_->Cancel();
   if (tokens_ != nullptr) tokens_->Cancel();
+  for (Preparation* const preparation : preparing_) preparation->context.TryCancel();
 }
 
 void ReplicaStreams::Close() {
   absl::MutexLock lock(&mutex_);
   closing_ = true;
   CancelStreams();
-  const auto ended = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return open_streams_ == 0; };
+  const auto ended = [this]()
+                         ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return open_streams_ == 0 && preparing_.empty(); };
   mutex_.Await(absl::Condition(&ended));
 }
 

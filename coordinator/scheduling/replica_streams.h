@@ -4,8 +4,10 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include <absl/base/thread_annotations.h>
+#include <absl/container/flat_hash_set.h>
 #include <absl/status/status.h>
 #include <absl/synchronization/mutex.h>
 #include <absl/time/time.h>
@@ -15,9 +17,9 @@
 
 namespace enigma::coordinator {
 
-// The two streams between the coordinator and a replica: sequences to its first stage, tokens from its last.
-// Thread-safe. Callbacks come on gRPC threads, without a lock held, one at a time per stream, and never after Close has
-// returned.
+// The two streams between the coordinator and a replica: sequences to its first stage, tokens from its last; and the
+// calls to the last that go before a constrained sequence. Thread-safe. Callbacks come on gRPC threads, without a lock
+// held, one at a time per stream, and never after Close has returned.
 class ReplicaStreams {
  public:
   struct Callbacks {
@@ -35,12 +37,17 @@ class ReplicaStreams {
   absl::Status Attach(absl::Duration timeout);
   // Queued without blocking; lost when the stream is broken (which `broken` tells).
   void Send(enigma::v1::SequenceCommand command);
-  // Cancels both streams and waits for their end. Not to be called from a callback.
+  using Prepared = std::function<void(const absl::Status&)>;
+  // Asks the last stage to compile what the output of a sequence must look like (Worker.PrepareConstraint). `done` is
+  // called once, on a gRPC thread, before Close returns.
+  void PrepareConstraint(uint64_t sequence, std::string_view json_schema, Prepared done);
+  // Cancels both streams and what is being prepared, and waits for their end. Not to be called from a callback.
   void Close();
 
  private:
   class SubmitStream;
   class TokenStream;
+  struct Preparation;
 
   void StreamEnded(bool of_first_stage, const grpc::Status& status);
   void NoteAttached(bool of_first_stage);
@@ -61,6 +68,7 @@ class ReplicaStreams {
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   bool told_broken_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status ended_ ABSL_GUARDED_BY(mutex_);  // why the first stream ended
+  absl::flat_hash_set<Preparation*> preparing_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace enigma::coordinator

@@ -6,6 +6,7 @@
 #include "tests/cluster/cluster.h"
 #include "tests/cluster/reference.h"
 #include "tests/support/test_data.h"
+#include "tests/unit/engine/sampling/constraint/schema_validator.h"
 
 namespace enigma::testing {
 namespace {
@@ -79,6 +80,45 @@ TEST(ShardedAnswerTest, SeededSamplingIsTheSameForAnyCut) {
   }
   EXPECT_EQ(answers[0], answers[1]);
   EXPECT_NE(answers[0], reference.generated_ids);
+}
+
+TEST(ShardedAnswerTest, AnswersBySchemaValidateAndAreTheSameForAnyCut) {
+  ENIGMA_REQUIRE_DATA(model, "models/stories260K-f32.gguf");
+  constexpr char kSchema[] =
+      R"({"type":"object","properties":{"name":{"type":"string","maxLength":8},"age":{"type":"integer","minimum":0,
+          "maximum":150},"tags":{"type":"array","items":{"enum":["red","green","blue"]},"maxItems":3},
+          "at":{"type":"string","format":"date"}},"required":["name","age","tags","at"],"additionalProperties":false})";
+  const auto schema = nlohmann::json::parse(kSchema);
+  auto cluster = Cluster::Start({});
+  ASSERT_NE(cluster, nullptr);
+  for (int i = 0; i < 3; ++i) cluster->StartWorker(i);
+  ASSERT_TRUE(cluster->WaitForNodes(3));
+  ASSERT_EQ(cluster->Enigma({"models", "import", model, "--name", "stories"}).status, 0) << cluster->Logs();
+  std::vector<std::vector<std::string>> texts;
+  for (const std::string stages : {"1", "3"}) {
+    SCOPED_TRACE(stages + " stages");
+    const RunResult load = cluster->Enigma({"load", "stories", "--stages", stages});
+    ASSERT_EQ(load.status, 0) << load.err << cluster->Logs();
+    std::vector<std::string>& answers = texts.emplace_back();
+    for (int seed = 0; seed < 8; ++seed) {
+      const auto reply = cluster->Json({"generate", "--model", "stories", "Once upon a time", "--json-schema", kSchema,
+                                        "--temperature", "1", "--seed", std::to_string(seed), "--max-tokens", "200"});
+      ASSERT_FALSE(reply.is_null());
+      answers.push_back(reply.at("text"));
+      EXPECT_EQ(reply.at("finish_reason"), "stop") << answers.back();
+      const auto value = nlohmann::json::parse(answers.back(), nullptr, /*allow_exceptions=*/false);
+      ASSERT_FALSE(value.is_discarded()) << answers.back();
+      EXPECT_EQ(SchemaViolation(schema, schema, value), "") << answers.back();
+    }
+    if (stages == "3") {
+      const RunResult bad =
+          cluster->Enigma({"generate", "--model", "stories", "Once", "--json-schema", R"({"not":{}})"});
+      EXPECT_EQ(bad.status, 1);
+      EXPECT_NE(bad.err.find("'not'"), std::string::npos) << bad.err;
+    }
+    ASSERT_EQ(cluster->Enigma({"unload", "stories"}).status, 0);
+  }
+  EXPECT_EQ(texts[0], texts[1]);
 }
 
 TEST(ShardedAnswerTest, ASecondLoadMovesNoByte) {

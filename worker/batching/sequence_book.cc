@@ -167,8 +167,8 @@ PlannedRun SequenceBook::PlanRun(Sequence& sequence, const RunChoice& choice, St
 void SequenceBook::Forget(uint64_t arrival) {
   Sequence& sequence = sequences_.at(arrival);
   for (const uint32_t block : sequence.blocks) blocks_.Free(block);
-  // Stages that never heard of it need not hear of its end.
-  if (!sequence.open) closes_.push_back(sequence.id);
+  // Stages that never heard of it need not hear of its end; of one with a constraint the last stage has heard.
+  if (!sequence.open || sequence.open->constrained()) closes_.push_back(sequence.id);
   arrival_of_.erase(sequence.id);
   sequences_.erase(arrival);
 }

@@ -34,6 +34,8 @@ class SequenceBook {
   absl::Status Open(v1::OpenSequence open);
   // Forgets a sequence; its blocks are free for the next step. False when it is not here (it may have ended).
   bool Cancel(uint64_t sequence);
+  // Tells the stages with the next step that this sequence ends, of which they may know without its having run.
+  void Close(uint64_t sequence) { closes_.push_back(sequence); }
   // Forgets all; returns which they were.
   std::vector<uint64_t> CancelAll();
 

@@ -120,6 +120,15 @@ void StageExecutor::DetachSubmitter(const std::shared_ptr<Replies>& replies) {
   inbox_->Tell(CancelAllRequested{});
 }
 
+absl::Status StageExecutor::PrepareConstraint(uint64_t sequence, std::string_view json_schema) {
+  ConstraintShelf* const constraints = runner_.constraints();
+  if (constraints == nullptr) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the last stage of a replica samples; this is stage ", options_.stage_index));
+  }
+  return constraints->Put(sequence, json_schema);
+}
+
 void StageExecutor::Run() {
   while (true) {
     // The first stage goes on forming steps while it can; news that came meanwhile are heard between two steps.
@@ -222,8 +231,13 @@ void StageExecutor::HandleOpen(v1::OpenSequence open) {
       taken = absl::InvalidArgumentError(absl::StrCat("prompt token ", id, " is not in the vocabulary of ", vocab));
     }
   }
+  const bool constrained = open.constrained();
   if (taken.ok()) taken = book_->Open(std::move(open));
-  if (!taken.ok()) Refuse(sequence, std::string(taken.message()));
+  if (!taken.ok()) {
+    // Its constraint lies on the last stage's shelf. (A sequence that runs keeps its place.)
+    if (constrained && !absl::IsAlreadyExists(taken)) book_->Close(sequence);
+    Refuse(sequence, std::string(taken.message()));
+  }
   UpdateStatus();
 }
 

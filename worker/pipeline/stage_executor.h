@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include <absl/base/thread_annotations.h>
@@ -68,6 +69,9 @@ class StageExecutor {
   uint32_t free_blocks() const { return free_blocks_; }  // as of the last step
 
   // Last stage.
+  // What the output of a sequence that is about to be opened must look like; see ConstraintShelf. Compiles on the
+  // caller's thread.
+  absl::Status PrepareConstraint(uint64_t sequence, std::string_view json_schema);
   // Shared with the stream that reads it, which may outlive the stage.
   const std::shared_ptr<TokenOutbox>& tokens() { return outbox_; }
 

@@ -13,7 +13,8 @@ StepRunner::StepRunner(LoadedStage loaded, const Options& options, absl::Mutex& 
       table_({.kv_blocks = options.kv_blocks, .context = loaded_.stage->context(), .max_rows = options.max_rows}),
       turn_(turn) {
   if (loaded_.stage->is_last()) {
-    sampler_.emplace(*loaded_.tokenizer, loaded_.stage->spec().vocab, loaded_.stage->context());
+    constraints_.emplace(*loaded_.tokenizer);
+    sampler_.emplace(*loaded_.tokenizer, *constraints_, loaded_.stage->spec().vocab, loaded_.stage->context());
     pooler_.emplace(loaded_.stage->spec().hidden);
   }
 }
@@ -46,7 +47,11 @@ absl::Status StepRunner::OpenAndClose(const StepPlan& plan) {
     pooler_->Close(sequence);
   }
   for (const v1::OpenSequence& open : plan.opens) {
-    ENIGMA_RETURN_IF_ERROR(open.pooling() == v1::POOLING_NONE ? sampler_->Open(open) : pooler_->Open(open));
+    if (open.pooling() == v1::POOLING_NONE) {
+      sampler_->Open(open);
+    } else {
+      ENIGMA_RETURN_IF_ERROR(pooler_->Open(open));
+    }
   }
   return absl::OkStatus();
 }

@@ -14,6 +14,7 @@
 #include "engine/weights/weight_source.h"
 #include "proto/worker.pb.h"
 #include "worker/batching/step_plan.h"
+#include "worker/pipeline/constraint_shelf.h"
 #include "worker/pipeline/sequence_table.h"
 #include "worker/pipeline/state_pooler.h"
 #include "worker/pipeline/token_sampler.h"
@@ -48,6 +49,8 @@ class StepRunner {
   absl::StatusOr<Result> Run(const StepPlan& plan, std::span<const float> hidden);
 
   const engine::Stage& stage() const { return *loaded_.stage; }
+  // Last stage; null on others. Thread-safe, unlike the rest.
+  ConstraintShelf* constraints() { return constraints_ ? &*constraints_ : nullptr; }
   size_t sequences() const { return table_.sequences(); }
 
  private:
@@ -58,6 +61,7 @@ class StepRunner {
   LoadedStage loaded_;
   SequenceTable table_;
   // Last stage.
+  std::optional<ConstraintShelf> constraints_;
   std::optional<TokenSampler> sampler_;
   std::optional<StatePooler> pooler_;
   absl::Mutex& turn_;

@@ -13,28 +13,32 @@
 #include "engine/text/tokenizer.h"
 #include "proto/worker.pb.h"
 #include "worker/batching/step_plan.h"
+#include "worker/pipeline/constraint_shelf.h"
 
 namespace enigma::worker {
 
 // What the last stage adds: chooses each sequence's next token and sees where a sequence ends (end-of-generation token,
-// stop string, token budget, end of the context). Not thread-safe; lives on the stage's compute thread. The tokenizer
-// must outlive it.
+// stop string, complete output of a schema, token budget, end of the context). What is wrong with one sequence ends
+// that sequence with an event and nothing else. Not thread-safe; lives on the stage's compute thread. Tokenizer and
+// shelf must outlive it.
 class TokenSampler {
  public:
-  TokenSampler(const engine::Tokenizer& tokenizer, uint32_t vocab, uint32_t context)
-      : tokenizer_(tokenizer), vocab_(vocab), context_(context) {}
+  TokenSampler(const engine::Tokenizer& tokenizer, ConstraintShelf& constraints, uint32_t vocab, uint32_t context)
+      : tokenizer_(tokenizer), constraints_(constraints), vocab_(vocab), context_(context) {}
 
-  // InvalidArgument names the parameter out of range.
-  absl::Status Open(const v1::OpenSequence& open);
-  void Close(uint64_t sequence) { sequences_.erase(sequence); }
+  // A sequence that cannot run (a parameter out of range, no constraint on the shelf) ends where it is first sampled.
+  void Open(const v1::OpenSequence& open);
+  void Close(uint64_t sequence);
 
-  // The token at `position` (the one after the run's last row). Fills `event` for the coordinator.
+  // The token at `position` (the one after the run's last row). Fills `event` for the coordinator, with a token or with
+  // the error that ends the sequence. FailedPrecondition for a sequence that was never opened.
   absl::StatusOr<SampledToken> Sample(uint64_t sequence, uint32_t position, std::span<const float> logits,
                                       v1::TokenEvent& event);
 
  private:
   struct Sequence {
     uint32_t epoch = 0;
+    absl::Status status;  // why it cannot go on
     uint32_t tokens_left = 0;
     bool ignore_eos = false;
     std::unique_ptr<engine::Sampler> sampler;
@@ -42,9 +46,12 @@ class TokenSampler {
     std::unique_ptr<engine::Detokenizer> detokenizer;
     std::optional<engine::StopMatcher> stops;
   };
+  absl::Status Start(const v1::OpenSequence& open, Sequence& sequence);
+  void Choose(Sequence& sequence, uint32_t position, std::span<const float> logits, v1::TokenEvent& event) const;
   const char* FinishReason(Sequence& sequence, int32_t id, uint32_t position) const;
 
   const engine::Tokenizer& tokenizer_;
+  ConstraintShelf& constraints_;
   const uint32_t vocab_;  // width of the logits
   const uint32_t context_;
   absl::flat_hash_map<uint64_t, Sequence> sequences_;

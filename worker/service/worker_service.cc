@@ -62,6 +62,14 @@ grpc::Status WorkerService::UnloadStage(grpc::ServerContext* context, const v1::
   return ToGrpc(state_.stages.Remove(request->replica()));
 }
 
+grpc::Status WorkerService::PrepareConstraint(grpc::ServerContext* context, const v1::PrepareConstraintRequest* request,
+                                              v1::PrepareConstraintReply* /*reply*/) {
+  if (const absl::Status allowed = Authorise(*context); !allowed.ok()) return ToGrpc(allowed);
+  const absl::StatusOr<std::shared_ptr<StageExecutor>> stage = state_.stages.Find(request->replica());
+  if (!stage.ok()) return ToGrpc(stage.status());
+  return ToGrpc((*stage)->PrepareConstraint(request->sequence(), request->json_schema()));
+}
+
 grpc::Status WorkerService::Submit(grpc::ServerContext* context,
                                    grpc::ServerReaderWriter<v1::SubmitReply, v1::SequenceCommand>* stream) {
   if (const absl::Status allowed = Authorise(*context); !allowed.ok()) return ToGrpc(allowed);

@@ -7,7 +7,7 @@
 namespace enigma::worker {
 
 // What the coordinator (and, for Echo, other workers) may ask. Thread-safe. Streams occupy a thread of gRPC's each
-// while they last; none of them computes.
+// while they last; none of them runs layers.
 class WorkerService final : public v1::Worker::Service {
  public:
   WorkerService(WorkerState& state, const Authoriser& authoriser) : state_(state), authoriser_(authoriser) {}
@@ -18,6 +18,8 @@ class WorkerService final : public v1::Worker::Service {
                             v1::ConnectStageReply* reply) override;
   grpc::Status UnloadStage(grpc::ServerContext* context, const v1::UnloadStageRequest* request,
                            v1::UnloadStageReply* reply) override;
+  grpc::Status PrepareConstraint(grpc::ServerContext* context, const v1::PrepareConstraintRequest* request,
+                                 v1::PrepareConstraintReply* reply) override;
   grpc::Status Submit(grpc::ServerContext* context,
                       grpc::ServerReaderWriter<v1::SubmitReply, v1::SequenceCommand>* stream) override;
   grpc::Status Tokens(grpc::ServerContext* context, const v1::TokensRequest* request,

@@ -10,6 +10,7 @@
 #include "coordinator/gateway/openai/chat_messages.h"
 #include "coordinator/gateway/openai/endpoint.h"
 #include "coordinator/gateway/openai/logprobs_json.h"
+#include "coordinator/gateway/openai/response_format.h"
 #include "coordinator/gateway/openai/sampling_fields.h"
 
 namespace enigma::coordinator {
@@ -52,7 +53,6 @@ void RefuseUnsupported(Fields& fields) {
   fields.Refuse("tool_choice", "none", "this server does not read tool calls out of answers yet");
   fields.Refuse("functions", Json::array(), "this server does not read function calls out of answers");
   fields.Refuse("function_call", "none", "this server does not read function calls out of answers");
-  fields.Refuse("response_format", Json{{"type", "text"}}, "this server does not hold answers to a format yet");
   fields.Refuse("modalities", Json::array({"text"}), "this server answers in text");
   fields.Refuse("audio", Json(), "this server answers in text");
   fields.Refuse("prediction", Json(), "this server takes no predictions");
@@ -71,6 +71,7 @@ absl::StatusOr<Plan> ReadPlan(const HttpRequest& http) {
   if (plan.request.model().empty()) fields.Fail("model", "no model is named");
   plan.chat.messages = ReadMessages(fields);
   *plan.request.mutable_sampling() = ReadSampling(fields);
+  ReadResponseFormat(fields, *plan.request.mutable_sampling());
   ReadBudget(fields, plan);
   ReadLogprobs(fields, plan);
   plan.options = ReadAnswerOptions(fields);
@@ -89,8 +90,10 @@ struct Prepared {
   TokenizerPtr tokenizer;
 };
 
-absl::StatusOr<Prepared> Prepare(ControlPlane& plane, const std::string& name, const engine::ChatRequest& chat) {
-  ENIGMA_ASSIGN_OR_RETURN(const ModelPtr model, plane.models.Find(name));
+absl::StatusOr<Prepared> Prepare(ControlPlane& plane, const enigma::v1::GenerateRequest& request,
+                                 const engine::ChatRequest& chat) {
+  ENIGMA_ASSIGN_OR_RETURN(const ModelPtr model, plane.models.Find(request.model()));
+  ENIGMA_RETURN_IF_ERROR(CheckResponseFormat(plane, request.sampling()));
   ENIGMA_ASSIGN_OR_RETURN(const ChatTemplatePtr chat_template, plane.files.Chat(*model));
   Prepared prepared;
   const absl::StatusOr<std::string> prompt = chat_template->Render(chat);
@@ -161,10 +164,11 @@ boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exch
   if (!lease.ok()) co_return co_await ReplyError(exchange, lease.status());
 
   auto prepared = std::make_shared<absl::StatusOr<Prepared>>(absl::CancelledError("not run"));
-  std::function<void()> prepare = [&plane = api.plane, prepared, model = plan->request.model(), chat = plan->chat] {
-    *prepared = Prepare(plane, model, chat);
+  std::function<void()> prepare = [&plane = api.plane, prepared, request = plan->request, chat = plan->chat] {
+    *prepared = Prepare(plane, request, chat);
   };
-  absl::Status ran = co_await RunElsewhere(api, exchange, std::move(prepare));
+  Executor& executor = ExecutorFor(api, plan->request.sampling());
+  absl::Status ran = co_await RunElsewhere(executor, exchange, std::move(prepare));
   if (ran.ok()) ran = prepared->status();
   if (!ran.ok()) {
     lease->End(0);  // before the client hears of it and asks again

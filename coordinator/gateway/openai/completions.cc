@@ -1,4 +1,6 @@
 // POST /v1/completions and the plain POST /generate.
+#include <functional>
+#include <memory>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -7,6 +9,7 @@
 #include "coordinator/gateway/openai/answer.h"
 #include "coordinator/gateway/openai/endpoint.h"
 #include "coordinator/gateway/openai/logprobs_json.h"
+#include "coordinator/gateway/openai/response_format.h"
 #include "coordinator/gateway/openai/sampling_fields.h"
 
 namespace enigma::coordinator {
@@ -66,6 +69,7 @@ absl::StatusOr<Plan> ReadPlan(const HttpRequest& http) {
   enigma::v1::GenerateRequest shared;
   shared.set_model(plan.model);
   *shared.mutable_sampling() = ReadSampling(fields);
+  ReadResponseFormat(fields, *shared.mutable_sampling());
   const auto budget = fields.Integer("max_tokens", 1, kTokensMost);
   shared.mutable_sampling()->set_max_tokens(budget ? static_cast<uint32_t>(*budget) : kDefaultTokens);
   if (const auto top = fields.Integer("logprobs", 0, 5)) {
@@ -133,6 +137,17 @@ AnswerFormat FormatOf(const Plan& plan, TokenizerPtr tokenizer) {
   return format;
 }
 
+boost::asio::awaitable<absl::Status> CheckFormat(ApiContext& api, HttpExchange& exchange,
+                                                 const enigma::v1::SamplingParams& sampling) {
+  if (!sampling.has_json_schema()) co_return absl::OkStatus();
+  auto checked = std::make_shared<absl::Status>();
+  std::function<void()> check = [&plane = api.plane, checked, sampling] {
+    *checked = CheckResponseFormat(plane, sampling);
+  };
+  const absl::Status ran = co_await RunElsewhere(ExecutorFor(api, sampling), exchange, std::move(check));
+  co_return ran.ok() ? *checked : ran;
+}
+
 }  // namespace
 
 boost::asio::awaitable<void> Completions(ApiContext& api, HttpExchange& exchange) {
@@ -146,17 +161,16 @@ boost::asio::awaitable<void> Completions(ApiContext& api, HttpExchange& exchange
   }
   absl::StatusOr<KeyLease> lease = AdmitRequest(api, plan->model, tokens);
   if (!lease.ok()) co_return co_await ReplyError(exchange, lease.status());
-  TokenizerPtr tokenizer;
-  if (plan->logprobs) {
-    absl::StatusOr<TokenizerPtr> found = TokenizerOf(api.plane, plan->model);
-    if (!found.ok()) {
-      lease->End(0);  // before the client hears of it and asks again
-      co_return co_await ReplyError(exchange, found.status());
-    }
-    tokenizer = *std::move(found);
+  absl::StatusOr<TokenizerPtr> tokenizer = TokenizerPtr();
+  if (plan->logprobs) tokenizer = TokenizerOf(api.plane, plan->model);
+  absl::Status ready = tokenizer.status();
+  if (ready.ok()) ready = co_await CheckFormat(api, exchange, plan->prompts[0].sampling());
+  if (!ready.ok()) {
+    lease->End(0);  // before the client hears of it and asks again
+    co_return co_await ReplyError(exchange, std::move(ready));
   }
   Choices choices(api.plane, api.executor, exchange, *deadline, *std::move(lease));
-  const AnswerFormat format = FormatOf(*plan, tokenizer);
+  const AnswerFormat format = FormatOf(*plan, *tokenizer);
   for (const enigma::v1::GenerateRequest& prompt : plan->prompts) {
     for (size_t i = 0; i < plan->options.choices_per_prompt; ++i) {
       enigma::v1::GenerateRequest request = prompt;

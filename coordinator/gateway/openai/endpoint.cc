@@ -35,9 +35,19 @@ std::string NewAnswerId(std::string_view prefix) {
 }
 
 boost::asio::awaitable<absl::Status> RunElsewhere(ApiContext& api, HttpExchange& exchange, std::function<void()> work) {
+  return RunElsewhere(api.executor, exchange, std::move(work));
+}
+
+Executor& ExecutorFor(const ApiContext& api, const enigma::v1::SamplingParams& sampling) {
+  const bool compiles = sampling.has_json_schema() && !api.plane.schemas.Knows(sampling.json_schema());
+  return compiles ? api.schema_executor : api.executor;
+}
+
+boost::asio::awaitable<absl::Status> RunElsewhere(Executor& executor, HttpExchange& exchange,
+                                                  std::function<void()> work) {
   // Shared, since the work may outlast the exchange.
   auto finished = std::make_shared<std::atomic<bool>>(false);
-  if (!api.executor.TryRun([finished, work = std::move(work), wake = exchange.Waker()] {
+  if (!executor.TryRun([finished, work = std::move(work), wake = exchange.Waker()] {
         work();
         finished->store(true);
         wake();

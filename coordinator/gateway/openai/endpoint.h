@@ -11,13 +11,15 @@
 #include "coordinator/gateway/executor.h"
 #include "coordinator/gateway/http/exchange.h"
 #include "coordinator/operations/control_plane.h"
+#include "proto/worker.pb.h"
 
 namespace enigma::coordinator {
 
 // What every endpoint of the HTTP API works with; each request has a copy of its own. Borrows all but the caller.
 struct ApiContext {
   ControlPlane& plane;
-  Executor& executor;  // for what must not run on the server's threads
+  Executor& executor;         // for what must not run on the server's threads
+  Executor& schema_executor;  // for compiling schemas, so that many of these hold nothing else up
   absl::Duration request_timeout_max = absl::Hours(1);
   Caller caller = {};  // who asks, once the route has let them in
 };
@@ -39,6 +41,10 @@ boost::asio::awaitable<void> ReplyError(HttpExchange& exchange, absl::Status sta
 // Runs `work` on the executor's threads while the connection's strand goes on. It must own what it uses: when the
 // client goes, CANCELLED comes at once and the work may still run. RESOURCE_EXHAUSTED: too much waits already.
 boost::asio::awaitable<absl::Status> RunElsewhere(ApiContext& api, HttpExchange& exchange, std::function<void()> work);
+boost::asio::awaitable<absl::Status> RunElsewhere(Executor& executor, HttpExchange& exchange,
+                                                  std::function<void()> work);
+// Where a request that may have a schema is prepared.
+Executor& ExecutorFor(const ApiContext& api, const enigma::v1::SamplingParams& sampling);
 
 // The endpoints, one file each.
 boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exchange);

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "rpc/channel.h"
+#include "rpc/status_conversion.h"
 
 namespace enigma::coordinator::testing {
 
@@ -69,6 +70,45 @@ enigma::v1::TokenEvents FakePipelines::Take(uint64_t replica) {
   enigma::v1::TokenEvents taken;
   for (; !events.empty() && taken.events_size() < 8; events.pop_front()) *taken.add_events() = events.front();
   return taken;
+}
+
+absl::Status FakePipelines::Prepare(const enigma::v1::PrepareConstraintRequest& request) {
+  absl::MutexLock lock(&mutex_);
+  prepared_.push_back(request);
+  const auto free = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !hold_constraints_; };
+  mutex_.AwaitWithTimeout(absl::Condition(&free), absl::Seconds(20));
+  return constraint_refusal_;
+}
+
+void FakePipelines::RefuseConstraints(const absl::Status& why) {
+  absl::MutexLock lock(&mutex_);
+  constraint_refusal_ = why;
+}
+
+void FakePipelines::HoldConstraints(bool hold) {
+  absl::MutexLock lock(&mutex_);
+  hold_constraints_ = hold;
+}
+
+void FakePipelines::BreakOff(uint64_t replica, uint64_t sequence, const absl::Status& why) {
+  absl::MutexLock lock(&mutex_);
+  TokenEvent event;
+  event.set_sequence(sequence);
+  event.set_epoch(1);
+  event.set_error_code(static_cast<uint32_t>(why.code()));
+  event.set_error(std::string(why.message()));
+  events_[replica].push_back(event);
+}
+
+std::vector<enigma::v1::PrepareConstraintRequest> FakePipelines::prepared() const {
+  absl::MutexLock lock(&mutex_);
+  return prepared_;
+}
+
+void FakePipelines::ForgetRequests() {
+  absl::MutexLock lock(&mutex_);
+  prepared_.clear();
+  opened_.clear();
 }
 
 std::set<uint64_t> FakePipelines::cancelled() const {
@@ -251,6 +291,11 @@ grpc::Status FakeWorker::UnloadStage(grpc::ServerContext*, const enigma::v1::Unl
   absl::MutexLock lock(&mutex_);
   if (stages_.erase(request->replica()) == 0) return {grpc::StatusCode::NOT_FOUND, "no such stage"};
   return grpc::Status::OK;
+}
+
+grpc::Status FakeWorker::PrepareConstraint(grpc::ServerContext*, const enigma::v1::PrepareConstraintRequest* request,
+                                           enigma::v1::PrepareConstraintReply*) {
+  return ToGrpc(pipelines_.Prepare(*request));
 }
 
 grpc::Status FakeWorker::Submit(

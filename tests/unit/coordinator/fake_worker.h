@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <absl/base/thread_annotations.h>
+#include <absl/status/status.h>
 #include <absl/synchronization/mutex.h>
 #include <absl/time/time.h>
 
@@ -39,7 +40,16 @@ class FakePipelines {
   // Of the last stage: waits a moment for events.
   enigma::v1::TokenEvents Take(uint64_t replica);
 
+  // Of the last stage: what it was asked to hold an output to.
+  absl::Status Prepare(const enigma::v1::PrepareConstraintRequest& request);
+  void RefuseConstraints(const absl::Status& why);
+  void HoldConstraints(bool hold);  // while true, none is answered
+  // Gives the sequence's last token in the form of an error.
+  void BreakOff(uint64_t replica, uint64_t sequence, const absl::Status& why);
+
+  void ForgetRequests();  // what was prepared and opened
   std::set<uint64_t> cancelled() const;
+  std::vector<enigma::v1::PrepareConstraintRequest> prepared() const;
   std::vector<enigma::v1::OpenSequence> opened() const;
 
  private:
@@ -50,6 +60,9 @@ class FakePipelines {
   Manner manner_ ABSL_GUARDED_BY(mutex_) = Manner::kAnswer;
   std::map<uint64_t, std::deque<enigma::v1::TokenEvent>> events_ ABSL_GUARDED_BY(mutex_);
   std::set<uint64_t> cancelled_ ABSL_GUARDED_BY(mutex_);
+  std::vector<enigma::v1::PrepareConstraintRequest> prepared_ ABSL_GUARDED_BY(mutex_);
+  absl::Status constraint_refusal_ ABSL_GUARDED_BY(mutex_);
+  bool hold_constraints_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<enigma::v1::OpenSequence> opened_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -91,6 +104,8 @@ class FakeWorker final : public enigma::v1::Worker::Service {
                             enigma::v1::ConnectStageReply* reply) override;
   grpc::Status UnloadStage(grpc::ServerContext* context, const enigma::v1::UnloadStageRequest* request,
                            enigma::v1::UnloadStageReply* reply) override;
+  grpc::Status PrepareConstraint(grpc::ServerContext* context, const enigma::v1::PrepareConstraintRequest* request,
+                                 enigma::v1::PrepareConstraintReply* reply) override;
   grpc::Status Submit(grpc::ServerContext* context,
                       grpc::ServerReaderWriter<enigma::v1::SubmitReply, enigma::v1::SequenceCommand>* stream) override;
   grpc::Status Tokens(grpc::ServerContext* context, const enigma::v1::TokensRequest* request,

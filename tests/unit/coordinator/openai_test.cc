@@ -310,9 +310,6 @@ TEST_F(ChatTest, WrongMessagesAreNamed) {
   json say = Say("Hi");
   say["tools"] = {{{"type", "function"}, {"function", {{"name", "f"}}}}};
   EXPECT_EQ(json::parse(Chat(say).body)["error"]["param"], "tools");
-  say = Say("Hi");
-  say["response_format"] = {{"type", "json_object"}};
-  EXPECT_EQ(json::parse(Chat(say).body)["error"]["param"], "response_format");
 }
 
 TEST_F(OpenAiTest, AModelWithoutATemplateSaysSo) {

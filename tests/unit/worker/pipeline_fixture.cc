@@ -98,14 +98,16 @@ void PipelineFixture::Take(const v1::TokenEvents& events) {
     if (event.has_token()) ended.ids.push_back(event.id());
     ended.finish_reason = event.finish_reason();
     ended.embedding.assign(event.embedding().begin(), event.embedding().end());
+    ended.error = event.error();
   }
 }
 
 std::map<uint64_t, PipelineFixture::Ended> PipelineFixture::Collect(size_t count) {
   const absl::Time end = absl::Now() + kPatience;
   const auto ended = [&] {
-    return static_cast<size_t>(std::count_if(collected_.begin(), collected_.end(),
-                                             [](const auto& entry) { return !entry.second.finish_reason.empty(); }));
+    return static_cast<size_t>(std::count_if(collected_.begin(), collected_.end(), [](const auto& entry) {
+      return !entry.second.finish_reason.empty() || !entry.second.error.empty();
+    }));
   };
   while (ended() < count && absl::Now() < end) {
     if (const auto events = outbox_->Pop(reader_, absl::Milliseconds(50))) Take(*events);

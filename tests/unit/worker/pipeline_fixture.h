@@ -28,6 +28,7 @@ class PipelineFixture {
 
   // Attaches as the coordinator does.
   StageExecutor& first() { return *stages_.front()->executor; }
+  StageExecutor& last() { return *stages_.back()->executor; }
   StageExecutor& stage(size_t index) { return *stages_[index]->executor; }
   void DropStage(size_t index) { stages_[index]->executor.reset(); }
   void KillServer(size_t index) { stages_[index]->server->Shutdown(absl::ZeroDuration()); }
@@ -37,6 +38,7 @@ class PipelineFixture {
     std::vector<int32_t> ids;
     std::string finish_reason;
     std::vector<float> embedding;
+    std::string error;
   };
   // Collects events until `count` sequences have ended, or a minute has passed.
   std::map<uint64_t, Ended> Collect(size_t count);

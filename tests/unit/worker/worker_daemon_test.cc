@@ -18,6 +18,7 @@ namespace enigma::worker {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 class WorkerDaemon : public ::testing::Test {
@@ -183,6 +184,26 @@ TEST_F(WorkerDaemon, JoinsLoadsAnswersAndMovesNoByteTwice) {
                                            [](auto) { return true; });
   ASSERT_TRUE(expected.ok());
   EXPECT_EQ(Generate(*one, *two, 1, open), expected->ids);
+
+  // An output by schema, prepared on the last stage alone.
+  const auto prepare = [&two](uint64_t replica, const std::string& schema) {
+    grpc::ClientContext prepare_context;
+    v1::PrepareConstraintRequest request;
+    request.set_replica(replica);
+    request.set_sequence(2);
+    request.set_json_schema(schema);
+    v1::PrepareConstraintReply reply;
+    return two->PrepareConstraint(&prepare_context, request, &reply).error_code();
+  };
+  constexpr char kSchema[] = R"({"enum":["yes","no"]})";
+  EXPECT_EQ(prepare(1, kSchema), grpc::StatusCode::OK);
+  EXPECT_EQ(prepare(1, R"({"type":"king"})"), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(prepare(7, kSchema), grpc::StatusCode::NOT_FOUND);
+  v1::OpenSequence answer = open;
+  answer.set_sequence(2);
+  answer.set_constrained(true);
+  const std::string text = engine::Decode((*local)->tokenizer(), Generate(*one, *two, 1, answer));
+  EXPECT_THAT(text, AnyOf("\"yes\"", "\"no\"", " \"yes\"", " \"no\""));
 
   // A whole model on the second worker: the head it has, layers 0 and 1 come from its peer, nothing from the
   // coordinator.
