@@ -7,6 +7,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
+#include "engine/text/tool_calls/tool_messages.h"
 
 namespace enigma::engine {
 
@@ -112,13 +113,16 @@ absl::StatusOr<Json> WithoutSystemRole(const Json& messages) {
 
 absl::StatusOr<Json> AdaptMessages(const Json& messages, const ChatAbilities& abilities) {
   if (!messages.is_array()) return absl::InvalidArgumentError("messages must be a list");
-  Json adapted = messages;
-  for (size_t i = 0; i < adapted.size(); ++i) {
-    Json& message = adapted[i];
+  for (size_t i = 0; i < messages.size(); ++i) {
+    const Json& message = messages[i];
     const auto role = message.is_object() ? message.find("role") : message.end();
     if (!message.is_object() || role == message.end() || !role->is_string()) {
       return Wrong(i, " must be an object with a role");
     }
+  }
+  Json adapted = AdaptToolMessages(messages, abilities);
+  for (size_t i = 0; i < adapted.size(); ++i) {
+    Json& message = adapted[i];
     ENIGMA_RETURN_IF_ERROR(AdaptContent(message, i, abilities));
     if (abilities.object_arguments) ParseArguments(message);
   }

@@ -1,9 +1,12 @@
 #include "engine/text/chat_template.h"
 
+#include <vector>
+
 #include <absl/status/status.h>
 
 #include "base/status_macros.h"
 #include "engine/text/chat_messages.h"
+#include "engine/text/tool_calls/tool_messages.h"
 
 namespace enigma::engine {
 
@@ -14,7 +17,10 @@ using Json = nlohmann::ordered_json;
 // Marks that no template has in its own text.
 constexpr char kSystemMark[] = "enigma-probe-system";
 constexpr char kUserMark[] = "enigma-probe-user";
-constexpr char kToolMark[] = "enigma_probe_tool";
+constexpr char kSaidMark[] = "~enigma-probe-said";  // begins as no call does
+constexpr char kResultMark[] = "enigma-probe-result";
+constexpr char kToolMark[] = "enigma_probe_tool";  // that is offered
+constexpr char kCallMark[] = "enigma_probe_call";  // that is called
 constexpr char kArgumentMark[] = "enigma_probe_argument";
 
 bool Contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
@@ -23,18 +29,23 @@ Json User(Json content) { return {{"role", "user"}, {"content", std::move(conten
 
 Json TextParts(const char* text) { return Json::array({Json{{"type", "text"}, {"text", text}}}); }
 
-// An assistant's call of the marked tool, its arguments in the form given.
-Json Call(Json arguments, Json content) {
-  Json function = {{"name", kToolMark}, {"arguments", std::move(arguments)}};
-  // Some templates want ids of nine characters.
-  Json call = {{"id", "probe0001"}, {"type", "function"}, {"function", std::move(function)}};
-  return {{"role", "assistant"}, {"content", std::move(content)}, {"tool_calls", Json::array({std::move(call)})}};
+constexpr char kShortId[] = "probe0001";  // some templates want nine characters
+constexpr char kLongId[] = "call_enigma_probe_0001";
+
+// An assistant's call of the marked tool, its arguments in the form given, as often as there are ids.
+Json Call(const Json& arguments, Json content, const std::vector<const char*>& ids = {kShortId}) {
+  Json calls = Json::array();
+  for (const char* id : ids) {
+    Json function = {{"name", kCallMark}, {"arguments", arguments}};
+    calls.push_back({{"id", id}, {"type", "function"}, {"function", std::move(function)}});
+  }
+  return {{"role", "assistant"}, {"content", std::move(content)}, {"tool_calls", std::move(calls)}};
 }
 
 Json Tools() {
   return Json::parse(R"([{"type": "function", "function": {"name": "enigma_probe_tool", "description": "A probe.",
-      "parameters": {"type": "object", "properties": {"enigma_probe_argument": {"type": "string",
-      "description": "A probe."}}, "required": ["enigma_probe_argument"]}}}])");
+      "parameters": {"type": "object", "properties": {"enigma_probe_parameter": {"type": "string",
+      "description": "A probe."}}, "required": ["enigma_probe_parameter"]}}}])");
 }
 
 }  // namespace
@@ -58,10 +69,9 @@ void ChatTemplate::FindAbilities() {
   // A template that prints the list itself does not know parts.
   abilities_.typed_content = Contains(typed, kUserMark) && !Contains(typed, "'type'") && !Contains(typed, "\"type\"");
   abilities_.text_content = Contains(text, kUserMark) || !abilities_.typed_content;
-  const auto content = [&](const char* mark) { return abilities_.text_content ? Json(mark) : TextParts(mark); };
 
-  const Json system = {{"role", "system"}, {"content", content(kSystemMark)}};
-  const Json user = User(content(kUserMark));
+  const Json system = {{"role", "system"}, {"content", ContentOf(kSystemMark)}};
+  const Json user = User(ContentOf(kUserMark));
   abilities_.system_role = Contains(Probe(Json::array({system, user})), kSystemMark);
   abilities_.tools = Contains(Probe(Json::array({user}), Tools()), kToolMark);
 
@@ -69,24 +79,66 @@ void ChatTemplate::FindAbilities() {
   const Json text_arguments = object_arguments.dump();
   const std::string key = std::string("\"") + kArgumentMark + "\"";
   // As text, a template that writes JSON puts the arguments into quotes once more, and {\"key\" is what comes out.
-  const std::string with_object = Probe(Json::array({user, Call(object_arguments, content(""))}));
-  const std::string with_text = Probe(Json::array({user, Call(text_arguments, content(""))}));
+  const Json tools = abilities_.tools ? Tools() : Json();  // some templates write calls only beside tools
+  const std::string with_object = Probe(Json::array({user, Call(object_arguments, ContentOf(""))}), tools);
+  const std::string with_text = Probe(Json::array({user, Call(text_arguments, ContentOf(""))}), tools);
   abilities_.object_arguments =
       Contains(with_object, key) || (Contains(with_object, kArgumentMark) && !Contains(with_text, key));
   const Json arguments = abilities_.object_arguments ? object_arguments : text_arguments;
   const std::string called = abilities_.object_arguments ? with_object : with_text;
-  abilities_.tool_calls = Contains(called, kToolMark);
-  const std::string empty = Probe(Json::array({user, Call(arguments, nullptr)}));
-  abilities_.empty_content = Contains(empty, kToolMark) && !Contains(empty, "None");
+  abilities_.tool_calls = Contains(called, kCallMark);
+  const std::string empty = Probe(Json::array({user, Call(arguments, nullptr)}), tools);
+  abilities_.empty_content = Contains(empty, kCallMark) && !Contains(empty, "None");
+  if (abilities_.tool_calls) FindToolAbilities();
+}
+
+Json ChatTemplate::ContentOf(const char* text) const { return abilities_.text_content ? Json(text) : TextParts(text); }
+
+std::string ChatTemplate::ProbeEnd(Json messages) const {
+  ChatRequest request;
+  request.add_generation_prompt = false;
+  if (abilities_.tools) request.tools = Tools();
+  return RenderAdapted(messages, request).value_or("");
+}
+
+void ChatTemplate::FindToolAbilities() {
+  const Json user = User(ContentOf(kUserMark));
+  Json arguments = {{kArgumentMark, "value"}};
+  if (!abilities_.object_arguments) arguments = arguments.dump();
+  const Json call = Call(arguments, ContentOf(""));
+  const Json result = {
+      {"role", "tool"}, {"name", kCallMark}, {"tool_call_id", kShortId}, {"content", ContentOf(kResultMark)}};
+  abilities_.tool_results =
+      Contains(Probe(Json::array({user, call, result}), abilities_.tools ? Tools() : Json()), kResultMark);
+  abilities_.short_call_ids =
+      !Contains(ProbeEnd(Json::array({user, Call(arguments, ContentOf(""), {kLongId})})), kArgumentMark);
+
+  ToolProbes probes;
+  probes.mark = kSaidMark;
+  probes.tool = kCallMark;
+  probes.id = kShortId;
+  probes.argument = kArgumentMark;
+  probes.said = ProbeEnd(Json::array({user, Json{{"role", "assistant"}, {"content", ContentOf(kSaidMark)}}}));
+  probes.called = ProbeEnd(Json::array({user, call}));
+  probes.called_two = ProbeEnd(Json::array({user, Call(arguments, ContentOf(""), {kShortId, "probe0002"})}));
+  // Some templates refuse a second call, some leave it out.
+  const auto calls_in = [](std::string_view text) {
+    size_t count = 0;
+    for (size_t at = text.find(kCallMark); at != text.npos; at = text.find(kCallMark, at + 1)) ++count;
+    return count;
+  };
+  abilities_.several_calls = calls_in(probes.called_two) > calls_in(probes.called);
+  if (!abilities_.several_calls) probes.called_two.clear();
+  tool_syntax_ = FindToolSyntax(probes);
 }
 
 absl::StatusOr<std::string> ChatTemplate::Render(const ChatRequest& request) const {
   const bool has_tools = request.tools.is_array() && !request.tools.empty();
   if (!request.tools.is_null() && !request.tools.is_array()) return absl::InvalidArgumentError("tools must be a list");
-  if (has_tools && !abilities_.tools) {
-    return absl::InvalidArgumentError("tools are given, but this model's chat template has no place for them");
-  }
-  ENIGMA_ASSIGN_OR_RETURN(const Json messages, AdaptMessages(request.messages, abilities_));
+  const bool described = has_tools && !abilities_.tools && request.messages.is_array();
+  ENIGMA_ASSIGN_OR_RETURN(
+      const Json messages,
+      AdaptMessages(described ? WithToolPrompt(request.messages, request.tools) : request.messages, abilities_));
   return RenderAdapted(messages, request);
 }
 

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/text/jinja/template.h"
+#include "engine/text/tool_calls/tool_syntax.h"
 
 namespace enigma::engine {
 
@@ -22,6 +23,9 @@ struct ChatAbilities {
   bool tools = false;             // descriptions of tools are put into the prompt
   bool tool_calls = false;        // so are calls that an assistant made
   bool object_arguments = false;  // the arguments of a call are wanted as an object, not as OpenAI's string
+  bool tool_results = false;      // messages of the role "tool" are put into the prompt
+  bool several_calls = false;     // one message may hold several calls
+  bool short_call_ids = false;    // ids of calls must have nine letters or digits
 };
 
 struct ChatRequest {
@@ -47,15 +51,19 @@ class ChatTemplate {
   static absl::StatusOr<ChatTemplate> Create(std::string_view source, Options options);
 
   const ChatAbilities& abilities() const { return abilities_; }
+  // How the model writes calls, as far as its template shows.
+  const ToolSyntax& tool_syntax() const { return tool_syntax_; }
 
   // The prompt. Messages are given to the template as they are, except for what it cannot take:
   //  - the text parts of a typed content are joined with newlines for a template that knows only strings, and a string
   //    becomes one text part for one that knows only parts;
   //  - system messages are put before the next user message, a newline between, where there is no system role;
+  //  - tools are described in a system message, and calls and results of tools take another form, where they have no
+  //    place of their own (tool_calls/tool_messages.h);
   //  - the arguments of tool calls are parsed where an object is wanted, and null content becomes "" where it must be
   //  text.
-  // InvalidArgument: the messages are no messages, hold parts or tools that the template has no place for, or the
-  // template refuses them (with the message of its raise_exception).
+  // InvalidArgument: the messages are no messages, hold parts that the template has no place for, or the template
+  // refuses them (with the message of its raise_exception).
   absl::StatusOr<std::string> Render(const ChatRequest& request) const;
 
  private:
@@ -63,12 +71,17 @@ class ChatTemplate {
 
   absl::StatusOr<std::string> RenderAdapted(const nlohmann::ordered_json& messages, const ChatRequest& request) const;
   void FindAbilities();
+  void FindToolAbilities();
+  nlohmann::ordered_json ContentOf(const char* text) const;  // in the form that the template takes
   // The prompt of a conversation made up for finding out; empty where the template refuses it.
   std::string Probe(nlohmann::ordered_json messages, nlohmann::ordered_json tools = nullptr) const;
+  // The same of one that ends with an assistant's message.
+  std::string ProbeEnd(nlohmann::ordered_json messages) const;
 
   jinja::Template template_;
   Options options_;
   ChatAbilities abilities_;
+  ToolSyntax tool_syntax_;
 };
 
 }  // namespace enigma::engine

@@ -103,9 +103,7 @@ TEST(ChatTemplateTest, ToolsKeepTheOrderOfTheirKeysAndAreNeverDropped) {
   constexpr char kTools[] = R"([{"type": "function", "function": {"name": "z", "a": "ü<"}}])";
   EXPECT_EQ(Prompt(Make(kRich), kHi, kTools).value(),
             R"(<tools>{"type": "function", "function": {"name": "z", "a": "ü<"}}</tools><user>Hi</s>)");
-  const absl::Status refused = Prompt(Make(kPlain), kHi, kTools).status();
-  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(ToString(refused.message()), HasSubstr("has no place for them"));
+  EXPECT_THAT(Prompt(Make(kPlain), kHi, kTools).value(), HasSubstr(R"({"name":"z","a":"ü<"})"));
 }
 
 TEST(ChatTemplateTest, LeavesOutBosAndEosWhereAsked) {

@@ -1,0 +1,260 @@
+#include "engine/text/tool_calls/free_call_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace enigma::engine {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr size_t kNowhere = std::string_view::npos;
+constexpr std::string_view kSpaces = " \t\r\n";
+constexpr size_t kNameBytesMax = 256;
+
+std::string Trimmed(std::string_view text) {
+  const size_t first = text.find_first_not_of(kSpaces);
+  if (first == kNowhere) return "";
+  return std::string(text.substr(first, text.find_last_not_of(kSpaces) + 1 - first));
+}
+
+size_t SkipSpaces(std::string_view text, size_t at) {
+  return std::min(text.find_first_not_of(kSpaces, at), text.size());
+}
+
+// Whether `mark` stands at `at`, or may once more text has come.
+enum class Found : uint8_t { kNo, kMaybe, kYes };
+Found FindAt(std::string_view text, size_t at, std::string_view mark) {
+  const std::string_view rest = text.substr(at);
+  if (rest.starts_with(mark)) return Found::kYes;
+  return mark.starts_with(rest) ? Found::kMaybe : Found::kNo;
+}
+
+// How many bytes at the end of `text` may begin one of the marks.
+size_t BegunMark(std::string_view text, const std::vector<std::string>& marks) {
+  size_t longest = 0;
+  for (const std::string& mark : marks) {
+    for (size_t length = std::min(mark.size() - 1, text.size()); length > longest; --length) {
+      if (text.ends_with(std::string_view(mark).substr(0, length))) longest = length;
+    }
+  }
+  return longest;
+}
+
+}  // namespace
+
+FreeCallReader::FreeCallReader(Options options)
+    : options_(std::move(options)),
+      begin_(Trimmed(options_.syntax.begin)),
+      open_(Trimmed(options_.syntax.open)),
+      before_id_(Trimmed(options_.syntax.before_id)),
+      separator_(Trimmed(options_.syntax.separator)),
+      close_(Trimmed(options_.syntax.close)),
+      end_(Trimmed(options_.syntax.end)) {
+  for (const std::string& mark : {begin_, open_}) {
+    if (!mark.empty()) marks_.push_back(mark);
+  }
+  if (open_.empty() && options_.syntax.shape == ToolSyntax::Shape::kObject) marks_.emplace_back(kPythonTag);
+}
+
+ToolOutput FreeCallReader::Add(std::string_view text) {
+  pending_ += text;
+  ToolOutput out;
+  Read(/*final=*/false, out);
+  return out;
+}
+
+ToolOutput FreeCallReader::Finish() {
+  ToolOutput out;
+  Read(/*final=*/true, out);
+  if (calls_ > 0 && SkipSpaces(pending_, 0) == pending_.size()) pending_.clear();
+  out.content += std::exchange(pending_, {});
+  return out;
+}
+
+void FreeCallReader::Read(bool final, ToolOutput& out) {
+  while (true) {
+    if (!in_call_ && after_call_ && !SkipEnd(final)) return;
+    if (!in_call_ && !ReadText(final, out)) return;
+    if (!ReadCall(final, out)) return;
+  }
+}
+
+bool FreeCallReader::SkipEnd(bool final) {
+  size_t at = SkipSpaces(pending_, 0);
+  if (at == pending_.size() && !final) return false;
+  if (!end_.empty()) {
+    const Found found = FindAt(pending_, at, end_);
+    if (found == Found::kMaybe && !final) return false;
+    if (found != Found::kNo) at = std::min(at + end_.size(), pending_.size());
+  }
+  // Lists without brackets, as some models write them.
+  if (open_.empty() && at < pending_.size() && (pending_[at] == ';' || pending_[at] == ',')) {
+    const size_t next = SkipSpaces(pending_, at + 1);
+    if (next == pending_.size() && !final) return false;
+    if (next < pending_.size() && pending_[next] == '{') at = next;
+  }
+  // Of calls whose marks stand around all of them.
+  in_call_ = open_.empty() && !begin_.empty() && at < pending_.size() && pending_[at] == '{';
+  pending_.erase(0, at);
+  after_call_ = false;
+  return true;
+}
+
+bool FreeCallReader::BeginsBare(bool final) const {
+  if (!at_start_ || !open_.empty() || options_.syntax.shape != ToolSyntax::Shape::kObject) return false;
+  const size_t first = SkipSpaces(pending_, 0);
+  if (first == pending_.size()) return !final;
+  return pending_[first] == '{' || pending_[first] == '[';
+}
+
+bool FreeCallReader::ReadText(bool final, ToolOutput& out) {
+  if (BeginsBare(final)) {
+    in_call_ = SkipSpaces(pending_, 0) < pending_.size();
+    return in_call_;
+  }
+  size_t mark = kNowhere;
+  for (const std::string& one : marks_) mark = std::min(mark, pending_.find(one));
+  in_call_ = mark != kNowhere;
+  size_t shown = in_call_ ? mark : pending_.size() - (final ? 0 : BegunMark(pending_, marks_));
+  // White space that may stand before a call.
+  if (in_call_ || !final) {
+    while (shown > 0 && kSpaces.find(pending_[shown - 1]) != kNowhere) --shown;
+  }
+  out.content.append(pending_, 0, shown);
+  pending_.erase(0, shown);
+  at_start_ = at_start_ && shown == 0;
+  return in_call_;
+}
+
+bool FreeCallReader::ReadCall(bool final, ToolOutput& out) {
+  Parsed parsed = Parse(final);
+  if (parsed.kind == Parsed::Kind::kIncomplete) return false;
+  in_call_ = false;
+  extent_.Reset();
+  if (parsed.kind == Parsed::Kind::kNone) {
+    // Text up to the first byte of what was taken for a mark; behind it a call may stand still.
+    const size_t shown = std::min(SkipSpaces(pending_, 0) + 1, pending_.size());
+    out.content.append(pending_, 0, shown);
+    pending_.erase(0, shown);
+    at_start_ = false;
+    return true;
+  }
+  pending_.erase(0, parsed.end);
+  after_call_ = true;
+  for (Call& call : parsed.calls) {
+    if (calls_ >= options_.calls_max) break;
+    out.calls.push_back({.call = calls_++, .name = std::move(call.name), .arguments = std::move(call.arguments)});
+  }
+  return true;
+}
+
+FreeCallReader::Parsed FreeCallReader::Parse(bool final) {
+  const std::string_view text = pending_;
+  const Parsed unsettled = {.kind = final ? Parsed::Kind::kNone : Parsed::Kind::kIncomplete, .calls = {}};
+  size_t at = SkipSpaces(text, 0);
+  const auto skip = [&](std::string_view mark) {
+    const Found found = mark.empty() ? Found::kNo : FindAt(text, at, mark);
+    if (found == Found::kYes) at = SkipSpaces(text, at + mark.size());
+    return found;
+  };
+  if (skip(begin_) == Found::kMaybe) return unsettled;
+  if (open_.empty()) {
+    if (skip(kPythonTag) == Found::kMaybe) return unsettled;
+  } else if (const Found found = skip(open_); found != Found::kYes) {
+    return found == Found::kMaybe ? unsettled : Parsed{.kind = Parsed::Kind::kNone, .calls = {}};
+  }
+  if (at == text.size()) return unsettled;
+  Parsed parsed = options_.syntax.shape == ToolSyntax::Shape::kNamed ? ParseNamed(text, at) : ParseObjects(text, at);
+  if (parsed.kind == Parsed::Kind::kIncomplete) return unsettled;
+  if (parsed.kind == Parsed::Kind::kCalls) ParseClose(text, final, parsed);
+  return parsed;
+}
+
+FreeCallReader::Parsed FreeCallReader::ParseObjects(std::string_view text, size_t at) {
+  Parsed parsed = {.kind = Parsed::Kind::kNone, .calls = {}};
+  const std::optional<size_t> end = extent_.EndIn(text, at);
+  if (!end) return parsed;
+  if (*end == kNowhere) return {};
+  const std::string_view json = text.substr(at, *end - at);
+  if (json.starts_with('{')) {
+    std::optional<Call> call = CallOf(json);
+    if (!call) return parsed;
+    parsed.calls.push_back(*std::move(call));
+  } else {
+    const Json list = Json::parse(json, nullptr, /*allow_exceptions=*/false);
+    if (!list.is_array() || list.empty()) return parsed;
+    for (const Json& item : list) {
+      std::optional<Call> call = CallOf(item.dump(-1, ' ', false, Json::error_handler_t::replace));
+      if (!call) return {.kind = Parsed::Kind::kNone, .calls = {}};
+      parsed.calls.push_back(*std::move(call));
+    }
+  }
+  parsed.kind = Parsed::Kind::kCalls;
+  parsed.end = *end;
+  return parsed;
+}
+
+FreeCallReader::Parsed FreeCallReader::ParseNamed(std::string_view text, size_t at) {
+  const Parsed none = {.kind = Parsed::Kind::kNone, .calls = {}};
+  const size_t separator = separator_.empty() ? text.find('{', at) : text.find(separator_, at);
+  if (separator == kNowhere) return text.size() - at > kNameBytesMax ? none : Parsed{};
+  std::string_view named = text.substr(at, separator - at);
+  if (!before_id_.empty()) named = named.substr(0, named.find(before_id_));
+  const std::string name = Trimmed(named);
+  if (!IsKnown(name)) return none;
+  const size_t brace = SkipSpaces(text, separator + separator_.size());
+  if (brace == text.size()) return {};
+  const std::optional<size_t> end = extent_.EndIn(text, brace);
+  if (!end) return none;
+  if (*end == kNowhere) return {};
+  const Json arguments = Json::parse(text.substr(brace, *end - brace), nullptr, /*allow_exceptions=*/false);
+  if (!arguments.is_object()) return none;
+  return {.kind = Parsed::Kind::kCalls, .calls = {{name, arguments.dump()}}, .end = *end};
+}
+
+void FreeCallReader::ParseClose(std::string_view text, bool final, Parsed& parsed) const {
+  if (close_.empty()) return;
+  const size_t at = SkipSpaces(text, parsed.end);
+  const Found found = FindAt(text, at, close_);
+  if (found == Found::kYes) {
+    parsed.end = at + close_.size();
+  } else if (found == Found::kMaybe && final) {
+    parsed.end = text.size();
+  } else if (found == Found::kMaybe) {
+    parsed.kind = Parsed::Kind::kIncomplete;
+  }  // else the model forgot it, as models do
+}
+
+std::optional<FreeCallReader::Call> FreeCallReader::CallOf(std::string_view json) const {
+  const Json parsed = Json::parse(json, nullptr, /*allow_exceptions=*/false);
+  if (!parsed.is_object()) return std::nullopt;
+  const auto function = parsed.find("function");
+  const Json& call = function != parsed.end() && function->is_object() ? *function : parsed;
+  const auto name = call.find(options_.syntax.name_key);
+  if (name == call.end() || !name->is_string() || !IsKnown(name->get_ref<const std::string&>())) return std::nullopt;
+  Json arguments = Json::object();
+  bool given = false;
+  // Models mix up the two usual keys.
+  for (const std::string& key : {options_.syntax.arguments_key, std::string("arguments"), std::string("parameters")}) {
+    const auto found = call.find(key);
+    if (given || found == call.end()) continue;
+    given = true;
+    arguments = *found;
+  }
+  if (arguments.is_string()) {
+    const std::string text = Trimmed(arguments.get_ref<const std::string&>());
+    if (EndOfJson(text, 0) != text.size()) return std::nullopt;
+    arguments = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  }
+  if (!given || !arguments.is_object()) return std::nullopt;
+  return Call{name->get<std::string>(), arguments.dump(-1, ' ', false, Json::error_handler_t::replace)};
+}
+
+bool FreeCallReader::IsKnown(std::string_view name) const {
+  return std::find(options_.names.begin(), options_.names.end(), name) != options_.names.end();
+}
+
+}  // namespace enigma::engine
