@@ -71,7 +71,8 @@ absl::StatusOr<enigma::v1::OpenSequence> Generation::Prepare() {
   absl::MutexLock lock(&mutex_);
   model_ = served.model;
   text_.emplace(tokenizer, std::vector<std::string>(open.sampling().stop().begin(), open.sampling().stop().end()),
-                open.sampling().top_logprobs() > 0);
+                open.sampling().top_logprobs() > 0,
+                std::vector<int32_t>(request_.shown_tokens().begin(), request_.shown_tokens().end()));
   pending_.set_model(model_->name);
   *pending_.mutable_prompt_ids() = open.prompt();
   return open;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,10 +16,12 @@ namespace enigma::coordinator {
 // nothing that may be the beginning of one before it is known not to be. Not thread-safe.
 class TokenText {
  public:
-  TokenText(TokenizerPtr tokenizer, std::vector<std::string> stops, bool logprobs)
+  // `shown`: control tokens that become text like others.
+  TokenText(TokenizerPtr tokenizer, std::vector<std::string> stops, bool logprobs, std::vector<int32_t> shown = {})
       : tokenizer_(std::move(tokenizer)),
         detokenizer_(*tokenizer_, /*continuation=*/true),
         stops_(std::move(stops)),
+        shown_(std::move(shown)),
         logprobs_(logprobs) {}
 
   // Adds the token to the chunk. True when a stop string is complete; what follows is then ignored.
@@ -27,9 +30,12 @@ class TokenText {
   void Finish(enigma::v1::GenerateChunk& chunk);
 
  private:
+  std::string TextOf(int32_t id);
+
   const TokenizerPtr tokenizer_;
   engine::Detokenizer detokenizer_;
   engine::StopMatcher stops_;
+  const std::vector<int32_t> shown_;
   const bool logprobs_;
   bool stopped_ = false;
 };

@@ -57,8 +57,12 @@ std::string EventsOf(const AnswerFormat& format, const Choices::Event& event, Ch
   AddTo(added, event.chunk);
   total.prompt_tokens += added.prompt_tokens;
   total.completion_tokens += added.completion_tokens;
-  if (!added.text.empty() || !added.logprobs.empty()) bytes += EventOf(format.delta(event.choice, added));
-  if (!added.finish_reason.empty()) bytes += EventOf(format.last(event.choice, added.finish_reason));
+  if (!added.text.empty() || !added.logprobs.empty()) {
+    for (const Json& chunk : format.delta(event.choice, added)) bytes += EventOf(chunk);
+  }
+  if (!added.finish_reason.empty()) {
+    for (const Json& chunk : format.last(event.choice, added.finish_reason)) bytes += EventOf(chunk);
+  }
   return bytes;
 }
 

@@ -31,10 +31,10 @@ Json UsageJson(const std::vector<ChoiceText>& choices, size_t choices_per_prompt
 struct AnswerFormat {
   // The whole answer. `choices` are complete.
   std::function<Json(const std::vector<ChoiceText>& choices)> whole;
-  // Chunks of a stream: the first of a choice (null: none), one with what came, the last with the finish reason.
+  // Chunks of a stream: the first of a choice (null: none), those with what came, the last ones with the finish reason.
   std::function<Json(size_t choice)> first;
-  std::function<Json(size_t choice, const ChoiceText& added)> delta;
-  std::function<Json(size_t choice, const std::string& finish_reason)> last;
+  std::function<std::vector<Json>(size_t choice, const ChoiceText& added)> delta;
+  std::function<std::vector<Json>(size_t choice, const std::string& finish_reason)> last;
   std::function<Json(const Json& usage)> usage;  // the chunk behind all choices
 };
 

@@ -3,15 +3,15 @@
 #include <utility>
 
 #include <absl/strings/str_cat.h>
-#include <absl/time/clock.h>
 
 #include "base/status_macros.h"
 #include "coordinator/gateway/openai/answer.h"
+#include "coordinator/gateway/openai/chat_answer.h"
 #include "coordinator/gateway/openai/chat_messages.h"
 #include "coordinator/gateway/openai/endpoint.h"
-#include "coordinator/gateway/openai/logprobs_json.h"
 #include "coordinator/gateway/openai/response_format.h"
 #include "coordinator/gateway/openai/sampling_fields.h"
+#include "coordinator/gateway/openai/tools.h"
 
 namespace enigma::coordinator {
 namespace {
@@ -21,6 +21,7 @@ constexpr int64_t kTokensMost = INT32_MAX;
 struct Plan {
   enigma::v1::GenerateRequest request;  // without a prompt
   engine::ChatRequest chat;
+  ToolChoice tools;
   AnswerOptions options;
   bool logprobs = false;
   size_t top_logprobs = 0;
@@ -47,19 +48,16 @@ void ReadBudget(Fields& fields, Plan& plan) {
   plan.request.mutable_sampling()->set_max_tokens(static_cast<uint32_t>(budget));
 }
 
-// What this server has not learned yet, and says so instead of leaving it out of the answer.
+// What this server does not do, and says so instead of leaving it out of the answer.
 void RefuseUnsupported(Fields& fields) {
-  fields.Refuse("tools", Json::array(), "this server does not read tool calls out of answers yet");
-  fields.Refuse("tool_choice", "none", "this server does not read tool calls out of answers yet");
-  fields.Refuse("functions", Json::array(), "this server does not read function calls out of answers");
-  fields.Refuse("function_call", "none", "this server does not read function calls out of answers");
+  fields.Refuse("functions", Json::array(), "this old form is not supported; describe the functions in tools");
+  fields.Refuse("function_call", "none", "this old form is not supported; use tools and tool_choice");
   fields.Refuse("modalities", Json::array({"text"}), "this server answers in text");
   fields.Refuse("audio", Json(), "this server answers in text");
   fields.Refuse("prediction", Json(), "this server takes no predictions");
   fields.Refuse("web_search_options", Json(), "this server searches no web");
   fields.Refuse("reasoning_effort", Json(), "this server has no levels of effort");
   fields.Refuse("verbosity", Json(), "this server has no levels of verbosity");
-  fields.Ignore("parallel_tool_calls");
   ReadUnsupported(fields);
 }
 
@@ -72,6 +70,8 @@ absl::StatusOr<Plan> ReadPlan(const HttpRequest& http) {
   plan.chat.messages = ReadMessages(fields);
   *plan.request.mutable_sampling() = ReadSampling(fields);
   ReadResponseFormat(fields, *plan.request.mutable_sampling());
+  plan.tools = ReadTools(fields);
+  plan.chat.tools = plan.tools.tools;
   ReadBudget(fields, plan);
   ReadLogprobs(fields, plan);
   plan.options = ReadAnswerOptions(fields);
@@ -86,67 +86,39 @@ absl::StatusOr<Plan> ReadPlan(const HttpRequest& http) {
 
 // What needs the model's files: the prompt, and the tokenizer where log probabilities want their texts.
 struct Prepared {
-  std::string prompt;
+  enigma::v1::GenerateRequest request;  // whole
+  ToolPlan tools;
   TokenizerPtr tokenizer;
 };
 
-absl::StatusOr<Prepared> Prepare(ControlPlane& plane, const enigma::v1::GenerateRequest& request,
-                                 const engine::ChatRequest& chat) {
-  ENIGMA_ASSIGN_OR_RETURN(const ModelPtr model, plane.models.Find(request.model()));
-  ENIGMA_RETURN_IF_ERROR(CheckResponseFormat(plane, request.sampling()));
+absl::StatusOr<Prepared> Prepare(ControlPlane& plane, const Plan& plan) {
+  ENIGMA_ASSIGN_OR_RETURN(const ModelPtr model, plane.models.Find(plan.request.model()));
+  ENIGMA_RETURN_IF_ERROR(CheckResponseFormat(plane, plan.request.sampling()));
   ENIGMA_ASSIGN_OR_RETURN(const ChatTemplatePtr chat_template, plane.files.Chat(*model));
   Prepared prepared;
-  const absl::StatusOr<std::string> prompt = chat_template->Render(chat);
+  const absl::StatusOr<std::string> prompt = chat_template->Render(plan.chat);
   if (!prompt.ok()) {
     return absl::Status(prompt.status().code(), absl::StrCat("messages: ", prompt.status().message()));
   }
-  prepared.prompt = *prompt;
   ENIGMA_ASSIGN_OR_RETURN(prepared.tokenizer, plane.files.Tokenizer(*model));
+  prepared.request = plan.request;
+  ENIGMA_ASSIGN_OR_RETURN(prepared.tools,
+                          PlanTools(plane, *chat_template, *prepared.tokenizer, plan.tools, prepared.request));
+  prepared.request.set_prompt(*prompt + prepared.tools.prefill);
+  prepared.request.set_parse_special(true);
+  prepared.request.set_has_specials(true);
   return prepared;
 }
 
-AnswerFormat FormatOf(const Plan& plan, TokenizerPtr tokenizer) {
-  const std::string id = NewAnswerId("chatcmpl-");
-  const auto head = [id, created = absl::ToUnixSeconds(absl::Now()), model = plan.request.model()](const char* object) {
-    return Json{{"id", id}, {"object", object}, {"created", created}, {"model", model}};
-  };
-  const auto logprobs = [tokenizer, wanted = plan.logprobs, top = plan.top_logprobs](const ChoiceText& choice) {
-    return wanted ? ChatLogprobs(choice, *tokenizer, top) : Json();
-  };
-  const auto chunk = [head](size_t index, const Json& delta, const Json& probabilities, const Json& finish) {
-    Json json = head("chat.completion.chunk");
-    json["choices"] =
-        Json::array({Json{{"index", index}, {"delta", delta}, {"logprobs", probabilities}, {"finish_reason", finish}}});
-    return json;
-  };
-  AnswerFormat format;
-  format.whole = [=, n = plan.options.choices_per_prompt](const std::vector<ChoiceText>& choices) {
-    Json json = head("chat.completion");
-    json["choices"] = Json::array();
-    for (size_t i = 0; i < choices.size(); ++i) {
-      const Json message = {{"role", "assistant"}, {"content", choices[i].text}, {"refusal", nullptr}};
-      json["choices"].push_back(Json{{"index", i},
-                                     {"message", message},
-                                     {"logprobs", logprobs(choices[i])},
-                                     {"finish_reason", choices[i].finish_reason}});
-    }
-    json["usage"] = UsageJson(choices, n);
-    return json;
-  };
-  format.first = [=](size_t choice) {
-    return chunk(choice, Json{{"role", "assistant"}, {"content", ""}}, Json(), Json());
-  };
-  format.delta = [=](size_t choice, const ChoiceText& added) {
-    return chunk(choice, Json{{"content", added.text}}, logprobs(added), Json());
-  };
-  format.last = [=](size_t choice, const std::string& reason) { return chunk(choice, Json::object(), Json(), reason); };
-  format.usage = [=](const Json& usage) {
-    Json json = head("chat.completion.chunk");
-    json["choices"] = Json::array();
-    json["usage"] = usage;
-    return json;
-  };
-  return format;
+AnswerFormat FormatOf(const Plan& plan, const Prepared& prepared) {
+  ChatAnswerOptions options;
+  options.model = plan.request.model();
+  options.tokenizer = prepared.tokenizer;
+  options.logprobs = plan.logprobs;
+  options.top_logprobs = plan.top_logprobs;
+  options.choices = plan.options.choices_per_prompt;
+  options.make_reader = [tools = prepared.tools] { return tools.MakeReader(); };
+  return ChatAnswerFormat(options);
 }
 
 }  // namespace
@@ -164,24 +136,21 @@ boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exch
   if (!lease.ok()) co_return co_await ReplyError(exchange, lease.status());
 
   auto prepared = std::make_shared<absl::StatusOr<Prepared>>(absl::CancelledError("not run"));
-  std::function<void()> prepare = [&plane = api.plane, prepared, request = plan->request, chat = plan->chat] {
-    *prepared = Prepare(plane, request, chat);
-  };
-  Executor& executor = ExecutorFor(api, plan->request.sampling());
+  std::function<void()> prepare = [&plane = api.plane, prepared, mine = *plan] { *prepared = Prepare(plane, mine); };
+  // Which schema calls of tools come to is known once the template is read.
+  const bool compiles = plan->tools.mode == ToolChoice::Mode::kRequired ||
+                        (plan->tools.mode == ToolChoice::Mode::kAuto && plan->request.sampling().has_json_schema());
+  Executor& executor = compiles ? api.schema_executor : ExecutorFor(api, plan->request.sampling());
   absl::Status ran = co_await RunElsewhere(executor, exchange, std::move(prepare));
   if (ran.ok()) ran = prepared->status();
   if (!ran.ok()) {
     lease->End(0);  // before the client hears of it and asks again
     co_return co_await ReplyError(exchange, std::move(ran));
   }
-  enigma::v1::GenerateRequest& request = plan->request;
-  request.set_prompt((*prepared)->prompt);
-  request.set_parse_special(true);
-  request.set_has_specials(true);
   Choices choices(api.plane, api.executor, exchange, *deadline, *std::move(lease));
-  const AnswerFormat format = FormatOf(*plan, (*prepared)->tokenizer);
+  const AnswerFormat format = FormatOf(*plan, **prepared);
   for (size_t i = 0; i < plan->options.choices_per_prompt; ++i) {
-    enigma::v1::GenerateRequest one = request;
+    enigma::v1::GenerateRequest one = (*prepared)->request;
     one.set_choice(static_cast<uint32_t>(i));
     choices.Start({}, std::move(one));
   }

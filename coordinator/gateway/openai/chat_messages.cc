@@ -33,9 +33,14 @@ std::string WrongContent(const Json& content, std::string_view role, bool has_ca
 std::string WrongCalls(const Json& calls) {
   if (!calls.is_array() || calls.empty()) return "a list of calls is wanted";
   for (const Json& call : calls) {
-    const bool named = call.is_object() && call.contains("function") && call["function"].is_object() &&
-                       call["function"].contains("name") && call["function"]["name"].is_string();
-    if (!named) return "every call has a function with a name";
+    const bool has_function = call.is_object() && call.contains("function") && call["function"].is_object();
+    const auto has = [](const Json& object, const char* name) {
+      return object.contains(name) && object[name].is_string();
+    };
+    if (!has_function || !has(call, "id")) return "every call has an id and a function";
+    if (!has(call["function"], "name") || !has(call["function"], "arguments")) {
+      return "every function has a name, and arguments as a string";
+    }
   }
   return "";
 }
@@ -63,6 +68,8 @@ absl::StatusOr<Json> ReadMessage(const Json& message, const std::string& path) {
   for (const char* name : {"name", "tool_call_id"}) {
     if (const std::string text = fields.Text(name); !text.empty()) out[name] = text;
   }
+  if (role == "tool" && !out.contains("tool_call_id")) fields.Fail("tool_call_id", "it says which call this answers");
+  fields.Refuse("function_call", Json(), "this old form is not supported; use tool_calls");
   fields.Ignore("refusal");
   fields.Refuse("audio", Json(), "this server takes no audio");
   if (const absl::Status status = fields.Finish(); !status.ok()) return status;

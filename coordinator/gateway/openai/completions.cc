@@ -125,9 +125,11 @@ AnswerFormat FormatOf(const Plan& plan, TokenizerPtr tokenizer) {
     return echo_of(choice).empty() ? Json() : chunk(choice, echo_of(choice), Json(), Json());
   };
   format.delta = [=](size_t choice, const ChoiceText& added) {
-    return chunk(choice, added.text, logprobs_json(added), Json());
+    return std::vector{chunk(choice, added.text, logprobs_json(added), Json())};
   };
-  format.last = [=](size_t choice, const std::string& reason) { return chunk(choice, "", Json(), reason); };
+  format.last = [=](size_t choice, const std::string& reason) {
+    return std::vector{chunk(choice, "", Json(), reason)};
+  };
   format.usage = [=](const Json& usage) {
     Json json = head;
     json["choices"] = Json::array();

@@ -15,6 +15,13 @@ using enigma::v1::TokenEvent;
 void FakePipelines::SetAnswer(std::vector<int32_t> ids) {
   absl::MutexLock lock(&mutex_);
   answer_ = std::move(ids);
+  once_ = false;
+}
+
+void FakePipelines::SetWholeAnswer(std::vector<int32_t> ids) {
+  absl::MutexLock lock(&mutex_);
+  answer_ = std::move(ids);
+  once_ = true;
 }
 
 void FakePipelines::SetManner(Manner manner) {
@@ -29,7 +36,9 @@ void FakePipelines::Open(uint64_t replica, const enigma::v1::OpenSequence& open)
     if (manner_ == Manner::kAnswer) Embed(replica, open);
     return;
   }
-  const uint32_t tokens = manner_ == Manner::kHold ? 1 : open.sampling().max_tokens();
+  uint32_t tokens = manner_ == Manner::kHold ? 1 : open.sampling().max_tokens();
+  const bool stops = once_ && tokens >= answer_.size();
+  if (stops) tokens = static_cast<uint32_t>(answer_.size());
   for (uint32_t i = 0; i < tokens; ++i) {
     TokenEvent event;
     event.set_sequence(open.sequence());
@@ -37,7 +46,7 @@ void FakePipelines::Open(uint64_t replica, const enigma::v1::OpenSequence& open)
     event.set_position(static_cast<uint32_t>(open.prompt_size()) + i);
     event.set_has_token(true);
     event.set_id(answer_[i % answer_.size()]);
-    if (manner_ == Manner::kAnswer && i + 1 == tokens) event.set_finish_reason("length");
+    if (manner_ == Manner::kAnswer && i + 1 == tokens) event.set_finish_reason(stops ? "stop" : "length");
     events_[replica].push_back(event);
   }
 }

@@ -29,7 +29,8 @@ class FakePipelines {
 
   // The tokens that every sequence is answered with, over and over.
   void SetAnswer(std::vector<int32_t> ids);
-  void SetManner(Manner manner);  // kHold: one token, then nothing
+  void SetWholeAnswer(std::vector<int32_t> ids);  // once, and then it stops
+  void SetManner(Manner manner);                  // kHold: one token, then nothing
   // What a text of n tokens is embedded as: 0.6 at first, 0.8 at 1 + n % 63, as wide as the small model.
   static constexpr int kEmbeddingWidth = 64;
 
@@ -57,6 +58,7 @@ class FakePipelines {
 
   mutable absl::Mutex mutex_;
   std::vector<int32_t> answer_ ABSL_GUARDED_BY(mutex_) = {5, 6, 7};
+  bool once_ ABSL_GUARDED_BY(mutex_) = false;
   Manner manner_ ABSL_GUARDED_BY(mutex_) = Manner::kAnswer;
   std::map<uint64_t, std::deque<enigma::v1::TokenEvent>> events_ ABSL_GUARDED_BY(mutex_);
   std::set<uint64_t> cancelled_ ABSL_GUARDED_BY(mutex_);

@@ -217,8 +217,8 @@ class ChatTest : public OpenAiTest {
     if (IsSkipped()) return;
     enigma::testing::EditModel(model_path_, model_path_, [](enigma::testing::EditableModel& model) {
       model.metadata.Set("tokenizer.chat_template",
-                         std::string("{{ bos_token }}{% for m in messages %}{% if m.role == 'tool' %}"
-                                     "{{ raise_exception('no tools here') }}{% endif %}{{ m.role }}: {{ m.content }}\n"
+                         std::string("{{ bos_token }}{% for m in messages %}{% if m.content == 'no system here' %}"
+                                     "{{ raise_exception('no') }}{% endif %}{{ m.role }}: {{ m.content }}\n"
                                      "{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"));
     });
   }
@@ -306,10 +306,15 @@ TEST_F(ChatTest, WrongMessagesAreNamed) {
             "messages[1].loud");
   EXPECT_EQ(param({{{"role", "user"}, {"content", {{{"type", "image_url"}, {"image_url", {{"url", "data:"}}}}}}}}),
             "messages[0].content");
-  EXPECT_EQ(param({{{"role", "tool"}, {"content", "Hi"}}}), "messages") << "what the template itself refuses";
+  EXPECT_EQ(param({{{"role", "system"}, {"content", "no system here"}}}), "messages") << "what the template refuses";
   json say = Say("Hi");
-  say["tools"] = {{{"type", "function"}, {"function", {{"name", "f"}}}}};
-  EXPECT_EQ(json::parse(Chat(say).body)["error"]["param"], "tools");
+  for (const char* old : {"functions", "function_call"}) {
+    say = Say("Hi");
+    say[old] = {{{"name", "f"}}};
+    const json error = json::parse(Chat(say).body)["error"];
+    EXPECT_EQ(error["param"], old);
+    EXPECT_NE(error["message"].get<std::string>().find("tools"), std::string::npos);
+  }
 }
 
 TEST_F(OpenAiTest, AModelWithoutATemplateSaysSo) {

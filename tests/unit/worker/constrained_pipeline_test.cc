@@ -154,7 +154,7 @@ TEST_F(ConstrainedPipeline, AShelfKeepsOneForEachSequenceAndForgetsWhatIsNeverFe
 
 // A sequence that is dropped before it ever ran leaves nothing behind.
 TEST_F(ConstrainedPipeline, CancelledBeforeItRanItIsForgottenOnTheLastStageToo) {
-  SequenceBook book({.kv_blocks = 4, .context = 256});
+  SequenceBook book({.kv_blocks = 8, .context = 256});
   v1::OpenSequence open = Request(9, true);
   ASSERT_TRUE(book.Open(open).ok());
   EXPECT_TRUE(book.Cancel(9));

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/counter_random.h"
 #include "engine/text/chat_template.h"
 #include "engine/text/constraint/grammar.h"
 #include "engine/text/constraint/pushdown.h"
@@ -231,6 +232,50 @@ TEST(FreeCallReaderTest, OtherForms) {
        "|f({})"},
   };
   for (const auto& one : cases) EXPECT_EQ(Read(one.syntax, one.answer), one.read) << one.answer;
+}
+
+// Answers put together from what calls are made of: cut as they may be, they read alike, and without a call they are
+// what they were.
+TEST(FreeCallReaderTest, NothingIsLostHoweverItComes) {
+  const char* const parts[] = {"<tool_call>",
+                               "</tool_call>",
+                               "{\"name\": \"f\", \"arguments\": {}}",
+                               "{\"name\":",
+                               "[",
+                               "]",
+                               "{",
+                               "}",
+                               "\"",
+                               " ",
+                               "\n",
+                               "text",
+                               "<",
+                               "<tool",
+                               "[TOOL_CALLS]",
+                               ",",
+                               "<|python_tag|>",
+                               "<function=f>",
+                               "</function>",
+                               "<calls>",
+                               "</calls>",
+                               "<call>function<sep>f"};
+  ToolSyntax list = ToolSyntax::PlainJson();
+  list.open = "[TOOL_CALLS]";
+  list.list = true;
+  const ToolSyntax syntaxes[] = {SyntaxOf(kTagged), SyntaxOf(kFunctionTag), SyntaxOf(kSections),
+                                 ToolSyntax::PlainJson(), list};
+  int with_calls = 0;
+  for (uint64_t seed = 0; seed < 2000; ++seed) {
+    std::string answer;
+    for (uint64_t i = 0; i < 1 + seed % 9; ++i) {
+      answer += parts[static_cast<size_t>(CounterUniform(seed, 1, i) * static_cast<double>(std::size(parts)))];
+    }
+    const std::string read = Read(syntaxes[seed % std::size(syntaxes)], answer);
+    const bool called = read.find("|f({") != std::string::npos;
+    with_calls += called ? 1 : 0;
+    EXPECT_TRUE(called || read == answer) << answer << " became " << read;
+  }
+  EXPECT_GT(with_calls, 25);
 }
 
 // Each byte is looked at once, however it comes: else these pieces would cost hours.

@@ -1,0 +1,263 @@
+// Calls of tools over HTTP: what goes to the model, and what is made of its answers.
+#include <absl/strings/str_cat.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/edited_model.h"
+#include "tests/unit/coordinator/coordinator_fixture.h"
+#include "tests/unit/coordinator/http_client.h"
+
+namespace enigma::coordinator::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+using json = nlohmann::ordered_json;
+
+constexpr char kTagged[] =
+    "{% if tools %}TOOLS{% for t in tools %}{{ t | tojson }}{% endfor %}\n{% endif %}{% for m in messages %}"
+    "[{{ m.role }}]{{ m.content }}{% for c in m.tool_calls or [] %}\n<tool_call>\n{\"name\": \"{{ c.function.name "
+    "}}\", "
+    "\"arguments\": {{ c.function.arguments | tojson }}}\n</tool_call>{% endfor %}[/]{% endfor %}"
+    "{% if add_generation_prompt %}[assistant]{% endif %}";
+constexpr char kPlain[] =
+    "{% for m in messages %}[{{ m.role }}]{{ m.content }}[/]{% endfor %}{% if add_generation_prompt %}[assistant]{% "
+    "endif "
+    "%}";
+
+class ToolsTest : public CoordinatorTest {
+ protected:
+  void Serve(const char* chat_template) {
+    enigma::testing::EditModel(model_path_, model_path_, [&](enigma::testing::EditableModel& model) {
+      model.metadata.Set("tokenizer.chat_template", std::string(chat_template));
+      model.metadata.Set("llama.context_length", uint64_t{4096});
+    });
+    StartCluster(1);
+    ASSERT_TRUE(Import("stories").ok());
+    ASSERT_TRUE(Load("stories", 1).ok());
+    tokenizer_ = Tokenizer();
+  }
+  // Of a continuation: the tokenizer's own space in front is none.
+  void AnswerWith(const std::string& text) {
+    std::vector<int32_t> ids = tokenizer_->Encode("\n" + text, {});
+    const auto line = tokenizer_->Encode("\n", {});
+    ids.erase(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(line.size()));
+    std::string decoded;
+    for (const int32_t id : ids) decoded += tokenizer_->TokenBytes(id, false);
+    ASSERT_EQ(decoded, text);
+    answer_tokens_ = ids.size();
+    pipelines_.SetWholeAnswer(ids);
+  }
+  static json Ask(const json& more = json::object()) {
+    json body = {{"model", "stories"},
+                 {"messages", {{{"role", "user"}, {"content", "What time is it?"}}}},
+                 {"max_tokens", 300},
+                 {"tools", json::parse(R"([
+            {"type": "function", "function": {"name": "time_in", "description": "The time.", "parameters":
+                {"type": "object", "properties": {"city": {"enum": ["Rome", "Oslo"]}}, "required": ["city"]}}},
+            {"type": "function", "function": {"name": "now"}}])")}};
+    body.update(more);
+    return body;
+  }
+  HttpAnswer Chat(const json& body) { return Post(coordinator_->http_port(), "/v1/chat/completions", body.dump()); }
+  json Choice(const json& body) {
+    const HttpAnswer answer = Chat(body);
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    return answer.status == 200 ? json::parse(answer.body)["choices"][0] : json();
+  }
+  std::string PromptSent() {
+    const auto opened = pipelines_.opened();
+    std::string text;
+    for (const int32_t id : opened.back().prompt()) text += tokenizer_->TokenBytes(id, true);
+    return text;
+  }
+  std::string Param(const json& body) {
+    const HttpAnswer answer = Chat(body);
+    EXPECT_EQ(answer.status, 400) << answer.body;
+    const json param = json::parse(answer.body)["error"]["param"];
+    return param.is_string() ? param.get<std::string>() : "";
+  }
+
+  std::unique_ptr<engine::Tokenizer> tokenizer_;
+  size_t answer_tokens_ = 0;
+};
+
+constexpr char kCall[] =
+    "One moment.\n<tool_call>\n{\"name\": \"time_in\", \"arguments\": {\"city\": \"Rome\"}}\n</tool_call>";
+
+TEST_F(ToolsTest, CallsAreReadOutOfAnswers) {
+  ASSERT_NO_FATAL_FAILURE(Serve(kTagged));
+  ASSERT_NO_FATAL_FAILURE(AnswerWith(kCall));
+  json choice = Choice(Ask());
+  EXPECT_THAT(PromptSent(), HasSubstr("TOOLS{\"type\": \"function\", \"function\": {\"name\": \"time_in\""));
+  EXPECT_EQ(choice["finish_reason"], "tool_calls");
+  EXPECT_EQ(choice["message"]["content"], "One moment.");
+  ASSERT_EQ(choice["message"]["tool_calls"].size(), 1U);
+  json call = choice["message"]["tool_calls"][0];
+  EXPECT_THAT(call["id"].get<std::string>(), StartsWith("call_"));
+  EXPECT_EQ(call["type"], "function");
+  EXPECT_EQ(call["function"]["name"], "time_in");
+  EXPECT_EQ(json::parse(call["function"]["arguments"].get<std::string>()), json({{"city", "Rome"}}));
+
+  ASSERT_NO_FATAL_FAILURE(AnswerWith("<tool_call>{\"name\": \"now\", \"arguments\": {}}</tool_call>"));
+  choice = Choice(Ask());
+  EXPECT_TRUE(choice["message"]["content"].is_null());
+  EXPECT_EQ(choice["message"]["tool_calls"][0]["function"]["arguments"], "{}");
+
+  // No call of these tools: text, all of it.
+  const std::string wrong = "<tool_call>{\"name\": \"other\", \"arguments\": {}}</tool_call>";
+  ASSERT_NO_FATAL_FAILURE(AnswerWith(wrong));
+  choice = Choice(Ask());
+  EXPECT_EQ(choice["message"]["content"], wrong);
+  EXPECT_FALSE(choice["message"].contains("tool_calls"));
+  EXPECT_EQ(choice["finish_reason"], "stop");
+
+  // Where none may be called, the model does not hear of tools, and its answer is not looked at.
+  ASSERT_NO_FATAL_FAILURE(AnswerWith(kCall));
+  choice = Choice(Ask({{"tool_choice", "none"}}));
+  EXPECT_EQ(choice["message"]["content"], kCall);
+  EXPECT_THAT(PromptSent(), Not(HasSubstr("TOOLS")));
+}
+
+TEST_F(ToolsTest, CallsAreStreamedAsOpenAiDoes) {
+  ASSERT_NO_FATAL_FAILURE(Serve(kTagged));
+  ASSERT_NO_FATAL_FAILURE(
+      AnswerWith(absl::StrCat(kCall, "\n<tool_call>{\"name\": \"now\", \"arguments\": {}}</tool_call>")));
+  const std::vector<std::string> events = Chat(Ask({{"stream", true}})).Events();
+  ASSERT_GE(events.size(), 6U);
+  EXPECT_EQ(events.back(), "[DONE]");
+  const json first = json::parse(events[0])["choices"][0]["delta"];
+  EXPECT_EQ(first, json::parse(R"({"role": "assistant", "content": null})"));
+  std::string content;
+  std::vector<json> calls;
+  for (size_t i = 1; i + 2 < events.size(); ++i) {
+    const json choice = json::parse(events[i])["choices"][0];
+    EXPECT_TRUE(choice["finish_reason"].is_null());
+    const json delta = choice["delta"];
+    if (delta.contains("content")) {
+      EXPECT_TRUE(calls.empty());
+      content += delta["content"].get<std::string>();
+      continue;
+    }
+    ASSERT_EQ(delta["tool_calls"].size(), 1U) << delta;
+    const json piece = delta["tool_calls"][0];
+    if (piece["index"] == calls.size()) {
+      EXPECT_TRUE(piece["id"].is_string());
+      EXPECT_EQ(piece["type"], "function");
+      EXPECT_EQ(piece["function"]["arguments"], "");
+      calls.push_back(piece["function"]);
+    } else {
+      ASSERT_EQ(piece["index"], calls.size() - 1);
+      EXPECT_FALSE(piece.contains("id") || piece.contains("type") || piece["function"].contains("name"));
+      calls.back()["arguments"] =
+          calls.back()["arguments"].get<std::string>() + piece["function"]["arguments"].get<std::string>();
+    }
+  }
+  EXPECT_EQ(content, "One moment.");
+  ASSERT_EQ(calls.size(), 2U);
+  EXPECT_EQ(calls[0]["name"], "time_in");
+  EXPECT_EQ(calls[0]["arguments"], R"({"city":"Rome"})");
+  EXPECT_EQ(calls[1], json::parse(R"({"name": "now", "arguments": "{}"})"));
+  EXPECT_EQ(json::parse(events[events.size() - 2])["choices"][0]["finish_reason"], "tool_calls");
+}
+
+TEST_F(ToolsTest, WhatMustBeACallIsHeldToItsSchema) {
+  ASSERT_NO_FATAL_FAILURE(Serve(kTagged));
+  ASSERT_NO_FATAL_FAILURE(AnswerWith("{\"name\": \"time_in\", \"arguments\": {\"city\": \"Oslo\"}}"));
+  json choice = Choice(Ask({{"tool_choice", "required"}}));
+  EXPECT_THAT(PromptSent(), ::testing::EndsWith("[assistant]<tool_call>\n")) << "the model's own mark";
+  ASSERT_EQ(pipelines_.prepared().size(), 1U);
+  EXPECT_THAT(pipelines_.prepared()[0].json_schema(), HasSubstr(R"("city":{"enum":["Rome","Oslo"]})"));
+  EXPECT_THAT(pipelines_.prepared()[0].json_schema(), HasSubstr(R"({"const":"now"})"));
+  EXPECT_EQ(choice["finish_reason"], "tool_calls");
+  EXPECT_TRUE(choice["message"]["content"].is_null());
+  EXPECT_EQ(choice["message"]["tool_calls"][0]["function"],
+            json::parse(R"({"name": "time_in", "arguments": "{\"city\": \"Oslo\"}"})"));
+
+  choice = Choice(Ask({{"tool_choice", {{"type", "function"}, {"function", {{"name", "time_in"}}}}}}));
+  EXPECT_EQ(choice["finish_reason"], "tool_calls");
+  EXPECT_THAT(pipelines_.prepared()[1].json_schema(), Not(HasSubstr("now")));
+  // Cut off by its budget it is a call that is not whole, and says so.
+  choice = Choice(Ask({{"tool_choice", "required"}, {"max_tokens", answer_tokens_ - 6}}));
+  EXPECT_EQ(choice["finish_reason"], "length");
+  EXPECT_THAT(choice["message"]["tool_calls"][0]["function"]["arguments"].get<std::string>(), StartsWith("{\"city"));
+
+  const std::vector<std::string> events = Chat(Ask({{"tool_choice", "required"}, {"stream", true}})).Events();
+  std::string arguments;
+  size_t pieces = 0;
+  for (size_t i = 1; i + 2 < events.size(); ++i) {
+    const json piece = json::parse(events[i])["choices"][0]["delta"]["tool_calls"][0];
+    arguments += piece["function"]["arguments"].get<std::string>();
+    ++pieces;
+  }
+  EXPECT_EQ(arguments, "{\"city\": \"Oslo\"}");
+  EXPECT_GT(pieces, 1U);
+}
+
+TEST_F(ToolsTest, ATemplateWithoutAPlaceForToolsHasThemInItsPrompt) {
+  ASSERT_NO_FATAL_FAILURE(Serve(kPlain));
+  ASSERT_NO_FATAL_FAILURE(AnswerWith("{\"name\": \"now\", \"arguments\": {}}"));
+  json body = Ask();
+  body["messages"] = json::parse(R"([{"role": "user", "content": "q"},
+      {"role": "assistant", "content": null, "tool_calls": [{"id": "c1", "type": "function", "function":
+          {"name": "now", "arguments": "{}"}}]},
+      {"role": "tool", "tool_call_id": "c1", "content": "noon"}])");
+  json choice = Choice(body);
+  EXPECT_THAT(PromptSent(), HasSubstr("[system]You can call functions."));
+  EXPECT_THAT(PromptSent(),
+              HasSubstr("[assistant]{\"name\":\"now\",\"arguments\":{}}[/][user]Result of the function now:"));
+  EXPECT_EQ(choice["message"]["tool_calls"][0]["function"]["name"], "now");
+  choice = Choice(Ask({{"tool_choice", "required"}}));
+  EXPECT_EQ(choice["message"]["tool_calls"][0]["function"]["name"], "now");
+  // With a format of answers: one or the other.
+  choice = Choice(Ask({{"response_format", {{"type", "json_object"}}}}));
+  EXPECT_EQ(choice["message"]["tool_calls"][0]["function"]["name"], "now");
+  EXPECT_THAT(pipelines_.prepared().back().json_schema(), HasSubstr(R"({"$ref":"#/$defs/answer"})"));
+  ASSERT_NO_FATAL_FAILURE(AnswerWith("{\"a\": 1}"));
+  choice = Choice(Ask({{"response_format", {{"type", "json_object"}}}}));
+  EXPECT_EQ(choice["message"]["content"], "{\"a\": 1}");
+  EXPECT_EQ(choice["finish_reason"], "stop");
+}
+
+TEST_F(ToolsTest, WhatIsWrongIsNamed) {
+  ASSERT_NO_FATAL_FAILURE(Serve(kTagged));
+  const auto tools = [](const char* text) { return Ask({{"tools", json::parse(text)}}); };
+  EXPECT_EQ(Param(tools("{}")), "tools");
+  EXPECT_EQ(Param(tools(R"([{"type": "custom"}])")), "tools[0].type");
+  EXPECT_EQ(Param(tools(R"([{"type": "function"}])")), "tools[0].function");
+  EXPECT_EQ(Param(tools(R"([{"type": "function", "function": {"name": "a b"}}])")), "tools[0].function.name");
+  EXPECT_EQ(Param(tools(R"([{"type": "function", "function": {"name": "a"}},
+                            {"type": "function", "function": {"name": "a"}}])")),
+            "tools[1].function.name");
+  EXPECT_EQ(Param(tools(R"([{"type": "function", "function": {"name": "a", "parameters": []}}])")),
+            "tools[0].function.parameters");
+  EXPECT_EQ(Param(Ask({{"tool_choice", "perhaps"}})), "tool_choice");
+  EXPECT_EQ(Param(Ask({{"tool_choice", {{"type", "function"}, {"function", {{"name", "other"}}}}}})), "tool_choice");
+  EXPECT_EQ(Param(Ask({{"parallel_tool_calls", "no"}})), "parallel_tool_calls");
+  json without = Ask({{"tool_choice", "required"}});
+  without.erase("tools");
+  EXPECT_EQ(Param(without), "tool_choice");
+  // What cannot be held to is said where it must be; where calls are the model's own affair, it is only described.
+  json unsupported = tools(R"([{"type": "function", "function": {"name": "b"}}, {"type": "function", "function":
+      {"name": "a", "parameters": {"properties": {"x": {"multipleOf": 2}}}}}])");
+  ASSERT_NO_FATAL_FAILURE(AnswerWith("no"));
+  EXPECT_EQ(Choice(unsupported)["message"]["content"], "no");
+  unsupported["tool_choice"] = "required";
+  EXPECT_EQ(Param(unsupported), "tools[1].function.parameters");
+  EXPECT_THAT(Chat(unsupported).body, HasSubstr("#/properties/x/multipleOf"));
+
+  const auto message = [](const char* text) {
+    json body = Ask();
+    body["messages"].push_back(json::parse(text));
+    return body;
+  };
+  EXPECT_EQ(Param(message(R"({"role": "tool", "content": "x"})")), "messages[1].tool_call_id");
+  EXPECT_EQ(Param(message(R"({"role": "assistant", "tool_calls": [{"type": "function"}]})")), "messages[1].tool_calls");
+  EXPECT_EQ(Param(message(R"({"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "f"}}]})")),
+            "messages[1].tool_calls");
+}
+
+}  // namespace
+}  // namespace enigma::coordinator::testing
