@@ -10,6 +10,7 @@
 #include "base/status_macros.h"
 #include "cli/commands/commands.h"
 #include "cli/daemon/interface_names.h"
+#include "cli/daemon/open_files.h"
 #include "cli/daemon/stop_signals.h"
 #include "cli/settings/daemon_flags.h"
 #include "cli/usage_error.h"
@@ -54,6 +55,7 @@ absl::Status RunCoordinator(const DaemonFlags& flags) {
                                    " is less than twice --heartbeat-ms, which is ", options.heartbeat_ms,
                                    ": a report that is a little late would be a death"));
   }
+  RaiseOpenFiles();
   WarnOfUnknownInterfaces(settings.Texts("interface"));
   // The coordinator is made after the signals are blocked, because making it starts threads, and outlives their
   // watcher.

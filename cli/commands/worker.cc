@@ -10,6 +10,7 @@
 #include "base/status_macros.h"
 #include "cli/commands/commands.h"
 #include "cli/daemon/interface_names.h"
+#include "cli/daemon/open_files.h"
 #include "cli/daemon/stop_signals.h"
 #include "cli/daemon/token_file.h"
 #include "cli/settings/daemon_flags.h"
@@ -47,6 +48,7 @@ absl::Status RunWorker(const DaemonFlags& flags) {
     return UsageError(absl::StrCat("--log: ", level.message()));
   }
   worker::Worker::Options options = OptionsOf(settings);
+  RaiseOpenFiles();
   WarnOfUnknownInterfaces(settings.Texts("interface"));
   // The worker is made after the signals are blocked, because making it starts threads, and outlives their watcher.
   std::unique_ptr<worker::Worker> worker;

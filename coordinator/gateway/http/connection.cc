@@ -36,7 +36,7 @@ namespace http = beast::http;
 using boost::system::error_code;
 using tcp = asio::ip::tcp;
 
-constexpr size_t kWriteBytes = 64 * 1024;
+constexpr size_t kReadBytes = 64 * 1024;
 
 auto Into(error_code& error) { return asio::redirect_error(asio::use_awaitable, error); }
 
@@ -67,10 +67,11 @@ class Connection final : public HttpConnection,
                          public std::enable_shared_from_this<Connection<Stream>> {
  public:
   template <class... Args>
-  Connection(const HttpServer::Options& options, const HttpHandler& handler, asio::any_io_executor executor,
-             Args&&... args)
+  Connection(const HttpServer::Options& options, const HttpHandler& handler, ByteBudget& bodies,
+             asio::any_io_executor executor, Args&&... args)
       : options_(options),
         handler_(handler),
+        bodies_(bodies),
         executor_(executor),
         wake_(std::make_shared<WakeUp>(executor)),
         stream_(std::forward<Args>(args)...) {}
@@ -90,6 +91,7 @@ class Connection final : public HttpConnection,
     if (!co_await Handshake()) co_return;
     while (!ending_ && co_await ServeOne()) {
     }
+    ReturnBytes();
     co_await Close();
   }
 
@@ -221,7 +223,17 @@ class Connection final : public HttpConnection,
       }
     }
     Socket().shutdown(tcp::socket::shutdown_send, ignored);
+    if (unread_ && !gone_) co_await ReadToTheEnd();
     Lowest().close();
+  }
+
+  // Drops what the client still sends of a request that was refused half-read. A close with bytes unread would reset
+  // the connection, and the client lose the answer that says why.
+  asio::awaitable<void> ReadToTheEnd() {
+    error_code error;
+    Lowest().expires_after(absl::ToChronoNanoseconds(options_.request_timeout));
+    buffer_.clear();
+    while (!error && !ending_) co_await Lowest().async_read_some(buffer_.prepare(kReadBytes), Into(error));
   }
 
   // One request and its answer; false when the connection is to end.
@@ -233,20 +245,30 @@ class Connection final : public HttpConnection,
     if (buffer_.size() == 0) {
       // A connection may be idle for longer than a request may take.
       Lowest().expires_after(absl::ToChronoNanoseconds(options_.idle_timeout));
-      const size_t bytes = co_await stream_.async_read_some(buffer_.prepare(kWriteBytes), Into(error));
+      const size_t bytes = co_await stream_.async_read_some(buffer_.prepare(kReadBytes), Into(error));
       if (error) co_return false;
       buffer_.commit(bytes);
     }
     Lowest().expires_after(absl::ToChronoNanoseconds(options_.request_timeout));
     co_await http::async_read_header(stream_, buffer_, parser, Into(error));
     if (!error) co_await MaybeContinue(parser, error);
-    if (!error) co_await http::async_read(stream_, buffer_, parser, Into(error));
+    bool overloaded = false;
+    parser.eager(true);
+    while (!error && !overloaded && !parser.is_done()) {
+      co_await http::async_read_some(stream_, buffer_, parser, Into(error));
+      overloaded = !HoldBytes(parser.get().body().size());
+    }
     version_ = 11;
     keep_alive_ = false;
     head_ = false;
     answered_ = false;
-    if (error) {
-      co_await RefuseMalformed(error);
+    if (error || overloaded) {
+      unread_ = true;
+      if (overloaded) {
+        co_await RefuseOverload();
+      } else {
+        co_await RefuseMalformed(error);
+      }
       co_return false;
     }
     if (!TakeRequest(parser)) {
@@ -258,6 +280,7 @@ class Connection final : public HttpConnection,
     Watch();
     co_await Handle();
     in_exchange_ = false;
+    ReturnBytes();
     co_return keep_alive_ && !gone_;
   }
 
@@ -283,6 +306,27 @@ class Connection final : public HttpConnection,
     request_.body = std::move(request.body());
     return SplitTarget(std::string_view(request.target().data(), request.target().size()), request_.path,
                        request_.query);
+  }
+
+  // Counts the body as it comes, beyond what every connection may have. False when all bodies together are too much.
+  bool HoldBytes(size_t bytes) {
+    const size_t wanted = bytes - std::min(bytes, options_.body_bytes_free);
+    if (wanted <= held_bytes_) return true;
+    if (!bodies_.TryTake(wanted - held_bytes_)) return false;
+    held_bytes_ = wanted;
+    return true;
+  }
+
+  void ReturnBytes() {
+    request_.body = std::string();
+    bodies_.Give(std::exchange(held_bytes_, 0));
+  }
+
+  asio::awaitable<void> RefuseOverload() {
+    HttpReply refusal = ServerError(503, "service_unavailable_error",
+                                    "the bodies of other requests fill what this server has for them; try again");
+    refusal.headers = {{"Retry-After", "1"}, {"retry-after-ms", "1000"}};
+    co_await Reply(std::move(refusal));
   }
 
   asio::awaitable<void> RefuseMalformed(error_code error) {
@@ -336,6 +380,7 @@ class Connection final : public HttpConnection,
 
   const HttpServer::Options& options_;
   const HttpHandler& handler_;
+  ByteBudget& bodies_;
   const asio::any_io_executor executor_;
   const std::shared_ptr<WakeUp> wake_;
   Stream stream_;
@@ -350,6 +395,8 @@ class Connection final : public HttpConnection,
   bool watching_ = false;
   bool gone_ = false;
   bool ending_ = false;
+  bool unread_ = false;    // the last request was refused before all of it was read
+  size_t held_bytes_ = 0;  // of bodies_
 };
 
 template <class Stream>
@@ -367,11 +414,13 @@ asio::awaitable<void> ServeConnection(tcp::socket socket, asio::ssl::context* co
                                       HttpConnections& connections) {
   const asio::any_io_executor executor = socket.get_executor();
   if (context == nullptr) {
-    co_await Run(std::make_shared<Connection<beast::tcp_stream>>(options, handler, executor, std::move(socket)),
+    co_await Run(std::make_shared<Connection<beast::tcp_stream>>(options, handler, connections.bodies(), executor,
+                                                                 std::move(socket)),
                  options, connections);
   } else {
     using TlsStream = beast::ssl_stream<beast::tcp_stream>;
-    co_await Run(std::make_shared<Connection<TlsStream>>(options, handler, executor, std::move(socket), *context),
+    co_await Run(std::make_shared<Connection<TlsStream>>(options, handler, connections.bodies(), executor,
+                                                         std::move(socket), *context),
                  options, connections);
   }
 }

@@ -24,9 +24,30 @@ class HttpConnection {
   virtual void EndNow() = 0;
 };
 
+// Bytes that many connections share. Thread-safe.
+class ByteBudget {
+ public:
+  explicit ByteBudget(size_t bytes) : left_(bytes) {}
+  [[nodiscard]] bool TryTake(size_t bytes) {
+    size_t left = left_.load();
+    while (bytes <= left) {
+      if (left_.compare_exchange_weak(left, left - bytes)) return true;
+    }
+    return false;
+  }
+  void Give(size_t bytes) { left_ += bytes; }
+  size_t left() const { return left_; }
+
+ private:
+  std::atomic<size_t> left_;
+};
+
 // The connections that are open. Thread-safe.
 class HttpConnections {
  public:
+  // `body_bytes_max`: what the bodies of their requests may have together.
+  explicit HttpConnections(size_t body_bytes_max) : bodies_(body_bytes_max) {}
+
   // False when there are too many, or the server stops.
   bool Add(HttpConnection* connection, size_t most);
   void Remove(HttpConnection* connection);
@@ -35,8 +56,10 @@ class HttpConnections {
   void EndSoon();
   void EndNow();
   bool AwaitNone(absl::Duration timeout);
+  ByteBudget& bodies() { return bodies_; }
 
  private:
+  ByteBudget bodies_;
   mutable absl::Mutex mutex_;
   std::set<HttpConnection*> open_ ABSL_GUARDED_BY(mutex_);
   bool refusing_ ABSL_GUARDED_BY(mutex_) = false;

@@ -1,5 +1,8 @@
 #include "coordinator/gateway/http/http_server.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <atomic>
 #include <thread>
 #include <utility>
@@ -38,11 +41,19 @@ std::string_view HttpRequest::Header(std::string_view name) const {
 
 namespace {
 
+// More would leave no descriptor for the nodes of the cluster, for files, and for the connection that asks why.
+size_t ConnectionsThatFit(size_t wanted) {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return wanted;
+  return std::min<size_t>(wanted, files.rlim_cur / 4 * 3);
+}
+
 class HttpServerImpl final : public HttpServer {
  public:
   HttpServerImpl(const Options& options, HttpHandler handler)
-      : options_(options),
+      : options_(Fitted(options)),
         handler_(std::move(handler)),
+        connections_(options.bodies_bytes_max),
         context_(options.threads),
         acceptor_(asio::make_strand(context_)) {}
   ~HttpServerImpl() override { HttpServerImpl::Stop(absl::ZeroDuration()); }
@@ -53,6 +64,10 @@ class HttpServerImpl final : public HttpServer {
   size_t connections() const override { return connections_.size(); }
 
  private:
+  static Options Fitted(Options options) {
+    options.connections_max = ConnectionsThatFit(options.connections_max);
+    return options;
+  }
   absl::Status UseTls();
   asio::awaitable<void> Accept();
 

@@ -21,11 +21,13 @@ class HttpServer {
     std::string certificate_pem;  // a chain; empty: no TLS
     std::string private_key_pem;
     uint32_t header_bytes_max = 32 * 1024;
-    uint64_t body_bytes_max = uint64_t{32} << 20;
+    uint64_t body_bytes_max = uint64_t{16} << 20;
+    size_t body_bytes_free = 16 * 1024;                  // of a body; what goes beyond counts for bodies_bytes_max,
+    size_t bodies_bytes_max = size_t{256} << 20;         // which all connections share
     absl::Duration request_timeout = absl::Seconds(30);  // for a whole request, from its first byte
     absl::Duration idle_timeout = absl::Seconds(75);     // between two requests
     absl::Duration write_timeout = absl::Seconds(60);    // for a client that does not read
-    size_t connections_max = 16384;
+    size_t connections_max = 16384;  // fewer where the process may not open so many files; more are closed at once
   };
 
   // A busy port is an error that names it. The handler is called on the server's threads and must not block.
