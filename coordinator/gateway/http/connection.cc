@@ -1,9 +1,8 @@
 #include "coordinator/gateway/http/connection.h"
 
-#include <sys/socket.h>
+#include <poll.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <exception>
 #include <optional>
@@ -74,6 +73,7 @@ class Connection final : public HttpConnection,
         bodies_(bodies),
         executor_(executor),
         wake_(std::make_shared<WakeUp>(executor)),
+        look_again_(executor),
         stream_(std::forward<Args>(args)...) {}
 
   asio::awaitable<void> Serve() {
@@ -277,9 +277,11 @@ class Connection final : public HttpConnection,
       co_return false;
     }
     in_exchange_ = true;
+    if (buffer_.size() == 0) buffer_.shrink_to_fit();  // an answer may take long
     Watch();
     co_await Handle();
     in_exchange_ = false;
+    look_again_.cancel();
     ReturnBytes();
     co_return keep_alive_ && !gone_;
   }
@@ -365,17 +367,27 @@ class Connection final : public HttpConnection,
   void Watch() {
     if (watching_) return;
     watching_ = true;
-    Socket().async_wait(
-        tcp::socket::wait_read, asio::bind_executor(executor_, [self = this->shared_from_this()](error_code error) {
-          self->watching_ = false;
-          if (error || !self->in_exchange_) return;
-          char byte = 0;
-          const ssize_t there = ::recv(self->Socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-          const bool nothing_yet = there < 0 && (errno == EAGAIN || errno == EINTR);
-          if (there > 0 || nothing_yet) return;
-          self->gone_ = true;
-          self->wake_->Wake();
-        }));
+    Socket().async_wait(tcp::socket::wait_read,
+                        asio::bind_executor(executor_, [self = this->shared_from_this()](error_code error) {
+                          self->watching_ = false;
+                          if (!error) self->LookForClose(std::chrono::milliseconds(50));
+                        }));
+  }
+
+  // Bytes that wait unread may be the next request, or what TLS says before it closes: whether a close stands behind
+  // them is looked at again and again.
+  void LookForClose(std::chrono::milliseconds pause) {
+    if (!in_exchange_) return;
+    pollfd peer{.fd = Socket().native_handle(), .events = POLLRDHUP, .revents = 0};
+    if (::poll(&peer, 1, 0) > 0) {
+      gone_ = true;
+      wake_->Wake();
+      return;
+    }
+    look_again_.expires_after(pause);
+    look_again_.async_wait(asio::bind_executor(executor_, [self = this->shared_from_this(), pause](error_code error) {
+      if (!error) self->LookForClose(std::min(2 * pause, std::chrono::milliseconds(1000)));
+    }));
   }
 
   const HttpServer::Options& options_;
@@ -383,6 +395,7 @@ class Connection final : public HttpConnection,
   ByteBudget& bodies_;
   const asio::any_io_executor executor_;
   const std::shared_ptr<WakeUp> wake_;
+  asio::steady_timer look_again_;
   Stream stream_;
   beast::flat_buffer buffer_;
   HttpRequest request_;

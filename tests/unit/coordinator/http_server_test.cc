@@ -18,7 +18,7 @@ namespace {
 namespace asio = boost::asio;
 
 // Echoes what came: method, path, query and body; "/events" streams three events; "/hold" waits until the client goes.
-asio::awaitable<void> Echo(std::atomic<int>& gone, HttpExchange& exchange) {
+asio::awaitable<void> Echo(std::atomic<int>& held, std::atomic<int>& gone, HttpExchange& exchange) {
   const HttpRequest& request = exchange.request();
   if (request.path == "/throw") throw std::runtime_error("on purpose");
   if (request.path == "/events") {
@@ -32,6 +32,7 @@ asio::awaitable<void> Echo(std::atomic<int>& gone, HttpExchange& exchange) {
     co_return;
   }
   if (request.path == "/hold") {
+    ++held;
     while (!exchange.gone()) co_await exchange.Wait(absl::InfiniteDuration());
     ++gone;
     co_return;
@@ -50,14 +51,18 @@ class HttpServerTest : public ::testing::Test {
  protected:
   void Start(HttpServer::Options options = {}) {
     options.port = 0;
-    auto server = HttpServer::Start(options, [this](HttpExchange& exchange) { return Echo(gone_, exchange); });
+    auto server = HttpServer::Start(options, [this](HttpExchange& exchange) { return Echo(held_, gone_, exchange); });
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
   }
   bool Eventually(const std::function<bool()>& holds) {
-    for (int i = 0; i < 1000 && !holds(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    return holds();
+    for (int i = 0; i < 1000; ++i) {
+      if (holds()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
   }
+  std::atomic<int> held_{0};
   std::atomic<int> gone_{0};
   std::unique_ptr<HttpServer> server_;
 };
@@ -100,6 +105,30 @@ TEST_F(HttpServerTest, NoticesAClientThatCloses) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   EXPECT_TRUE(Eventually([this] { return gone_ == 1 && server_->connections() == 0; }));
+}
+
+TEST_F(HttpServerTest, NoticesAClientThatClosesBehindItsNextRequest) {
+  Start();
+  {
+    RawHttp http(server_->port());
+    http.Send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\nGET /a HTTP/1.1\r\n");
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    http.Send("Host: x\r\n\r\n");
+  }
+  EXPECT_TRUE(Eventually([this] { return gone_ == 1 && server_->connections() == 0; }));
+}
+
+TEST_F(HttpServerTest, WhatIsSentDuringAnAnswerIsTheNextRequest) {
+  Start();
+  for (int i = 0; i < 20; ++i) {
+    RawHttp http(server_->port());
+    http.Send("GET /events HTTP/1.1\r\nHost: x\r\n\r\n");
+    http.ReadUntil("data: 1");
+    const std::string padding(static_cast<size_t>(i) * 3000, 'a');
+    http.Send(absl::StrCat("POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: ", padding.size(), "\r\n\r\n", padding));
+    EXPECT_EQ(http.Read().Events().size(), 3u);
+    EXPECT_EQ(http.Read().body, absl::StrCat("POST /b  ", padding.size()));
+  }
 }
 
 TEST_F(HttpServerTest, OtherThreadsWakeAnExchange) {
@@ -298,7 +327,7 @@ TEST_F(HttpServerTest, StopsWithinItsGrace) {
   RawHttp idle(server_->port());
   RawHttp held(server_->port());
   held.Send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
-  ASSERT_TRUE(Eventually([this] { return server_->connections() == 2; }));
+  ASSERT_TRUE(Eventually([this] { return server_->connections() == 2 && held_ == 1; }));
   server_->Stop(absl::Milliseconds(200));
   EXPECT_EQ(server_->connections(), 0u);
   EXPECT_EQ(gone_, 1);
@@ -308,7 +337,8 @@ TEST_F(HttpServerTest, ABusyPortIsNamed) {
   Start();
   HttpServer::Options options;
   options.port = server_->port();
-  const auto second = HttpServer::Start(options, [this](HttpExchange& exchange) { return Echo(gone_, exchange); });
+  const auto second =
+      HttpServer::Start(options, [this](HttpExchange& exchange) { return Echo(held_, gone_, exchange); });
   ASSERT_FALSE(second.ok());
   EXPECT_NE(second.status().message().find(std::to_string(server_->port())), absl::string_view::npos);
 }
