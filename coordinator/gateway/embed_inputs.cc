@@ -11,7 +11,10 @@ namespace {
 
 absl::StatusOr<std::vector<engine::TokenId>> IdsOf(const enigma::v1::EmbedInput& input, size_t index,
                                                    const ServedModel& served, const engine::Tokenizer& tokenizer) {
-  if (!input.has_ids()) return tokenizer.Encode(input.text(), {.add_special = true, .parse_special = false});
+  if (!input.has_ids()) {
+    ENIGMA_RETURN_IF_ERROR(CheckTextBytes(absl::StrCat("input[", index, "]"), input.text(), served, tokenizer));
+    return tokenizer.Encode(input.text(), {.add_special = true, .parse_special = false});
+  }
   for (const int32_t id : input.ids().ids()) {
     if (id < 0 || static_cast<uint32_t>(id) >= served.model->vocab) {
       return absl::InvalidArgumentError(absl::StrCat("input[", index, "]: ", id, " is not a token of '",

@@ -14,6 +14,7 @@ namespace enigma::coordinator {
 namespace {
 
 constexpr uint32_t kKvBlockTokens = 32;
+constexpr size_t kCharacterBytesMost = 4;  // an unknown token stands for one
 
 absl::StatusOr<std::vector<engine::TokenId>> PromptIds(const enigma::v1::GenerateRequest& request,
                                                        const ServedModel& served, const engine::Tokenizer& tokenizer) {
@@ -27,6 +28,7 @@ absl::StatusOr<std::vector<engine::TokenId>> PromptIds(const enigma::v1::Generat
     }
     return std::vector<engine::TokenId>(ids.begin(), ids.end());
   }
+  ENIGMA_RETURN_IF_ERROR(CheckTextBytes("prompt", request.prompt(), served, tokenizer));
   return tokenizer.Encode(request.prompt(),
                           {.add_special = !request.has_specials(), .parse_special = request.parse_special()});
 }
@@ -59,6 +61,19 @@ absl::StatusOr<ServedModel> FindServed(const ControlPlane& plane, std::string_vi
   return absl::FailedPreconditionError(absl::StrCat("'", ToAbsl(name), "' is not in service: ", reason,
                                                     " (see `enigma models`; `enigma load ", ToAbsl(name),
                                                     "` places it anew)"));
+}
+
+absl::Status CheckTextBytes(std::string_view field, std::string_view text, const ServedModel& served,
+                            const engine::Tokenizer& tokenizer) {
+  size_t longest = kCharacterBytesMost;
+  if (text.size() / longest <= served.context) return absl::OkStatus();
+  for (uint32_t id = 0; id < tokenizer.vocab_size(); ++id) {
+    longest = std::max(longest, tokenizer.TokenBytes(static_cast<engine::TokenId>(id), true).size());
+  }
+  if (text.size() / longest <= served.context) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(ToAbsl(field), ": ", text.size(), " bytes are too long for '",
+                                                 served.model->name, "', which holds ", served.context,
+                                                 " tokens of at most ", longest, " bytes each; shorten it"));
 }
 
 absl::StatusOr<enigma::v1::OpenSequence> MakeSequence(const enigma::v1::GenerateRequest& request,

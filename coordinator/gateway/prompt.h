@@ -20,6 +20,11 @@ struct ServedModel {
 // is known but no replica is ready.
 absl::StatusOr<ServedModel> FindServed(const ControlPlane& plane, std::string_view model);
 
+// INVALID_ARGUMENT, naming the field, for a text that is longer than the context whatever its tokens are: known before
+// the work of tokenising it.
+absl::Status CheckTextBytes(std::string_view field, std::string_view text, const ServedModel& served,
+                            const engine::Tokenizer& tokenizer);
+
 // The request as its replica gets it, without ids; checks every field. A budget that would go beyond the context is cut
 // to it (generation then ends with "length").
 absl::StatusOr<enigma::v1::OpenSequence> MakeSequence(const enigma::v1::GenerateRequest& request,

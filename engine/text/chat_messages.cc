@@ -7,6 +7,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
+#include "engine/text/json_shape.h"
 #include "engine/text/tool_calls/tool_messages.h"
 
 namespace enigma::engine {
@@ -64,7 +65,9 @@ void ParseArguments(Json& message) {
     if (!call.is_object() || function == call.end() || !function->is_object()) continue;
     const auto arguments = function->find("arguments");
     if (arguments == function->end() || !arguments->is_string()) continue;
-    Json parsed = Json::parse(arguments->get_ref<const std::string&>(), nullptr, /*allow_exceptions=*/false);
+    const auto& text = arguments->get_ref<const std::string&>();
+    if (!CheckJsonShape(text).ok()) continue;
+    Json parsed = Json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (parsed.is_object()) *arguments = std::move(parsed);
   }
 }

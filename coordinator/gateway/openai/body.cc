@@ -6,11 +6,10 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/text.h"
+#include "engine/text/json_shape.h"
 
 namespace enigma::coordinator {
 namespace {
-
-constexpr int kDepthMax = 64;
 
 const Json& Null() {
   static const Json null;
@@ -20,16 +19,11 @@ const Json& Null() {
 }  // namespace
 
 absl::StatusOr<Json> ParseBody(std::string_view body) {
-  bool too_deep = false;
-  const auto watch = [&too_deep](int depth, Json::parse_event_t, Json&) {
-    too_deep = too_deep || depth > kDepthMax;
-    return !too_deep;  // what lies deeper is dropped while it is read
-  };
+  if (const absl::Status shape = engine::CheckJsonShape(body); !shape.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("the body ", shape.message()));
+  }
   try {
-    Json parsed = Json::parse(body.begin(), body.end(), watch);
-    if (too_deep) {
-      return absl::InvalidArgumentError(absl::StrCat("the body nests deeper than ", kDepthMax, " levels"));
-    }
+    Json parsed = Json::parse(body.begin(), body.end());
     if (!parsed.is_object()) return absl::InvalidArgumentError("the body is not a JSON object");
     return parsed;
   } catch (const Json::exception& error) {

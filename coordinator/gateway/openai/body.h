@@ -14,7 +14,7 @@ namespace enigma::coordinator {
 
 using Json = nlohmann::ordered_json;
 
-// The body of a request: one JSON object of bounded depth. INVALID_ARGUMENT says where it is broken.
+// The body of a request: one JSON object within engine::JsonShapeLimits. INVALID_ARGUMENT says where it is broken.
 absl::StatusOr<Json> ParseBody(std::string_view body);
 
 // Reads the fields of an object and remembers which were asked for, so that Finish can name one that nobody knows. The

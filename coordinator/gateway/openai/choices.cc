@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace enigma::coordinator {
+namespace {
+
+constexpr size_t kPromptBytesMax = 32 << 20;
+
+}  // namespace
 
 Choices::~Choices() { CancelAll(); }
 
@@ -29,8 +34,16 @@ void Choices::EndLease() {
 
 void Choices::Start(const Generation::Options& options, enigma::v1::GenerateRequest request) {
   repeats_prompt_.push_back(request.choice() != 0);
+  prompt_bytes_ += request.prompt().size();
+  const bool too_much = prompt_bytes_ > kPromptBytesMax;
+  if (too_much) request.clear_input();
   auto generation = Generation::Make(plane_, options, std::move(request), exchange_.Waker());
   generations_.push_back(generation);
+  if (too_much) {
+    generation->Fail(absl::OutOfRangeError(
+        absl::StrCat("prompt: those of all choices together have more than ", kPromptBytesMax, " bytes")));
+    return;
+  }
   if (!executor_.TryRun([generation] { generation->Begin(); })) {
     generation->Fail(absl::ResourceExhaustedError("too many requests wait for tokenisation; try again later"));
   }

@@ -56,6 +56,7 @@ class Choices {
   std::vector<std::shared_ptr<Generation>> generations_;  // null once ended
   std::vector<bool> repeats_prompt_;  // of each choice: it has the prompt of an earlier one, which counts once
   uint64_t tokens_used_ = 0;          // of choices that have ended
+  size_t prompt_bytes_ = 0;           // of all together: each choice has a copy of its own
   size_t ended_ = 0;
   size_t next_ = 0;  // to be looked at first, so that no choice starves another
   bool late_ = false;

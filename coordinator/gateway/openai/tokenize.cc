@@ -11,6 +11,8 @@
 namespace enigma::coordinator {
 namespace {
 
+constexpr size_t kTextBytesMax = 4 << 20;  // the work is done in one piece, on one of a few threads
+
 absl::StatusOr<Json> Tokenized(const ApiContext& api, std::string_view body) {
   ENIGMA_ASSIGN_OR_RETURN(const Json json, ParseBody(body));
   Fields fields(json);
@@ -19,6 +21,10 @@ absl::StatusOr<Json> Tokenized(const ApiContext& api, std::string_view body) {
   const bool add_special = fields.Flag("add_special_tokens", true);
   const bool parse_special = fields.Flag("parse_special");
   ENIGMA_RETURN_IF_ERROR(fields.Finish());
+  if (text.size() > kTextBytesMax) {
+    return absl::OutOfRangeError(
+        absl::StrCat("prompt: ", text.size(), " bytes are more than ", kTextBytesMax, " at once; send it in pieces"));
+  }
   ENIGMA_ASSIGN_OR_RETURN(const KeyLease lease, AdmitRequest(api, model, 0));
   ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, TokenizerOf(api.plane, model));
   const std::vector<engine::TokenId> ids =
