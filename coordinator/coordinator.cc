@@ -123,7 +123,7 @@ absl::Status CoordinatorImpl::Start() {
   HttpServer::Options http;
   http.host = options_.http_host;
   http.port = options_.http_port;
-  ENIGMA_ASSIGN_OR_RETURN(http_, HttpGateway::Start(http, *plane_, *access_));
+  ENIGMA_ASSIGN_OR_RETURN(http_, HttpGateway::Start(http, *plane_, *access_, options_.http_ping));
   WarnWhenNobodyMayAsk();
   ENIGMA_RETURN_IF_ERROR(WriteFiles());
   LogInfo("coordinator {} of cluster {} listens on {}", node_id_, plane_->cluster_id,

@@ -28,8 +28,9 @@ class Coordinator {
     std::string listen_host = "0.0.0.0";
     int listen_port = 50051;  // 0 picks a free one
     std::string http_host = "127.0.0.1";
-    int http_port = 8080;  // /metrics; 0 picks a free one
-    int udp_port = 50052;  // beacons
+    int http_port = 8080;                          // /metrics; 0 picks a free one
+    absl::Duration http_ping = absl::Seconds(15);  // a stream with nothing to say sends a comment after so long
+    int udp_port = 50052;                          // beacons
     bool udp = true;
     std::vector<std::string> interfaces;  // for beacons; empty: every real one
     std::vector<std::string> advertise;   // addresses (no port) on which workers reach this; empty: of the interfaces

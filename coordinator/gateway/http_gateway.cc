@@ -7,8 +7,9 @@
 namespace enigma::coordinator {
 
 absl::StatusOr<std::unique_ptr<HttpGateway>> HttpGateway::Start(const HttpServer::Options& options, ControlPlane& plane,
-                                                                const Access& access) {
+                                                                const Access& access, absl::Duration ping) {
   std::unique_ptr<HttpGateway> gateway(new HttpGateway(plane, access));
+  gateway->api_.ping = ping;
   absl::StatusOr<std::unique_ptr<HttpServer>> server = HttpServer::Start(
       options,
       [gateway = gateway.get()](HttpExchange& exchange) { return Route(gateway->api_, gateway->access_, exchange); });

@@ -14,9 +14,10 @@ namespace enigma::coordinator {
 // The HTTP API: the server, its routes, and threads for what must not run on the server's own.
 class HttpGateway {
  public:
-  // Plane and access must outlive it. A busy port is an error that names it.
+  // Plane and access must outlive it. `ping`: after which a stream with nothing to say sends a comment. A busy port is
+  // an error that names it.
   static absl::StatusOr<std::unique_ptr<HttpGateway>> Start(const HttpServer::Options& options, ControlPlane& plane,
-                                                            const Access& access);
+                                                            const Access& access, absl::Duration ping);
 
   int port() const { return server_->port(); }
   // Takes no new connection and lets running answers end for as long as told.

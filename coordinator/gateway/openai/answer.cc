@@ -9,7 +9,6 @@
 namespace enigma::coordinator {
 namespace {
 
-constexpr absl::Duration kPing = absl::Seconds(15);
 constexpr int64_t kChoicesMost = 16;
 
 std::string EventOf(const Json& json) {
@@ -47,21 +46,27 @@ boost::asio::awaitable<void> AnswerWhole(HttpExchange& exchange, Choices& choice
 }
 
 // What a chunk gives to a client that reads along.
-std::string EventsOf(const AnswerFormat& format, const Choices::Event& event, ChoiceText& total, bool& begun) {
+std::string EventsOf(const AnswerFormat& format, const AnswerOptions& options, const Choices::Event& event,
+                     ChoiceText& total, bool& begun) {
   std::string bytes;
+  const auto add = [&](Json chunk) {
+    // Who asked for usage finds the field in every chunk, and null before the last.
+    if (options.include_usage) chunk["usage"] = nullptr;
+    bytes += EventOf(chunk);
+  };
   if (!begun) {
     begun = true;
-    if (const Json first = format.first(event.choice); !first.is_null()) bytes += EventOf(first);
+    if (Json first = format.first(event.choice); !first.is_null()) add(std::move(first));
   }
   ChoiceText added;
   AddTo(added, event.chunk);
   total.prompt_tokens += added.prompt_tokens;
   total.completion_tokens += added.completion_tokens;
   if (!added.text.empty() || !added.logprobs.empty()) {
-    for (const Json& chunk : format.delta(event.choice, added)) bytes += EventOf(chunk);
+    for (Json& chunk : format.delta(event.choice, added)) add(std::move(chunk));
   }
   if (!added.finish_reason.empty()) {
-    for (const Json& chunk : format.last(event.choice, added.finish_reason)) bytes += EventOf(chunk);
+    for (Json& chunk : format.last(event.choice, added.finish_reason)) add(std::move(chunk));
   }
   return bytes;
 }
@@ -72,10 +77,15 @@ boost::asio::awaitable<void> AnswerEvents(HttpExchange& exchange, Choices& choic
   std::vector<bool> begun(choices.size());
   bool open = false;
   while (!choices.done()) {
-    const auto event = co_await choices.Next(kPing);
+    const auto event = co_await choices.Next(options.ping);
     if (!event) {
-      // Proxies cut connections on which nothing moves.
-      std::string ping = open && !choices.done() ? ": ping\n\n" : "";
+      if (choices.done()) continue;
+      // Proxies cut connections on which nothing moves, also those of requests that wait for their turn.
+      if (!open) {
+        open = true;
+        co_await exchange.StartEvents(HttpHeaders());
+      }
+      std::string ping = ": ping\n\n";
       if (!co_await exchange.SendEvents(std::move(ping))) co_return;
       continue;
     }
@@ -98,7 +108,7 @@ boost::asio::awaitable<void> AnswerEvents(HttpExchange& exchange, Choices& choic
       co_await exchange.StartEvents(std::move(headers));
     }
     bool has_begun = begun[event->choice];
-    std::string bytes = EventsOf(format, *event, totals[event->choice], has_begun);
+    std::string bytes = EventsOf(format, options, *event, totals[event->choice], has_begun);
     begun[event->choice] = has_begun;
     if (!co_await exchange.SendEvents(std::move(bytes))) co_return;
   }

@@ -42,13 +42,14 @@ struct AnswerOptions {
   bool stream = false;
   bool include_usage = false;
   size_t choices_per_prompt = 1;
+  absl::Duration ping = absl::Seconds(15);  // after which a stream with nothing to say sends a comment
 };
 
 // The fields n, stream and stream_options, which completions and chat share.
 AnswerOptions ReadAnswerOptions(Fields& fields);
 
 // Runs the choices to their end and answers the exchange: whole, or event by event with pings while nothing comes. An
-// error before the first event is a status; later it is an event, and the stream ends without [DONE].
+// error before the first event or ping is a status; later it is an event, and the stream ends without [DONE].
 boost::asio::awaitable<void> Answer(HttpExchange& exchange, Choices& choices, AnswerFormat format,
                                     AnswerOptions options);
 

@@ -98,7 +98,10 @@ absl::StatusOr<Prepared> Prepare(ControlPlane& plane, const Plan& plan) {
   Prepared prepared;
   const absl::StatusOr<std::string> prompt = chat_template->Render(plan.chat);
   if (!prompt.ok()) {
-    return absl::Status(prompt.status().code(), absl::StrCat("messages: ", prompt.status().message()));
+    // What is too much for the template's limits is too much at any time.
+    const absl::StatusCode code =
+        absl::IsResourceExhausted(prompt.status()) ? absl::StatusCode::kInvalidArgument : prompt.status().code();
+    return absl::Status(code, absl::StrCat("messages: ", prompt.status().message()));
   }
   ENIGMA_ASSIGN_OR_RETURN(prepared.tokenizer, plane.files.Tokenizer(*model));
   prepared.request = plan.request;
@@ -154,6 +157,7 @@ boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exch
     one.set_choice(static_cast<uint32_t>(i));
     choices.Start({}, std::move(one));
   }
+  plan->options.ping = api.ping;
   co_await Answer(exchange, choices, format, plan->options);
 }
 

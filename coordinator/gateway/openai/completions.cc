@@ -26,6 +26,7 @@ struct Plan {
   std::vector<std::string> echoes;  // of each prompt, where asked for
   AnswerOptions options;
   bool logprobs = false;
+  size_t top_logprobs = 0;
 };
 
 bool IsIds(const Json& value) { return value.is_array() && !value.empty() && value[0].is_number(); }
@@ -74,6 +75,7 @@ absl::StatusOr<Plan> ReadPlan(const HttpRequest& http) {
   shared.mutable_sampling()->set_max_tokens(budget ? static_cast<uint32_t>(*budget) : kDefaultTokens);
   if (const auto top = fields.Integer("logprobs", 0, 5)) {
     plan.logprobs = true;
+    plan.top_logprobs = static_cast<size_t>(*top);
     shared.mutable_sampling()->set_top_logprobs(std::max<uint32_t>(1, static_cast<uint32_t>(*top)));
   }
   plan.options = ReadAnswerOptions(fields);
@@ -98,8 +100,9 @@ AnswerFormat FormatOf(const Plan& plan, TokenizerPtr tokenizer) {
   const auto choice_json = [](size_t index, const std::string& text, const Json& logprobs, const Json& finish) {
     return Json{{"text", text}, {"index", index}, {"logprobs", logprobs}, {"finish_reason", finish}};
   };
-  const auto logprobs_json = [tokenizer, wanted = plan.logprobs](const ChoiceText& choice) {
-    return wanted ? CompletionLogprobs(choice, *tokenizer) : Json();
+  const auto logprobs_json = [tokenizer, wanted = plan.logprobs, top = plan.top_logprobs](const ChoiceText& choice,
+                                                                                          size_t& offset) {
+    return wanted ? CompletionLogprobs(choice, *tokenizer, top, offset) : Json();
   };
   const auto echo_of = [echoes = plan.echoes, n = plan.options.choices_per_prompt](size_t choice) {
     return echoes[choice / n];
@@ -115,8 +118,9 @@ AnswerFormat FormatOf(const Plan& plan, TokenizerPtr tokenizer) {
     Json json = head;
     json["choices"] = Json::array();
     for (size_t i = 0; i < choices.size(); ++i) {
-      json["choices"].push_back(
-          choice_json(i, echo_of(i) + choices[i].text, logprobs_json(choices[i]), choices[i].finish_reason));
+      size_t offset = CharactersIn(echo_of(i));
+      const Json logprobs = logprobs_json(choices[i], offset);
+      json["choices"].push_back(choice_json(i, echo_of(i) + choices[i].text, logprobs, choices[i].finish_reason));
     }
     json["usage"] = UsageJson(choices, n);
     return json;
@@ -124,8 +128,13 @@ AnswerFormat FormatOf(const Plan& plan, TokenizerPtr tokenizer) {
   format.first = [=](size_t choice) {
     return echo_of(choice).empty() ? Json() : chunk(choice, echo_of(choice), Json(), Json());
   };
-  format.delta = [=](size_t choice, const ChoiceText& added) {
-    return std::vector{chunk(choice, added.text, logprobs_json(added), Json())};
+  std::vector<size_t> offsets;  // of the next token of each choice
+  for (size_t i = 0; i < plan.echoes.size() * plan.options.choices_per_prompt; ++i) {
+    offsets.push_back(CharactersIn(echo_of(i)));
+  }
+  format.delta = [=](size_t choice, const ChoiceText& added) mutable {
+    const Json logprobs = logprobs_json(added, offsets[choice]);
+    return std::vector{chunk(choice, added.text, logprobs, Json())};
   };
   format.last = [=](size_t choice, const std::string& reason) {
     return std::vector{chunk(choice, "", Json(), reason)};
@@ -180,6 +189,7 @@ boost::asio::awaitable<void> Completions(ApiContext& api, HttpExchange& exchange
       choices.Start({}, std::move(request));
     }
   }
+  plan->options.ping = api.ping;
   co_await Answer(exchange, choices, format, plan->options);
 }
 

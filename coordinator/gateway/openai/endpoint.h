@@ -21,7 +21,8 @@ struct ApiContext {
   Executor& executor;         // for what must not run on the server's threads
   Executor& schema_executor;  // for compiling schemas, so that many of these hold nothing else up
   absl::Duration request_timeout_max = absl::Hours(1);
-  Caller caller = {};  // who asks, once the route has let them in
+  absl::Duration ping = absl::Seconds(15);  // of streams with nothing to say
+  Caller caller = {};                       // who asks, once the route has let them in
 };
 
 // One more request of the caller for the model: for every endpoint that asks for one, as soon as its body is read and

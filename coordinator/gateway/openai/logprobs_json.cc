@@ -23,25 +23,32 @@ Json TokenJson(const enigma::v1::TokenLogprob& token, const engine::Tokenizer& t
 
 }  // namespace
 
-Json CompletionLogprobs(const ChoiceText& choice, const engine::Tokenizer& tokenizer) {
+size_t CharactersIn(std::string_view bytes) {
+  const auto begins = [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; };
+  return static_cast<size_t>(std::count_if(bytes.begin(), bytes.end(), begins));
+}
+
+Json CompletionLogprobs(const ChoiceText& choice, const engine::Tokenizer& tokenizer, size_t top, size_t& offset) {
   Json json = {{"tokens", Json::array()},
                {"token_logprobs", Json::array()},
                {"top_logprobs", Json::array()},
                {"text_offset", Json::array()}};
-  size_t offset = 0;
   for (size_t i = 0; i < choice.logprobs.size(); ++i) {
     const std::string token = tokenizer.TokenBytes(choice.logprobs[i].id(), /*render_special=*/true);
+    const double logprob = Finite(choice.logprobs[i].logprob());
     json["tokens"].push_back(token);
-    json["token_logprobs"].push_back(Finite(choice.logprobs[i].logprob()));
-    Json top = Json::object();
+    json["token_logprobs"].push_back(logprob);
+    Json alternatives = Json::object();
     if (i < choice.alternatives.size()) {
       for (const auto& other : choice.alternatives[i].top()) {
-        top[tokenizer.TokenBytes(other.id(), /*render_special=*/true)] = Finite(other.logprob());
+        if (alternatives.size() == top) break;
+        alternatives[tokenizer.TokenBytes(other.id(), /*render_special=*/true)] = Finite(other.logprob());
       }
     }
-    json["top_logprobs"].push_back(std::move(top));
+    alternatives[token] = logprob;
+    json["top_logprobs"].push_back(std::move(alternatives));
     json["text_offset"].push_back(offset);
-    offset += token.size();
+    offset += CharactersIn(token);
   }
   return json;
 }

@@ -210,6 +210,130 @@ TEST_F(OpenAiTest, AClientThatClosesFreesItsSequence) {
   EXPECT_TRUE(Eventually([&] { return Replicas("stories").at(0).running() == 0; }));
 }
 
+// What parsers of JSON take more than linear time for, and more memory than it looks.
+TEST_F(OpenAiTest, BodiesThatAreCheapToSendAreCheapToRefuse) {
+  Serve();
+  const auto repeated = [](std::string_view piece, size_t bytes) {
+    std::string text;
+    while (text.size() < bytes) text += piece;
+    text.back() = ' ';  // the last comma
+    return text;
+  };
+  std::string keys;
+  for (int i = 0; i < 500'000; ++i) absl::StrAppend(&keys, "\"k", i, "\":1,");
+  keys.back() = ' ';
+  const auto told = [this](const std::string& body, const char* path = "/v1/completions") {
+    const auto start = std::chrono::steady_clock::now();
+    const HttpAnswer answer = Post(port(), path, body);
+    EXPECT_EQ(answer.status / 100, 4) << answer.body;
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20)) << answer.body;
+    return answer.body;
+  };
+  constexpr size_t kBytes = 8'000'000;
+  using ::testing::HasSubstr;
+  EXPECT_THAT(told(absl::StrCat("{\"x\":[", repeated("{},", kBytes), "]}")), HasSubstr("values"));
+  EXPECT_THAT(told(absl::StrCat("{", keys, "}")), HasSubstr("fields"));
+  EXPECT_THAT(told(std::string(kBytes, '[')), HasSubstr("deeper"));
+  EXPECT_THAT(told(repeated("{\"a\":", kBytes)), HasSubstr("deeper"));
+  const std::string words = repeated("once upon ", kBytes);
+  EXPECT_THAT(told(json({{"model", "stories"}, {"prompt", words}}).dump()), HasSubstr("8000000 bytes"))
+      << "refused by its length, before it is tokenised";
+  EXPECT_THAT(told(json({{"model", "stories"}, {"prompt", words}, {"n", 16}}).dump()),
+              ::testing::AnyOf(HasSubstr("8000000 bytes"), HasSubstr("all choices together")));
+  EXPECT_THAT(told(json({{"model", "stories"}, {"input", {"a", words}}}).dump(), "/v1/embeddings"),
+              HasSubstr("input[1]: 8000000 bytes"));
+  EXPECT_THAT(told(json({{"model", "stories"}, {"prompt", words}}).dump(), "/tokenize"), HasSubstr("in pieces"));
+  std::string ids = absl::StrCat("{\"model\":\"stories\",\"prompt\":[", repeated("5,", 1'000'000), "5]}");
+  std::replace(ids.begin(), ids.end(), ' ', ',');
+  EXPECT_THAT(told(ids), HasSubstr("tokens are too long"));
+}
+
+std::string CompletionRequest(const json& ask) {
+  const std::string body = ask.dump();
+  return absl::StrCat("POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: ", body.size(), "\r\n\r\n", body);
+}
+
+// Proxies cut connections on which nothing moves.
+TEST_F(OpenAiTest, AStreamWithNothingToSayPings) {
+  Coordinator::Options options = Options();
+  options.http_ping = absl::Milliseconds(50);
+  options.running_max = 1;
+  StartCoordinator(options);
+  StartWorker("n0");
+  ASSERT_TRUE(WaitForState("ready", 1));
+  ASSERT_TRUE(Import("stories").ok());
+  ASSERT_TRUE(Load("stories", 1).ok());
+  pipelines_.SetManner(FakePipelines::Manner::kHold);
+  json ask = Ask("a", 100);
+  ask["stream"] = true;
+  RawHttp running(port());
+  running.Send(CompletionRequest(ask));
+  EXPECT_TRUE(running.ReadUntil("data: {"));
+  EXPECT_TRUE(running.ReadUntil(": ping\n\n"));
+  RawHttp waiting(port());
+  waiting.Send(CompletionRequest(ask));
+  EXPECT_TRUE(waiting.ReadUntil(": ping\n\n")) << "also while it waits for its turn";
+  EXPECT_EQ(pipelines_.opened().size(), 1u);
+  running.Close();
+  EXPECT_TRUE(waiting.ReadUntil("data: {")) << "and then it has its turn";
+}
+
+TEST_F(OpenAiTest, ClientsThatCloseLeaveNothingBehind) {
+  Serve();
+  pipelines_.SetManner(FakePipelines::Manner::kHold);
+  json ask = Ask("a", 100);
+  for (int i = 0; i < 300; ++i) {
+    ask["stream"] = i % 2 == 0;
+    RawHttp http(port());
+    http.Send(CompletionRequest(ask));
+  }
+  EXPECT_TRUE(Eventually([&] { return pipelines_.cancelled().size() == pipelines_.opened().size(); }));
+  EXPECT_TRUE(Eventually([&] { return Replicas("stories").at(0).running() == 0; }));
+  const std::string metrics = Get(port(), "/metrics").body;
+  EXPECT_NE(metrics.find("vllm:num_requests_running{model_name=\"stories\"} 0\n"), std::string::npos);
+  EXPECT_NE(metrics.find("vllm:num_requests_waiting{model_name=\"stories\"} 0\n"), std::string::npos);
+  pipelines_.SetManner(FakePipelines::Manner::kAnswer);
+  EXPECT_EQ(Complete(Ask("a", 3)).status, 200);
+}
+
+// Nothing tells a client that closed from one that only says no more, so it is answered with the reason.
+TEST_F(OpenAiTest, AHalfClosedConnectionIsToldWhyItGetsNoAnswer) {
+  Serve();
+  pipelines_.SetManner(FakePipelines::Manner::kHold);
+  RawHttp http(port());
+  http.Send(CompletionRequest(Ask("a", 100)));
+  ASSERT_TRUE(Eventually([&] { return pipelines_.opened().size() == 1; }));
+  http.HalfClose();
+  const HttpAnswer answer = http.Read();
+  EXPECT_EQ(answer.status, 499) << answer.body;
+  EXPECT_TRUE(Eventually([&] { return pipelines_.cancelled().size() == 1; }));
+}
+
+TEST_F(OpenAiTest, AFullQueueSaysWhenToComeAgain) {
+  Coordinator::Options options = Options();
+  options.running_max = 1;
+  options.waiting_max = 1;
+  StartCoordinator(options);
+  StartWorker("n0");
+  ASSERT_TRUE(WaitForState("ready", 1));
+  ASSERT_TRUE(Import("stories").ok());
+  ASSERT_TRUE(Load("stories", 1).ok());
+  pipelines_.SetManner(FakePipelines::Manner::kHold);
+  RawHttp running(port());
+  running.Send(CompletionRequest(Ask("a", 100)));
+  ASSERT_TRUE(Eventually([&] { return pipelines_.opened().size() == 1; }));
+  RawHttp waiting(port());
+  waiting.Send(CompletionRequest(Ask("a", 100)));
+  HttpAnswer refused;
+  ASSERT_TRUE(Eventually([&] {
+    refused = Complete(Ask("a", 1), {"x-request-timeout-ms: 200"});
+    return refused.status == 503;
+  }));
+  EXPECT_EQ(json::parse(refused.body)["error"]["code"], "overloaded");
+  EXPECT_EQ(refused.headers.at("retry-after"), "1");
+  EXPECT_EQ(refused.headers.at("retry-after-ms"), "1000");
+}
+
 class ChatTest : public OpenAiTest {
  protected:
   void SetUp() override {
@@ -219,6 +343,7 @@ class ChatTest : public OpenAiTest {
       model.metadata.Set("tokenizer.chat_template",
                          std::string("{{ bos_token }}{% for m in messages %}{% if m.content == 'no system here' %}"
                                      "{{ raise_exception('no') }}{% endif %}{{ m.role }}: {{ m.content }}\n"
+                                     "{% for i in range(repeats | default(0)) %}{{ m.content }}{% endfor %}"
                                      "{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"));
     });
   }
@@ -298,6 +423,7 @@ TEST_F(ChatTest, WrongMessagesAreNamed) {
     EXPECT_EQ(answer.status, 400) << answer.body;
     return json::parse(answer.body)["error"]["param"].get<std::string>();
   };
+  EXPECT_EQ(param({{{"role", "user"}, {"content", std::string(200'000, 'a')}}}), "prompt");
   EXPECT_EQ(param(json::array()), "messages");
   EXPECT_EQ(param("Hi"), "messages");
   EXPECT_EQ(param({{{"role", "king"}, {"content", "Hi"}}}), "messages[0].role");
@@ -307,6 +433,9 @@ TEST_F(ChatTest, WrongMessagesAreNamed) {
   EXPECT_EQ(param({{{"role", "user"}, {"content", {{{"type", "image_url"}, {"image_url", {{"url", "data:"}}}}}}}}),
             "messages[0].content");
   EXPECT_EQ(param({{{"role", "system"}, {"content", "no system here"}}}), "messages") << "what the template refuses";
+  json much = Say(std::string(100'000, 'a'));
+  much["chat_template_kwargs"] = {{"repeats", 1000}};
+  EXPECT_EQ(json::parse(Chat(much).body)["error"]["param"], "messages") << "what is beyond the template's limits";
   json say = Say("Hi");
   for (const char* old : {"functions", "function_call"}) {
     say = Say("Hi");
