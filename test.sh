@@ -9,7 +9,7 @@ usage() {
   cat <<'TEXT'
 usage: ./test.sh [--fast] [--with LABEL]
   --fast         release only, no sanitizer builds
-  --with LABEL   also run the tests labelled gpu or soak, which are left out otherwise
+  --with LABEL   also run the tests labelled gpu or soak, which are left out otherwise; soak fuzzes for minutes (clang)
 TEXT
 }
 fast=0 excluded='gpu|soak'
@@ -69,6 +69,7 @@ build_step() {
 }
 
 ensure_packages "${PACKAGES_BUILD[@]}" "${PACKAGES_TEST[@]}"
+npm_install tests/clients
 
 if run_step check "checking the tree" tools/check; then
   summary+=("$(tail -n 1 "$(log_path check)")")
@@ -90,6 +91,14 @@ if ((!fast)); then
   # Without the tests that say they start no thread.
   if build_step tsan unit_tests; then
     ctest_step tsan tsan -L '^unit$' -j "$(nproc)"
+  fi
+fi
+
+if [[ $excluded == gpu ]]; then
+  if ! command -v clang++ >/dev/null; then
+    summary+=("fuzz       left out: clang is not installed")
+  elif build_step fuzz fuzz_replays; then
+    ctest_step fuzz fuzz -L '^soak$' -j "$(nproc)"
   fi
 fi
 

@@ -95,6 +95,23 @@ ensure_packages() {
   run_step packages "installing ${#missing[@]} packages" apt_install "${missing[@]}"
 }
 
+# npm_install DIRECTORY...: the Node modules that each directory's lock file names, for tests that run programs of other
+# people. Where there is no npm or no registry it says so and goes on: those tests skip with a sentence.
+npm_install() {
+  local directory log
+  for directory in "$@"; do
+    [[ $directory/node_modules/.package-lock.json -nt $directory/package-lock.json ]] && continue
+    if ! command -v npm >/dev/null; then
+      say "npm is not installed: tests that need the Node modules of $directory skip"
+      continue
+    fi
+    log=$(log_path "npm-${directory//\//-}")
+    if ! timeout 180 npm ci --prefix "$directory" --ignore-scripts --no-audit --no-fund >"$log" 2>&1 </dev/null; then
+      say "the Node modules of $directory cannot be installed ($log): tests that need them skip"
+    fi
+  done
+}
+
 # build PRESET TARGET...: configures where needed and builds. More jobs than memory allows (about 1.5 GiB each) would end
 # in the compiler being killed.
 build() {
