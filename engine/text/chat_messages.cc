@@ -65,9 +65,7 @@ void ParseArguments(Json& message) {
     if (!call.is_object() || function == call.end() || !function->is_object()) continue;
     const auto arguments = function->find("arguments");
     if (arguments == function->end() || !arguments->is_string()) continue;
-    const auto& text = arguments->get_ref<const std::string&>();
-    if (!CheckJsonShape(text).ok()) continue;
-    Json parsed = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+    Json parsed = ParseJsonOfStrangers(arguments->get_ref<const std::string&>());
     if (parsed.is_object()) *arguments = std::move(parsed);
   }
 }

@@ -60,4 +60,10 @@ absl::Status CheckJsonShape(std::string_view text, const JsonShapeLimits& limits
   return absl::OkStatus();
 }
 
+nlohmann::ordered_json ParseJsonOfStrangers(std::string_view text, const JsonShapeLimits& limits) {
+  using Json = nlohmann::ordered_json;
+  if (!CheckJsonShape(text, limits).ok()) return Json(Json::value_t::discarded);
+  return Json::parse(text, nullptr, /*allow_exceptions=*/false);
+}
+
 }  // namespace enigma::engine

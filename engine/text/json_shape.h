@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include <absl/status/status.h>
+#include <nlohmann/json.hpp>
 
 namespace enigma::engine {
 
@@ -18,5 +19,8 @@ struct JsonShapeLimits {
 // Looks over text that is to be parsed as JSON, in one pass and without memory. INVALID_ARGUMENT says what is too much,
 // as the rest of a sentence: "nests deeper than 64 levels". What is no JSON is for the parser to find.
 absl::Status CheckJsonShape(std::string_view text, const JsonShapeLimits& limits = {});
+
+// The value; a discarded one where the text is no JSON or beyond the limits.
+nlohmann::ordered_json ParseJsonOfStrangers(std::string_view text, const JsonShapeLimits& limits = {});
 
 }  // namespace enigma::engine

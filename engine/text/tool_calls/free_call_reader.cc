@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/text/json_shape.h"
+
 namespace enigma::engine {
 namespace {
 
@@ -184,7 +186,7 @@ FreeCallReader::Parsed FreeCallReader::ParseObjects(std::string_view text, size_
     if (!call) return parsed;
     parsed.calls.push_back(*std::move(call));
   } else {
-    const Json list = Json::parse(json, nullptr, /*allow_exceptions=*/false);
+    const Json list = ParseJsonOfStrangers(json);
     if (!list.is_array() || list.empty()) return parsed;
     for (const Json& item : list) {
       std::optional<Call> call = CallOf(item.dump(-1, ' ', false, Json::error_handler_t::replace));
@@ -210,7 +212,7 @@ FreeCallReader::Parsed FreeCallReader::ParseNamed(std::string_view text, size_t 
   const std::optional<size_t> end = extent_.EndIn(text, brace);
   if (!end) return none;
   if (*end == kNowhere) return {};
-  const Json arguments = Json::parse(text.substr(brace, *end - brace), nullptr, /*allow_exceptions=*/false);
+  const Json arguments = ParseJsonOfStrangers(text.substr(brace, *end - brace));
   if (!arguments.is_object()) return none;
   return {.kind = Parsed::Kind::kCalls, .calls = {{name, arguments.dump()}}, .end = *end};
 }
@@ -229,7 +231,7 @@ void FreeCallReader::ParseClose(std::string_view text, bool final, Parsed& parse
 }
 
 std::optional<FreeCallReader::Call> FreeCallReader::CallOf(std::string_view json) const {
-  const Json parsed = Json::parse(json, nullptr, /*allow_exceptions=*/false);
+  const Json parsed = ParseJsonOfStrangers(json);
   if (!parsed.is_object()) return std::nullopt;
   const auto function = parsed.find("function");
   const Json& call = function != parsed.end() && function->is_object() ? *function : parsed;
@@ -247,7 +249,7 @@ std::optional<FreeCallReader::Call> FreeCallReader::CallOf(std::string_view json
   if (arguments.is_string()) {
     const std::string text = Trimmed(arguments.get_ref<const std::string&>());
     if (EndOfJson(text, 0) != text.size()) return std::nullopt;
-    arguments = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+    arguments = ParseJsonOfStrangers(text);
   }
   if (!given || !arguments.is_object()) return std::nullopt;
   return Call{name->get<std::string>(), arguments.dump(-1, ' ', false, Json::error_handler_t::replace)};

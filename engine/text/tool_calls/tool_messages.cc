@@ -8,6 +8,8 @@
 #include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
 
+#include "engine/text/json_shape.h"
+
 namespace enigma::engine {
 namespace {
 
@@ -48,7 +50,7 @@ std::string CallText(const Json& call) {
   const Json& function = call["function"];
   Json arguments = function.contains("arguments") ? function["arguments"] : Json::object();
   if (arguments.is_string()) {
-    Json parsed = Json::parse(arguments.get_ref<const std::string&>(), nullptr, /*allow_exceptions=*/false);
+    Json parsed = ParseJsonOfStrangers(arguments.get_ref<const std::string&>());
     if (parsed.is_object()) arguments = std::move(parsed);
   }
   return Dump(Json{{"name", function.contains("name") ? function["name"] : Json()}, {"arguments", arguments}});
