@@ -2,13 +2,13 @@
 
 #include <utility>
 
-#include "rpc/status_conversion.h"
+#include "coordinator/gateway/call_end.h"
 
 namespace enigma::coordinator {
 
 std::shared_ptr<EmbedCall> EmbedCall::Make(ControlPlane& plane, enigma::v1::EmbedRequest request,
-                                           enigma::v1::EmbedReply& reply) {
-  std::shared_ptr<EmbedCall> call(new EmbedCall(reply));
+                                           enigma::v1::EmbedReply& reply, grpc::CallbackServerContext& context) {
+  std::shared_ptr<EmbedCall> call(new EmbedCall(reply, context));
   call->self_ = call;
   // Weak: the dispatcher may hold on to the embeddings a little longer than gRPC to the call.
   call->embeddings_ = Embeddings::Make(plane, std::move(request), [weak = std::weak_ptr<EmbedCall>(call)] {
@@ -22,6 +22,8 @@ void EmbedCall::Hold(KeyLease lease) {
   lease_ = std::move(lease);
 }
 
+void EmbedCall::OnCancel() { DeadlinePassed(context_) ? embeddings_->Fail(Late()) : embeddings_->Cancel(); }
+
 void EmbedCall::End() {
   const absl::Status end = embeddings_->end().value_or(absl::InternalError("not ended"));
   absl::MutexLock lock(&mutex_);
@@ -29,7 +31,7 @@ void EmbedCall::End() {
   finished_ = true;
   lease_.End(embeddings_->tokens_used());  // before the client hears the end and may ask again
   if (end.ok()) reply_ = embeddings_->TakeReply();
-  Finish(ToGrpc(end));
+  Finish(EndOf(context_, end));
 }
 
 }  // namespace enigma::coordinator

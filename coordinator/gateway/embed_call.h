@@ -17,21 +17,22 @@ namespace enigma::coordinator {
 class EmbedCall final : public grpc::ServerUnaryReactor, public std::enable_shared_from_this<EmbedCall> {
  public:
   static std::shared_ptr<EmbedCall> Make(ControlPlane& plane, enigma::v1::EmbedRequest request,
-                                         enigma::v1::EmbedReply& reply);
+                                         enigma::v1::EmbedReply& reply, grpc::CallbackServerContext& context);
 
   Embeddings& embeddings() { return *embeddings_; }
   // What the caller's limits let in; before the embeddings begin.
   void Hold(KeyLease lease);
 
   // ServerUnaryReactor.
-  void OnCancel() override { embeddings_->Cancel(); }
+  void OnCancel() override;
   void OnDone() override { self_.reset(); }
 
  private:
-  explicit EmbedCall(enigma::v1::EmbedReply& reply) : reply_(reply) {}
+  EmbedCall(enigma::v1::EmbedReply& reply, grpc::CallbackServerContext& context) : reply_(reply), context_(context) {}
   void End();
 
   enigma::v1::EmbedReply& reply_;
+  grpc::CallbackServerContext& context_;
   std::shared_ptr<EmbedCall> self_;  // until OnDone
   std::shared_ptr<Embeddings> embeddings_;
 

@@ -2,13 +2,14 @@
 
 #include <utility>
 
-#include "rpc/status_conversion.h"
+#include "coordinator/gateway/call_end.h"
 
 namespace enigma::coordinator {
 
 std::shared_ptr<GenerateStream> GenerateStream::Make(ControlPlane& plane, const Generation::Options& options,
-                                                     enigma::v1::GenerateRequest request) {
-  std::shared_ptr<GenerateStream> stream(new GenerateStream());
+                                                     enigma::v1::GenerateRequest request,
+                                                     grpc::CallbackServerContext& context) {
+  std::shared_ptr<GenerateStream> stream(new GenerateStream(context));
   stream->self_ = stream;
   // Weak: the dispatcher may hold on to the generation a little longer than gRPC to the stream.
   stream->generation_ =
@@ -43,7 +44,7 @@ void GenerateStream::Pump() {
     case Generation::Taken::kEnd:
       finished_ = true;
       EndLease();  // before the client hears the end and may ask again
-      Finish(ToGrpc(end));
+      Finish(EndOf(context_, end));
       return;
   }
 }
@@ -57,7 +58,10 @@ void GenerateStream::OnWriteDone(bool ok) {
   Pump();
 }
 
-void GenerateStream::OnCancel() { generation_->Cancel(); }
+void GenerateStream::OnCancel() {
+  if (DeadlinePassed(context_)) generation_->Fail(Late());
+  generation_->Cancel();
+}
 
 void GenerateStream::OnDone() { self_.reset(); }
 

@@ -17,7 +17,8 @@ class GenerateStream final : public grpc::ServerWriteReactor<enigma::v1::Generat
                              public std::enable_shared_from_this<GenerateStream> {
  public:
   static std::shared_ptr<GenerateStream> Make(ControlPlane& plane, const Generation::Options& options,
-                                              enigma::v1::GenerateRequest request);
+                                              enigma::v1::GenerateRequest request,
+                                              grpc::CallbackServerContext& context);
 
   Generation& generation() { return *generation_; }
   // What the caller's limits let in; before the generation begins.
@@ -29,10 +30,11 @@ class GenerateStream final : public grpc::ServerWriteReactor<enigma::v1::Generat
   void OnDone() override;
 
  private:
-  GenerateStream() = default;
+  explicit GenerateStream(grpc::CallbackServerContext& context) : context_(context) {}
   void Pump();
   void EndLease() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  grpc::CallbackServerContext& context_;
   std::shared_ptr<GenerateStream> self_;  // until OnDone
   std::shared_ptr<Generation> generation_;
 

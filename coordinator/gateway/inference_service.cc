@@ -7,8 +7,8 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
+#include "coordinator/gateway/call_end.h"
 #include "coordinator/gateway/embed_call.h"
-#include "rpc/status_conversion.h"
 
 namespace enigma::coordinator {
 namespace {
@@ -17,30 +17,24 @@ absl::Status Overloaded() {
   return absl::ResourceExhaustedError("too many calls wait for tokenisation; try again later");
 }
 
-// What HTTP says in a header of the same name.
-void AddRetryAfter(grpc::CallbackServerContext& context, const absl::Status& status) {
-  const std::optional<absl::Duration> retry_after = RetryAfter(status);
-  if (!retry_after) return;
-  context.AddTrailingMetadata("retry-after-ms", absl::StrCat(absl::ToInt64Milliseconds(*retry_after)));
-}
-
 }  // namespace
 
 grpc::ServerWriteReactor<enigma::v1::GenerateChunk>* InferenceService::Generate(
     grpc::CallbackServerContext* context, const enigma::v1::GenerateRequest* request) {
-  const std::shared_ptr<GenerateStream> stream = GenerateStream::Make(plane_, options_, *request);
+  const std::shared_ptr<GenerateStream> stream = GenerateStream::Make(plane_, options_, *request, *context);
   const absl::StatusOr<Caller> caller = access_.ForInference(*context, context->peer());
   absl::StatusOr<KeyLease> lease =
       caller.ok() ? AdmitRequest(plane_.key_limits, *caller, request->model(), EstimateTokens(*request))
                   : absl::StatusOr<KeyLease>(caller.status());
   if (!lease.ok()) {
-    AddRetryAfter(*context, lease.status());
     stream->generation().Fail(lease.status());
     return stream.get();
   }
   stream->Hold(*std::move(lease));
   const enigma::v1::SamplingParams& sampling = request->sampling();
-  const bool compiles = sampling.has_json_schema() && !plane_.schemas.Knows(sampling.json_schema());
+  // Which schema calls of tools come to is known once the template is read.
+  const bool compiles =
+      !request->chat().tools().empty() || (sampling.has_json_schema() && !plane_.schemas.Knows(sampling.json_schema()));
   Executor& executor = compiles ? schema_executor_ : executor_;
   if (!executor.TryRun([stream] { stream->generation().Begin(); })) stream->generation().Fail(Overloaded());
   return stream.get();
@@ -49,13 +43,12 @@ grpc::ServerWriteReactor<enigma::v1::GenerateChunk>* InferenceService::Generate(
 grpc::ServerUnaryReactor* InferenceService::Embed(grpc::CallbackServerContext* context,
                                                   const enigma::v1::EmbedRequest* request,
                                                   enigma::v1::EmbedReply* reply) {
-  const std::shared_ptr<EmbedCall> call = EmbedCall::Make(plane_, *request, *reply);
+  const std::shared_ptr<EmbedCall> call = EmbedCall::Make(plane_, *request, *reply, *context);
   const absl::StatusOr<Caller> caller = access_.ForInference(*context, context->peer());
   absl::StatusOr<KeyLease> lease =
       caller.ok() ? AdmitRequest(plane_.key_limits, *caller, request->model(), EstimateTokens(*request))
                   : absl::StatusOr<KeyLease>(caller.status());
   if (!lease.ok()) {
-    AddRetryAfter(*context, lease.status());
     call->embeddings().Fail(lease.status());
     return call.get();
   }
@@ -69,21 +62,20 @@ grpc::ServerUnaryReactor* InferenceService::Unary(grpc::CallbackServerContext* c
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const absl::StatusOr<Caller> caller = access_.ForInference(*context, context->peer());
   if (!caller.ok()) {
-    reactor->Finish(ToGrpc(caller.status()));
-  } else if (!executor_.TryRun(
-                 [reactor, caller = *caller, work = std::move(work)] { reactor->Finish(ToGrpc(work(caller))); })) {
-    reactor->Finish(ToGrpc(Overloaded()));
+    reactor->Finish(EndOf(*context, caller.status()));
+  } else if (!executor_.TryRun([reactor, context, caller = *caller, work = std::move(work)] {
+               reactor->Finish(EndOf(*context, work(caller)));
+             })) {
+    reactor->Finish(EndOf(*context, Overloaded()));
   }
   return reactor;
 }
 
 grpc::ServerUnaryReactor* InferenceService::UnaryOfModel(grpc::CallbackServerContext* context, const std::string& model,
                                                          std::function<absl::Status()> work) {
-  return Unary(context, [this, context, &model, work = std::move(work)](const Caller& caller) {
+  return Unary(context, [this, &model, work = std::move(work)](const Caller& caller) {
     const absl::StatusOr<KeyLease> lease = AdmitRequest(plane_.key_limits, caller, model, 0);
-    if (lease.ok()) return work();
-    AddRetryAfter(*context, lease.status());
-    return lease.status();
+    return lease.ok() ? work() : lease.status();
   });
 }
 

@@ -7,13 +7,10 @@
 #include <absl/strings/str_cat.h>
 #include <nlohmann/json.hpp>
 
-#include "coordinator/scheduling/key_limits.h"
+#include "coordinator/gateway/status_contract.h"
 
 namespace enigma::coordinator {
 namespace {
-
-constexpr absl::Duration kTryAgain = absl::Seconds(1);
-constexpr absl::Duration kTryWhenLoaded = absl::Seconds(5);
 
 // "max_tokens: 0 is ..." names max_tokens; a sentence with a colon further on names nothing.
 std::string FieldOf(std::string_view message) {
@@ -29,70 +26,16 @@ std::string FieldOf(std::string_view message) {
 }  // namespace
 
 ApiError ErrorOf(const absl::Status& status) {
+  const StatusRule& rule = RuleOf(status);
   ApiError error;
+  error.status = rule.http;
   error.message = std::string(status.message());
-  const auto request = [&error](unsigned code) {
-    error.status = code;
-    error.type = "invalid_request_error";
-    error.param = FieldOf(error.message);
-  };
-  const auto busy = [&error](absl::Duration wait) {
-    error.status = 503;
-    error.type = "service_unavailable_error";
-    error.retry_after = wait;
-  };
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kUnimplemented:
-      request(400);
-      break;
-    case absl::StatusCode::kUnauthenticated:
-      request(401);
-      error.type = "authentication_error";
-      error.code = "invalid_api_key";
-      break;
-    case absl::StatusCode::kPermissionDenied:
-      request(403);
-      error.type = "permission_error";
-      break;
-    case absl::StatusCode::kNotFound:
-      request(404);
-      error.param = "model";
-      error.code = "model_not_found";
-      break;
-    case absl::StatusCode::kOutOfRange:
-      request(413);
-      break;
-    case absl::StatusCode::kFailedPrecondition:
-      busy(kTryWhenLoaded);
-      error.code = "model_not_ready";
-      break;
-    case absl::StatusCode::kResourceExhausted:
-      if (const std::optional<absl::Duration> retry_after = RetryAfter(status)) {
-        request(429);
-        error.type = "rate_limit_error";
-        error.code = "rate_limit_exceeded";
-        error.retry_after = retry_after;
-        break;
-      }
-      busy(kTryAgain);
-      error.code = "overloaded";
-      break;
-    case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kAborted:
-      busy(kTryAgain);
-      break;
-    case absl::StatusCode::kDeadlineExceeded:
-      error.status = 504;
-      error.type = "timeout_error";
-      error.code = "deadline_exceeded";
-      break;
-    case absl::StatusCode::kCancelled:
-      request(499);
-      break;
-    default:
-      break;
-  }
+  error.type = rule.type;
+  error.code = rule.error_code;
+  error.retry_after = WaitAfter(status);
+  // A fault of the request may name the field; what is not found is the model.
+  if (rule.http < 500 && rule.http != 499) error.param = FieldOf(error.message);
+  if (rule.code == absl::StatusCode::kNotFound) error.param = "model";
   return error;
 }
 

@@ -20,10 +20,7 @@ struct ApiError {
   std::optional<absl::Duration> retry_after;
 };
 
-// The one table between statuses inside and outside. A message that begins with "field: " names its field.
-//   INVALID_ARGUMENT 400, UNAUTHENTICATED 401, PERMISSION_DENIED 403, NOT_FOUND 404, OUT_OF_RANGE 413,
-//   RESOURCE_EXHAUSTED, UNAVAILABLE, FAILED_PRECONDITION, ABORTED 503 with a time to wait, DEADLINE_EXCEEDED 504,
-//   UNIMPLEMENTED 400, CANCELLED 499, everything else 500; RESOURCE_EXHAUSTED of a key's limits (RetryAfter) 429
+// By the table that gRPC shares (gateway/status_contract.h). A message that begins with "field: " names its field.
 ApiError ErrorOf(const absl::Status& status);
 
 // The JSON of the error alone, as it also stands in a stream that breaks.

@@ -1,7 +1,14 @@
+#include <fstream>
+#include <sstream>
+
+#include <absl/strings/str_cat.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "coordinator/gateway/access.h"
+#include "coordinator/gateway/openai/api_error.h"
 #include "coordinator/gateway/sampling_check.h"
+#include "coordinator/gateway/status_contract.h"
 #include "coordinator/routing/choose_replica.h"
 #include "coordinator/scheduling/admission.h"
 
@@ -24,6 +31,35 @@ TEST(PeerTest, LoopbackIsKnownInEveryDress) {
        {"ipv4:10.0.0.1:1", "ipv4:128.0.0.1:1", "ipv6:[2001:db8::1]:1", "ipv6:[::ffff:10.127.0.1]:1", ""}) {
     EXPECT_FALSE(IsLoopbackPeer(peer)) << peer;
   }
+}
+
+// The table that users read is the table that the code goes by.
+TEST(StatusContractTest, DocumentAndCodeAgree) {
+  std::ifstream file(std::string(ENIGMA_SOURCE_DIR) + "/docs/statuses.md");
+  std::stringstream document;
+  document << file.rdbuf();
+  for (const StatusRule& rule : StatusRules()) {
+    const std::string wait = rule.of_a_key ? "until the limit allows it"
+                             : rule.retry_after > absl::ZeroDuration()
+                                 ? absl::StrCat(absl::ToInt64Seconds(rule.retry_after), " s")
+                                 : "";
+    const auto cell = [](absl::string_view text) { return text.empty() ? " |" : absl::StrCat(" ", text, " |"); };
+    const std::string row = absl::StrCat("\n|", cell(rule.grpc), cell(absl::StrCat(rule.http)), cell(rule.type),
+                                         cell(rule.error_code), cell(wait), " ");
+    EXPECT_THAT(document.str(), ::testing::HasSubstr(row));
+  }
+}
+
+TEST(StatusContractTest, EveryStatusHasARule) {
+  for (int code = 1; code <= 16; ++code) {
+    const absl::Status status(static_cast<absl::StatusCode>(code), "temperature: 3 is too hot");
+    const ApiError error = ErrorOf(status);
+    EXPECT_GE(error.status, 400u) << code;
+    EXPECT_EQ(error.retry_after.has_value(), error.status == 503) << code;
+    EXPECT_EQ(error.param == "temperature", error.status < 500 && error.status != 499 && error.status != 404) << code;
+  }
+  EXPECT_EQ(ErrorOf(absl::DataLossError("x")).status, 500u);
+  EXPECT_EQ(ErrorOf(absl::NotFoundError("no such model")).param, "model");
 }
 
 TEST(ChooseReplicaTest, TakesTheLeastBusyOneInService) {
