@@ -25,8 +25,10 @@ absl::Status CheckModel(const Caller& caller, std::string_view model) {
 }
 
 uint64_t EstimateTokens(const enigma::v1::GenerateRequest& request) {
-  const uint64_t prompt = request.has_prompt_ids() ? static_cast<uint64_t>(request.prompt_ids().ids_size())
-                                                   : 1 + request.prompt().size() / kBytesPerToken;
+  uint64_t bytes = request.prompt().size();
+  for (const enigma::v1::ChatMessage& message : request.chat().messages()) bytes += message.content().size();
+  const uint64_t prompt =
+      request.has_prompt_ids() ? static_cast<uint64_t>(request.prompt_ids().ids_size()) : 1 + bytes / kBytesPerToken;
   const uint32_t answer =
       request.sampling().has_max_tokens() ? request.sampling().max_tokens() : engine::SamplingParams{}.max_tokens;
   return prompt + std::min(answer, kAnswerTokensMax);

@@ -5,9 +5,11 @@
 #include <vector>
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
 
 #include "base/counter_random.h"
 #include "base/status_macros.h"
+#include "coordinator/gateway/chat_prompt.h"
 #include "coordinator/gateway/prompt.h"
 
 namespace enigma::coordinator {
@@ -61,7 +63,12 @@ absl::Status Generation::Submit() {
 absl::StatusOr<enigma::v1::OpenSequence> Generation::Prepare() {
   ENIGMA_ASSIGN_OR_RETURN(const ServedModel served, FindServed(plane_, request_.model()));
   ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, plane_.files.Tokenizer(*served.model));
-  ENIGMA_ASSIGN_OR_RETURN(enigma::v1::OpenSequence open, MakeSequence(request_, served, *tokenizer));
+  enigma::v1::GenerateRequest request = request_;
+  ToolPlan tools;
+  if (request.has_chat()) {
+    ENIGMA_ASSIGN_OR_RETURN(tools, ApplyChat(plane_, *served.model, *tokenizer, request));
+  }
+  ENIGMA_ASSIGN_OR_RETURN(enigma::v1::OpenSequence open, MakeSequence(request, served, *tokenizer));
   if (open.sampling().has_json_schema()) {
     const absl::Status checked = plane_.schemas.Check(open.sampling().json_schema());
     if (!checked.ok()) return absl::Status(checked.code(), absl::StrCat("json_schema: ", checked.message()));
@@ -72,7 +79,8 @@ absl::StatusOr<enigma::v1::OpenSequence> Generation::Prepare() {
   model_ = served.model;
   text_.emplace(tokenizer, std::vector<std::string>(open.sampling().stop().begin(), open.sampling().stop().end()),
                 open.sampling().top_logprobs() > 0,
-                std::vector<int32_t>(request_.shown_tokens().begin(), request_.shown_tokens().end()));
+                std::vector<int32_t>(request.shown_tokens().begin(), request.shown_tokens().end()));
+  reader_ = tools.MakeReader();
   pending_.set_model(model_->name);
   *pending_.mutable_prompt_ids() = open.prompt();
   return open;
@@ -164,11 +172,32 @@ Generation::Taken Generation::Take(enigma::v1::GenerateChunk& chunk, absl::Statu
     chunk.Clear();
     std::swap(chunk, pending_);
     has_pending_ = false;
+    if (reader_ != nullptr) ReadCalls(chunk);
     return Taken::kChunk;
   }
   if (!end_) return Taken::kNothing;
   end = *end_;
   return Taken::kEnd;
+}
+
+void Generation::ReadCalls(enigma::v1::GenerateChunk& chunk) {
+  std::vector<engine::ToolOutput> outputs = {reader_->Add(chunk.text())};
+  if (!chunk.finish_reason().empty()) outputs.push_back(reader_->Finish());
+  chunk.clear_text();
+  for (const engine::ToolOutput& output : outputs) {
+    chunk.mutable_text()->append(output.content);
+    for (const engine::ToolOutput::Piece& piece : output.calls) {
+      enigma::v1::ToolCallPiece& call = *chunk.add_tool_calls();
+      call.set_call(static_cast<uint32_t>(piece.call));
+      call.set_name(piece.name);
+      call.set_arguments_json(piece.arguments);
+      if (piece.name.empty()) continue;
+      call.set_id(absl::StrFormat("call_%016x%016x", SystemRandom64(), SystemRandom64()));
+      has_calls_ = true;
+    }
+  }
+  // A length that cuts a call off stays one.
+  if (has_calls_ && chunk.finish_reason() == "stop") chunk.set_finish_reason("tool_calls");
 }
 
 Generation::Used Generation::used() {

@@ -15,6 +15,7 @@
 
 #include "coordinator/gateway/token_text.h"
 #include "coordinator/operations/control_plane.h"
+#include "engine/text/tool_calls/call_reader.h"
 #include "proto/inference.pb.h"
 
 namespace enigma::coordinator {
@@ -63,6 +64,8 @@ class Generation final : public TokenSink, public std::enable_shared_from_this<G
 
   absl::Status Submit();
   absl::StatusOr<enigma::v1::OpenSequence> Prepare();
+  // Tells the chunk's text from the calls of tools in it.
+  void ReadCalls(enigma::v1::GenerateChunk& chunk) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // True when the event ends the request.
   bool AddEvent(const enigma::v1::TokenEvent& event, const MetricLabels& labels) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Conclude(std::string_view finish_reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -79,6 +82,8 @@ class Generation final : public TokenSink, public std::enable_shared_from_this<G
   absl::Mutex mutex_;
   ModelPtr model_ ABSL_GUARDED_BY(mutex_);
   std::optional<TokenText> text_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<engine::CallReader> reader_ ABSL_GUARDED_BY(mutex_);  // of a chat with tools
+  bool has_calls_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t ticket_ ABSL_GUARDED_BY(mutex_) = 0;
   enigma::v1::GenerateChunk pending_ ABSL_GUARDED_BY(mutex_);
   bool has_pending_ ABSL_GUARDED_BY(mutex_) = false;

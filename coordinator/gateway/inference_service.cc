@@ -1,5 +1,6 @@
 #include "coordinator/gateway/inference_service.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -114,12 +115,17 @@ grpc::ServerUnaryReactor* InferenceService::ListModels(grpc::CallbackServerConte
   return Unary(context, [this, reply](const Caller& caller) {
     for (const ModelPtr& model : plane_.models.List()) {
       if (!caller.MayUse(model->name)) continue;
+      const std::vector<Replica> replicas = plane_.replicas.OfModel(model->name);
+      const bool ready = std::any_of(replicas.begin(), replicas.end(),
+                                     [](const Replica& replica) { return replica.state == ReplicaState::kReady; });
       reply->add_known(model->name);
-      for (const Replica& replica : plane_.replicas.OfModel(model->name)) {
-        if (replica.state != ReplicaState::kReady) continue;
-        reply->add_ready(model->name);
-        break;
-      }
+      if (ready) reply->add_ready(model->name);
+      enigma::v1::ModelCard& card = *reply->add_models();
+      card.set_name(model->name);
+      card.set_ready(ready);
+      card.set_context(model->context);
+      card.set_hidden(model->hidden);
+      card.set_has_chat_template(plane_.files.HasChat(*model));
     }
     return absl::OkStatus();
   });

@@ -4,7 +4,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <optional>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -75,18 +74,11 @@ absl::StatusOr<ChatTemplatePtr> ModelFiles::Chat(const Model& model) {
   }
   ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, Tokenizer(model));
   ENIGMA_ASSIGN_OR_RETURN(const GgufPtr file, Open(model));
-  const absl::StatusOr<std::string_view> source = file->metadata().String("tokenizer.chat_template");
-  if (!source.ok()) {
+  absl::StatusOr<engine::ChatTemplate> parsed = engine::ChatTemplate::FromGguf(file->metadata(), *tokenizer);
+  if (absl::IsNotFound(parsed.status())) {
     return absl::InvalidArgumentError(
         absl::StrCat("model: '", model.name, "' has no chat template; ask for a completion of plain text instead"));
   }
-  const auto text_of = [&tokenizer](std::optional<engine::TokenId> id) {
-    return id ? tokenizer->TokenBytes(*id, /*render_special=*/true) : std::string();
-  };
-  engine::ChatTemplate::Options options;
-  options.bos_text = text_of(tokenizer->bos());
-  options.eos_text = text_of(tokenizer->eos());
-  absl::StatusOr<engine::ChatTemplate> parsed = engine::ChatTemplate::Create(*source, std::move(options));
   if (!parsed.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat("model: the chat template of '", model.name, "' is of no use: ", parsed.status().message()));
@@ -97,6 +89,11 @@ absl::StatusOr<ChatTemplatePtr> ModelFiles::Chat(const Model& model) {
     found->second.chat = chat;
   }
   return chat;
+}
+
+bool ModelFiles::HasChat(const Model& model) {
+  const absl::StatusOr<GgufPtr> file = Open(model);
+  return file.ok() && engine::ChatTemplate::IsIn((*file)->metadata());
 }
 
 void ModelFiles::Forget(std::string_view model) {

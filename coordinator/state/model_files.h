@@ -38,6 +38,8 @@ class ModelFiles {
   absl::StatusOr<TokenizerPtr> Tokenizer(const Model& model);
   // INVALID_ARGUMENT when the model has none, or one that cannot be parsed.
   absl::StatusOr<ChatTemplatePtr> Chat(const Model& model);
+  // Whether it has one at all; false also while its file is not to be had.
+  bool HasChat(const Model& model);
   void Forget(std::string_view model);
 
  private:

@@ -51,6 +51,7 @@ class LocalGenerator {
   absl::StatusOr<Result> Generate(std::vector<TokenId> prompt_ids, const SamplingParams& params, const OnText& on_text);
 
   const Tokenizer& tokenizer() const { return *tokenizer_; }
+  const GgufMetadata& metadata() const { return weights_->head().metadata(); }
   Stage& stage() { return *stage_; }
 
  private:

@@ -1,5 +1,6 @@
 #include "engine/text/chat_template.h"
 
+#include <optional>
 #include <vector>
 
 #include <absl/status/status.h>
@@ -14,6 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr char kTemplateKey[] = "tokenizer.chat_template";
 // Marks that no template has in its own text.
 constexpr char kSystemMark[] = "enigma-probe-system";
 constexpr char kUserMark[] = "enigma-probe-user";
@@ -55,6 +57,20 @@ absl::StatusOr<ChatTemplate> ChatTemplate::Create(std::string_view source, Optio
   ChatTemplate made(std::move(parsed), std::move(options));
   made.FindAbilities();
   return made;
+}
+
+bool ChatTemplate::IsIn(const GgufMetadata& metadata) { return metadata.String(kTemplateKey).ok(); }
+
+absl::StatusOr<ChatTemplate> ChatTemplate::FromGguf(const GgufMetadata& metadata, const Tokenizer& tokenizer) {
+  const absl::StatusOr<std::string_view> source = metadata.String(kTemplateKey);
+  if (!source.ok()) return absl::NotFoundError("the model has no chat template");
+  const auto text_of = [&tokenizer](std::optional<TokenId> id) {
+    return id ? tokenizer.TokenBytes(*id, /*render_special=*/true) : std::string();
+  };
+  Options options;
+  options.bos_text = text_of(tokenizer.bos());
+  options.eos_text = text_of(tokenizer.eos());
+  return Create(*source, std::move(options));
 }
 
 std::string ChatTemplate::Probe(Json messages, Json tools) const {

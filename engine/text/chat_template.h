@@ -8,7 +8,9 @@
 #include <absl/status/statusor.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/spec/gguf.h"
 #include "engine/text/jinja/template.h"
+#include "engine/text/tokenizer.h"
 #include "engine/text/tool_calls/tool_syntax.h"
 
 namespace enigma::engine {
@@ -49,6 +51,10 @@ class ChatTemplate {
 
   // Parses the template and finds out what it can do. Errors are those of jinja::Template::Parse.
   static absl::StatusOr<ChatTemplate> Create(std::string_view source, Options options);
+
+  // Of a model's file: its template, its special tokens. NotFound when the file has no template.
+  static absl::StatusOr<ChatTemplate> FromGguf(const GgufMetadata& metadata, const Tokenizer& tokenizer);
+  static bool IsIn(const GgufMetadata& metadata);
 
   const ChatAbilities& abilities() const { return abilities_; }
   // How the model writes calls, as far as its template shows.

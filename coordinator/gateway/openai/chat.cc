@@ -5,9 +5,10 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
+#include "coordinator/gateway/chat_messages.h"
+#include "coordinator/gateway/chat_prompt.h"
 #include "coordinator/gateway/openai/answer.h"
 #include "coordinator/gateway/openai/chat_answer.h"
-#include "coordinator/gateway/openai/chat_messages.h"
 #include "coordinator/gateway/openai/endpoint.h"
 #include "coordinator/gateway/openai/response_format.h"
 #include "coordinator/gateway/openai/sampling_fields.h"
@@ -94,22 +95,14 @@ struct Prepared {
 absl::StatusOr<Prepared> Prepare(ControlPlane& plane, const Plan& plan) {
   ENIGMA_ASSIGN_OR_RETURN(const ModelPtr model, plane.models.Find(plan.request.model()));
   ENIGMA_RETURN_IF_ERROR(CheckResponseFormat(plane, plan.request.sampling()));
+  ENIGMA_ASSIGN_OR_RETURN(const std::string prompt, RenderChat(plane, *model, plan.chat));
   ENIGMA_ASSIGN_OR_RETURN(const ChatTemplatePtr chat_template, plane.files.Chat(*model));
   Prepared prepared;
-  const absl::StatusOr<std::string> prompt = chat_template->Render(plan.chat);
-  if (!prompt.ok()) {
-    // What is too much for the template's limits is too much at any time.
-    const absl::StatusCode code =
-        absl::IsResourceExhausted(prompt.status()) ? absl::StatusCode::kInvalidArgument : prompt.status().code();
-    return absl::Status(code, absl::StrCat("messages: ", prompt.status().message()));
-  }
   ENIGMA_ASSIGN_OR_RETURN(prepared.tokenizer, plane.files.Tokenizer(*model));
   prepared.request = plan.request;
   ENIGMA_ASSIGN_OR_RETURN(prepared.tools,
                           PlanTools(plane, *chat_template, *prepared.tokenizer, plan.tools, prepared.request));
-  prepared.request.set_prompt(*prompt + prepared.tools.prefill);
-  prepared.request.set_parse_special(true);
-  prepared.request.set_has_specials(true);
+  SetRendered(prompt + prepared.tools.prefill, prepared.request);
   return prepared;
 }
 

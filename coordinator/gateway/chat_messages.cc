@@ -1,4 +1,4 @@
-#include "coordinator/gateway/openai/chat_messages.h"
+#include "coordinator/gateway/chat_messages.h"
 
 #include <algorithm>
 #include <array>

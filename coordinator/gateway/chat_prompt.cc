@@ -1,0 +1,97 @@
+#include "coordinator/gateway/chat_prompt.h"
+
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+
+#include "base/status_macros.h"
+#include "coordinator/gateway/chat_messages.h"
+
+namespace enigma::coordinator {
+namespace {
+
+// As OpenAI writes it, so that one reader checks both.
+Json MessageJson(const enigma::v1::ChatMessage& message) {
+  Json json = {{"role", message.role()}, {"content", message.content()}};
+  if (!message.name().empty()) json["name"] = message.name();
+  if (!message.tool_call_id().empty()) json["tool_call_id"] = message.tool_call_id();
+  if (message.tool_calls().empty()) return json;
+  if (message.content().empty()) json["content"] = nullptr;
+  for (const enigma::v1::ToolCall& call : message.tool_calls()) {
+    json["tool_calls"].push_back(Json{{"id", call.id()},
+                                      {"type", "function"},
+                                      {"function", {{"name", call.name()}, {"arguments", call.arguments_json()}}}});
+  }
+  return json;
+}
+
+// A field that holds JSON in a text; null for an empty one.
+absl::StatusOr<Json> ObjectIn(const std::string& text, absl::string_view field) {
+  if (text.empty()) return Json();
+  absl::StatusOr<Json> json = ParseBody(text);
+  if (json.ok()) return json;
+  return absl::InvalidArgumentError(absl::StrCat(field, ": it is no JSON object: ", json.status().message()));
+}
+
+absl::StatusOr<Json> ToolJson(const enigma::v1::Tool& tool, int index) {
+  Json function = {{"name", tool.name()}};
+  if (!tool.description().empty()) function["description"] = tool.description();
+  ENIGMA_ASSIGN_OR_RETURN(Json parameters,
+                          ObjectIn(tool.parameters_json(), absl::StrCat("tools[", index, "].parameters_json")));
+  if (!parameters.is_null()) function["parameters"] = std::move(parameters);
+  return Json{{"type", "function"}, {"function", std::move(function)}};
+}
+
+// The body that the HTTP API would have got.
+absl::StatusOr<Json> BodyOf(const enigma::v1::Chat& chat) {
+  Json body = {{"messages", Json::array()}, {"parallel_tool_calls", !chat.single_call()}};
+  for (const enigma::v1::ChatMessage& message : chat.messages()) body["messages"].push_back(MessageJson(message));
+  for (int i = 0; i < chat.tools_size(); ++i) {
+    ENIGMA_ASSIGN_OR_RETURN(Json tool, ToolJson(chat.tools(i), i));
+    body["tools"].push_back(std::move(tool));
+  }
+  const std::string& choice = chat.tool_choice();
+  if (choice == "auto" || choice == "none" || choice == "required") {
+    body["tool_choice"] = choice;
+  } else if (!choice.empty()) {
+    body["tool_choice"] = {{"type", "function"}, {"function", {{"name", choice}}}};
+  }
+  return body;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> RenderChat(ControlPlane& plane, const Model& model, const engine::ChatRequest& chat) {
+  ENIGMA_ASSIGN_OR_RETURN(const ChatTemplatePtr chat_template, plane.files.Chat(model));
+  absl::StatusOr<std::string> prompt = chat_template->Render(chat);
+  if (!prompt.ok()) {
+    return absl::Status(prompt.status().code(), absl::StrCat("messages: ", prompt.status().message()));
+  }
+  return prompt;
+}
+
+absl::StatusOr<ToolPlan> ApplyChat(ControlPlane& plane, const Model& model, const engine::Tokenizer& tokenizer,
+                                   enigma::v1::GenerateRequest& request) {
+  ENIGMA_ASSIGN_OR_RETURN(const Json body, BodyOf(request.chat()));
+  Fields fields(body);
+  engine::ChatRequest chat;
+  chat.messages = ReadMessages(fields);
+  const ToolChoice tools = ReadTools(fields);
+  chat.tools = tools.tools;
+  ENIGMA_RETURN_IF_ERROR(fields.Finish());
+  ENIGMA_ASSIGN_OR_RETURN(chat.variables,
+                          ObjectIn(request.chat().template_variables_json(), "template_variables_json"));
+  ENIGMA_ASSIGN_OR_RETURN(const std::string prompt, RenderChat(plane, model, chat));
+  ENIGMA_ASSIGN_OR_RETURN(const ChatTemplatePtr chat_template, plane.files.Chat(model));
+  ENIGMA_ASSIGN_OR_RETURN(ToolPlan plan, PlanTools(plane, *chat_template, tokenizer, tools, request));
+  SetRendered(prompt + plan.prefill, request);
+  return plan;
+}
+
+void SetRendered(std::string prompt, enigma::v1::GenerateRequest& request) {
+  request.set_prompt(std::move(prompt));
+  request.set_parse_special(true);
+  request.set_has_specials(true);
+}
+
+}  // namespace enigma::coordinator
