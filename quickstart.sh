@@ -102,16 +102,16 @@ say "the model, cut across them:"
 "$enigma" models --data-dir "$data_dir"
 say "its answer to \"$prompt\":"
 printf '%s' "$prompt"
-"$enigma" generate --model quickstart --max-tokens 96 --data-dir "$data_dir" "$prompt"
+"$enigma" generate --raw --model quickstart --max-tokens 96 --data-dir "$data_dir" "$prompt"
 
 say "
 How to go on:
   build/release/enigma up --workers 3 --stages 3 --model $model   # this cluster again, until Ctrl-C
-  build/release/enigma generate --model $(basename "$model" .gguf) \"$prompt\"   # in another terminal
+  build/release/enigma generate --raw --model $(basename "$model" .gguf) \"$prompt\"   # in another terminal
   build/release/enigma --help          # every command; README.md has three hosts by hand"
 if ((keep)); then
   say "
 The cluster runs until Ctrl-C. In another terminal:
-  build/release/enigma generate --model quickstart --data-dir $data_dir \"$prompt\""
+  build/release/enigma generate --raw --model quickstart --data-dir $data_dir \"$prompt\""
   wait "$cluster"
 fi

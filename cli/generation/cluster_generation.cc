@@ -34,7 +34,14 @@ v1::SamplingParams ToProto(const engine::SamplingParams& params) {
 v1::GenerateRequest ToProto(const std::string& model, const GenerationRequest& request) {
   v1::GenerateRequest proto;
   proto.set_model(model);
-  if (request.prompt_ids.empty()) {
+  for (const ChatTurn& turn : request.chat) {
+    v1::ChatMessage* message = proto.mutable_chat()->add_messages();
+    message->set_role(turn.role);
+    message->set_content(turn.text);
+  }
+  if (!request.chat.empty()) {
+    // The messages are the prompt.
+  } else if (request.prompt_ids.empty()) {
     proto.set_prompt(request.prompt);
   } else {
     for (const engine::TokenId id : request.prompt_ids) proto.mutable_prompt_ids()->add_ids(id);
@@ -43,6 +50,14 @@ v1::GenerateRequest ToProto(const std::string& model, const GenerationRequest& r
   if (request.json_schema) proto.mutable_sampling()->set_json_schema(*request.json_schema);
   proto.set_parse_special(request.parse_special);
   return proto;
+}
+
+// The API carries text as UTF-8; other bytes can be given as ids.
+absl::Status CheckUtf8(const std::string& text) {
+  const size_t valid = engine::ValidUtf8Prefix(text);
+  if (valid == text.size()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("the prompt is not UTF-8 at byte ", valid, "; pass such bytes as token ids (--prompt-ids)"));
 }
 
 void Add(const v1::GenerateChunk& chunk, GenerationResult& result) {
@@ -63,11 +78,8 @@ void Add(const v1::GenerateChunk& chunk, GenerationResult& result) {
 
 absl::StatusOr<GenerationResult> GenerateOnCluster(ClusterClient& client, const std::string& model,
                                                    const GenerationRequest& request, const TextSink& sink) {
-  // The API carries text as UTF-8; other bytes can be given as ids.
-  if (const size_t valid = engine::ValidUtf8Prefix(request.prompt); valid != request.prompt.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the prompt is not UTF-8 at byte ", valid, "; pass such bytes as token ids (--prompt-ids)"));
-  }
+  ENIGMA_RETURN_IF_ERROR(CheckUtf8(request.prompt));
+  for (const ChatTurn& turn : request.chat) ENIGMA_RETURN_IF_ERROR(CheckUtf8(turn.text));
   grpc::ClientContext context;
   const auto reader = client.inference().Generate(&context, ToProto(model, request));
   GenerationResult result;
@@ -83,6 +95,19 @@ absl::StatusOr<GenerationResult> GenerateOnCluster(ClusterClient& client, const 
   ENIGMA_RETURN_IF_ERROR(client.Explain(finished));
   if (result.finish_reason.empty()) return absl::DataLossError("the answer ended without saying why");
   return result;
+}
+
+absl::StatusOr<GenerationResult> ClusterModel::Generate(const GenerationRequest& request, const TextSink& sink) {
+  return GenerateOnCluster(*client_, name_, request, sink);
+}
+
+absl::StatusOr<bool> ClusterModel::HasChatTemplate() {
+  v1::ListModelsReply reply;
+  ENIGMA_RETURN_IF_ERROR(client_->Explain(client_->inference().ListModels(QuickCall().get(), {}, &reply)));
+  for (const v1::ModelCard& model : reply.models()) {
+    if (model.name() == name_) return model.has_chat_template();
+  }
+  return true;
 }
 
 }  // namespace enigma::cli

@@ -6,16 +6,24 @@
 #include <string_view>
 #include <vector>
 
+#include <absl/status/statusor.h>
+
 #include "cli/output/format.h"
 #include "engine/spec/sampling_params.h"
 #include "engine/text/tokenizer.h"
 
 namespace enigma::cli {
 
+struct ChatTurn {
+  std::string role;  // "system", "user", "assistant"
+  std::string text;
+};
+
 struct GenerationRequest {
   std::string prompt;
   std::vector<engine::TokenId> prompt_ids;  // used instead of `prompt` when not empty
-  bool parse_special = false;               // control tokens in the prompt are tokens, not text
+  std::vector<ChatTurn> chat;  // used instead of both when not empty; the model's template makes the prompt
+  bool parse_special = false;  // control tokens in the prompt are tokens, not text
   engine::SamplingParams sampling;
   std::optional<std::string> json_schema;  // the answer is JSON of this schema
 };
@@ -39,6 +47,15 @@ struct GenerationResult {
 
 // Takes text as it is made. False ends the answer: nobody wants the rest.
 using TextSink = std::function<bool(std::string_view)>;
+
+// A model that answers: the cluster's, or a file in this process. Not thread-safe.
+class AnsweringModel {
+ public:
+  virtual ~AnsweringModel() = default;
+  // Text goes to `sink` as it arrives.
+  virtual absl::StatusOr<GenerationResult> Generate(const GenerationRequest& request, const TextSink& sink) = 0;
+  virtual absl::StatusOr<bool> HasChatTemplate() = 0;
+};
 
 // {"model","prompt_ids","ids","text","finish_reason","timing",...}
 Json ToJson(const GenerationResult& result);

@@ -30,11 +30,25 @@ absl::StatusOr<std::unique_ptr<LocalModel>> LocalModel::Open(const Options& opti
   return std::unique_ptr<LocalModel>(new LocalModel(std::move(name), std::move(generator)));
 }
 
-absl::StatusOr<GenerationResult> LocalModel::Generate(const GenerationRequest& request, const TextSink& sink) {
-  std::vector<engine::TokenId> ids = request.prompt_ids;
-  if (ids.empty()) {
-    ids = generator_->tokenizer().Encode(request.prompt, {.add_special = true, .parse_special = request.parse_special});
+absl::StatusOr<bool> LocalModel::HasChatTemplate() { return engine::ChatTemplate::IsIn(generator_->metadata()); }
+
+absl::StatusOr<std::vector<engine::TokenId>> LocalModel::PromptIds(const GenerationRequest& request) {
+  const engine::Tokenizer& tokenizer = generator_->tokenizer();
+  if (!request.chat.empty()) {
+    if (!chat_) {
+      ENIGMA_ASSIGN_OR_RETURN(chat_, engine::ChatTemplate::FromGguf(generator_->metadata(), tokenizer));
+    }
+    engine::ChatRequest chat;
+    for (const ChatTurn& turn : request.chat) chat.messages.push_back({{"role", turn.role}, {"content", turn.text}});
+    ENIGMA_ASSIGN_OR_RETURN(const std::string prompt, chat_->Render(chat));
+    return tokenizer.Encode(prompt, {.add_special = false, .parse_special = true});
   }
+  if (!request.prompt_ids.empty()) return request.prompt_ids;
+  return tokenizer.Encode(request.prompt, {.add_special = true, .parse_special = request.parse_special});
+}
+
+absl::StatusOr<GenerationResult> LocalModel::Generate(const GenerationRequest& request, const TextSink& sink) {
+  ENIGMA_ASSIGN_OR_RETURN(std::vector<engine::TokenId> ids, PromptIds(request));
   engine::SamplingParams sampling = request.sampling;
   if (request.json_schema) {
     ENIGMA_ASSIGN_OR_RETURN(sampling.constraint,

@@ -35,20 +35,13 @@ absl::Status ModelChoice::Check() const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Generator> ModelChoice::Open() const {
+absl::StatusOr<std::unique_ptr<AnsweringModel>> ModelChoice::Open() const {
   ENIGMA_RETURN_IF_ERROR(Check());
   if (!local_.empty()) {
-    ENIGMA_ASSIGN_OR_RETURN(auto opened, LocalModel::Open({.path = local_, .threads = threads_, .context = context_}));
-    // std::function copies its target, so the model is shared.
-    const std::shared_ptr<LocalModel> model = std::move(opened);
-    return Generator(
-        [model](const GenerationRequest& request, const TextSink& sink) { return model->Generate(request, sink); });
+    return LocalModel::Open({.path = local_, .threads = threads_, .context = context_});
   }
-  ENIGMA_ASSIGN_OR_RETURN(auto opened, ClusterClient::Open(cluster_));
-  const std::shared_ptr<ClusterClient> client = std::move(opened);
-  return Generator([client, name = model_](const GenerationRequest& request, const TextSink& sink) {
-    return GenerateOnCluster(*client, name, request, sink);
-  });
+  ENIGMA_ASSIGN_OR_RETURN(auto client, ClusterClient::Open(cluster_));
+  return std::make_unique<ClusterModel>(std::move(client), model_);
 }
 
 }  // namespace enigma::cli

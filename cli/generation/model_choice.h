@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,16 +12,13 @@
 
 namespace enigma::cli {
 
-// Answers requests: on the cluster, or in this process. Not thread-safe.
-using Generator = std::function<absl::StatusOr<GenerationResult>(const GenerationRequest&, const TextSink&)>;
-
 // The flags of `generate` and `chat` that say which model answers and where.
 class ModelChoice {
  public:
   explicit ModelChoice(Command& command);
   // Usage error unless exactly one of --model and --local was given, and no flag that has no effect there. Opens the
   // model or finds the cluster.
-  absl::StatusOr<Generator> Open() const;
+  absl::StatusOr<std::unique_ptr<AnsweringModel>> Open() const;
   // The usage errors alone, before anything is read or opened.
   absl::Status Check() const;
 

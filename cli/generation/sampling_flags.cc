@@ -9,9 +9,12 @@
 
 namespace enigma::cli {
 
-SamplingFlags::SamplingFlags(Command& command) {
+SamplingFlags::SamplingFlags(Command& command, uint32_t max_tokens) {
   params_.temperature = 0;
-  command.Number("--max-tokens", params_.max_tokens, "most tokens to make (default 128)", "N").AtLeast(1);
+  params_.max_tokens = max_tokens;
+  command
+      .Number("--max-tokens", params_.max_tokens, absl::StrCat("most tokens to make (default ", max_tokens, ")"), "N")
+      .AtLeast(1);
   command
       .Number("--temperature", params_.temperature,
               "0 takes the likeliest token each time; 1 follows the model (default 0: greedy)", "T")

@@ -16,7 +16,8 @@ namespace enigma::cli {
 // each time (greedy), so that the same command gives the same answer.
 class SamplingFlags {
  public:
-  explicit SamplingFlags(Command& command);
+  // `max_tokens`: where --max-tokens is not given.
+  explicit SamplingFlags(Command& command, uint32_t max_tokens = engine::SamplingParams{}.max_tokens);
   // Usage errors name the flag. Token ids are checked where the vocabulary is known.
   absl::StatusOr<engine::SamplingParams> Resolve() const;
 

@@ -105,6 +105,22 @@ TEST(CommandLineTest, GenerateLocallyGivesTheFieldsOfTheDesign) {
   EXPECT_EQ(nlohmann::json::parse(by_ids.out).at("ids"), json.at("ids"));
 }
 
+TEST(CommandLineTest, WithoutATemplateGenerateContinuesAndSaysSoAndChatDeclines) {
+  ENIGMA_REQUIRE_DATA(model, "models/stories260K-f32.gguf");
+  std::vector<std::string> generate = {"generate", "--local", model, "--max-tokens", "4", "--threads", "1", "Once"};
+  const Outcome plain = RunEnigma(generate);
+  EXPECT_EQ(plain.status, 0);
+  EXPECT_THAT(plain.err, HasSubstr("no chat template"));
+  generate.insert(generate.begin() + 1, "--raw");
+  const Outcome raw = RunEnigma(generate);
+  EXPECT_EQ(raw.out, plain.out);
+  EXPECT_EQ(raw.err, "");
+  const Outcome chat = RunEnigma({"chat", "--local", model, "--threads", "1"});
+  EXPECT_EQ(chat.status, 1);
+  EXPECT_THAT(chat.err, AllOf(HasSubstr("no chat template"), HasSubstr("enigma chat --raw")));
+  EXPECT_EQ(RunEnigma({"chat", "--local", model, "--raw", "--system", "Be brief."}).status, 2);
+}
+
 TEST(CommandLineTest, TheSameSeedGivesTheSameAnswerAndAnotherOneDiffers) {
   ENIGMA_REQUIRE_DATA(model, "models/stories260K-f32.gguf");
   const auto answer = [&model](const std::string& seed) {
