@@ -69,7 +69,7 @@ build_step() {
 }
 
 ensure_packages "${PACKAGES_BUILD[@]}" "${PACKAGES_TEST[@]}"
-npm_install tests/clients
+npm_install tests/clients examples/node
 
 if run_step check "checking the tree" tools/check; then
   summary+=("$(tail -n 1 "$(log_path check)")")

@@ -17,8 +17,9 @@ PACKAGES_BUILD=(
   libhwy-dev                                             # SIMD with dispatch at run time
   libgtest-dev libgmock-dev                              # tests
 )
-# What the tests and checks need on top: network namespaces, and the formatter.
-PACKAGES_TEST=(iproute2 nftables procps clang-format)
+# What the tests and checks need on top: network namespaces, the formatter, and what clients in other languages run on.
+PACKAGES_TEST=(iproute2 nftables procps clang-format python3-grpcio)
+command -v node >/dev/null || PACKAGES_TEST+=(nodejs npm)  # unless it is here from elsewhere
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
