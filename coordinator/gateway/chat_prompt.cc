@@ -65,7 +65,10 @@ absl::StatusOr<std::string> RenderChat(ControlPlane& plane, const Model& model, 
   ENIGMA_ASSIGN_OR_RETURN(const ChatTemplatePtr chat_template, plane.files.Chat(model));
   absl::StatusOr<std::string> prompt = chat_template->Render(chat);
   if (!prompt.ok()) {
-    return absl::Status(prompt.status().code(), absl::StrCat("messages: ", prompt.status().message()));
+    // What is too much for the template's limits is too much at any time.
+    const absl::StatusCode code =
+        absl::IsResourceExhausted(prompt.status()) ? absl::StatusCode::kInvalidArgument : prompt.status().code();
+    return absl::Status(code, absl::StrCat("messages: ", prompt.status().message()));
   }
   return prompt;
 }
