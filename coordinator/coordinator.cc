@@ -33,6 +33,7 @@ namespace enigma::coordinator {
 namespace {
 
 constexpr absl::Duration kTokenFileValid = absl::Hours(24 * 30);
+constexpr absl::Duration kLookEvery = absl::Milliseconds(20);
 
 bool IsWildcard(const std::string& host) { return host.empty() || host == "0.0.0.0" || host == "::"; }
 
@@ -58,7 +59,8 @@ class CoordinatorImpl final : public Coordinator {
 
   absl::Status Start();
 
-  void Run() override { stopped_.WaitForNotification(); }
+  void Run() override;
+  void Drain(absl::Duration timeout) override;
   void Stop() override;
   int grpc_port() const override { return server_->port(); }
   int http_port() const override { return http_->port(); }
@@ -66,6 +68,7 @@ class CoordinatorImpl final : public Coordinator {
   const std::string& cluster_id() const override { return plane_->cluster_id; }
 
  private:
+  void SetServing(const std::string& service, bool serving);
   absl::Status Restore();
   absl::Status OpenPki();
   void MakeParts();
@@ -88,6 +91,7 @@ class CoordinatorImpl final : public Coordinator {
   ApiKeyRegistry keys_;
   KeyLimits key_limits_;
   LinkTable links_;
+  Intake intake_;
   std::unique_ptr<CertificateAuthority> authority_;  // null with --insecure
   std::optional<NodeIdentity> identity_;             // likewise empty
   std::string node_id_;
@@ -108,6 +112,9 @@ class CoordinatorImpl final : public Coordinator {
   std::unique_ptr<SightingWatcher> sightings_;
   std::unique_ptr<HttpGateway> http_;
   std::atomic<bool> wrote_files_ = false;
+  std::atomic<bool> told_to_end_ = false;
+  absl::Duration drain_until_;  // on the monotonic clock; written before ending_ is notified
+  absl::Notification ending_;   // to drain, or to stop
   absl::Mutex stop_mutex_;
   absl::Notification stopped_;
 };
@@ -171,6 +178,7 @@ void CoordinatorImpl::MakeParts() {
                                 links_,
                                 *channels_,
                                 *dispatcher_,
+                                intake_,
                                 metrics_,
                                 authority_.get(),
                                 cluster_id,
@@ -221,10 +229,8 @@ absl::Status CoordinatorImpl::Listen() {
   server.services = {membership_.get(), cluster_.get(), content_.get(), inference_.get()};
   server.reflection = true;
   ENIGMA_ASSIGN_OR_RETURN(server_, RpcServer::Start(server));
-  if (auto* health = server_->grpc_server().GetHealthCheckService(); health != nullptr) {
-    for (const char* service : {"Membership", "Cluster", "Content", "Inference"}) {
-      health->SetServingStatus(absl::StrCat("enigma.v1.", service), true);
-    }
+  for (const char* service : {"Membership", "Cluster", "Content", "Inference"}) {
+    SetServing(absl::StrCat("enigma.v1.", service), true);
   }
   plane_->self.set_node_id(node_id_);
   ENIGMA_ASSIGN_OR_RETURN(const std::vector<std::string> addresses, AddressesForWorkers());
@@ -300,12 +306,41 @@ void CoordinatorImpl::DescribeDiscovery(enigma::v1::DiagnoseReply& reply) const 
   for (const auto& [reason, count] : report.dropped) (*reply.mutable_dropped_beacons())[reason] = count;
 }
 
+void CoordinatorImpl::SetServing(const std::string& service, bool serving) {
+  if (auto* health = server_->grpc_server().GetHealthCheckService(); health != nullptr) {
+    health->SetServingStatus(service, serving);
+  }
+}
+
+void CoordinatorImpl::Drain(absl::Duration timeout) {
+  if (told_to_end_.exchange(true)) return;
+  drain_until_ = options_.clock->Monotonic() + timeout;
+  // Not ready before anybody is refused, so that who balances load has the chance to see it first.
+  SetServing("", false);
+  SetServing("enigma.v1.Inference", false);
+  intake_.Close(absl::UnavailableError("the coordinator is draining: it takes no new requests and is about to stop"));
+  LogInfo("draining: {} requests are under way and have {} to end", intake_.inside(), absl::FormatDuration(timeout));
+  ending_.Notify();
+}
+
+void CoordinatorImpl::Run() {
+  ending_.WaitForNotification();
+  while (!stopped_.HasBeenNotified() && !intake_.AwaitNone(kLookEvery)) {
+    if (options_.clock->Monotonic() < drain_until_) continue;
+    LogWarn("the time to drain is over; {} requests are ended", intake_.inside());
+    break;
+  }
+  Stop();
+}
+
 void CoordinatorImpl::Stop() {
+  if (!told_to_end_.exchange(true)) ending_.Notify();
   absl::MutexLock lock(&stop_mutex_);
   if (stopped_.HasBeenNotified()) return;
   if (wrote_files_) RemoveEndpointFile(options_.data_dir);
   // From the edge inwards; nothing below calls what is already gone.
   constexpr char kWhy[] = "the coordinator is stopping";
+  intake_.Close(absl::UnavailableError(kWhy));
   if (keeper_ != nullptr) keeper_->Stop();
   silence_.reset();
   // Streams that have no end of their own are ended here, with the reason, before the server cancels what is left.

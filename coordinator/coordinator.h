@@ -50,8 +50,11 @@ class Coordinator {
   static absl::StatusOr<std::unique_ptr<Coordinator>> Create(const Options& options);
   virtual ~Coordinator() = default;  // stops
 
-  // Blocks until Stop is called.
+  // Blocks until Stop is called, or a drain is over.
   virtual void Run() = 0;
+  // From now on it is not ready, and requests for inference are refused as UNAVAILABLE; those that run or wait go on
+  // for at most `timeout`, then Run stops. Returns at once; later calls do nothing. Thread-safe.
+  virtual void Drain(absl::Duration timeout) = 0;
   // Ends calls in progress and closes everything. Thread-safe, idempotent.
   virtual void Stop() = 0;
 

@@ -59,9 +59,14 @@ absl::Status RunCoordinator(const DaemonFlags& flags) {
   // watcher.
   std::unique_ptr<coordinator::Coordinator> coordinator;
   std::atomic<coordinator::Coordinator*> running{nullptr};
-  const StopSignals signals([&running] {
-    if (coordinator::Coordinator* target = running.load(); target != nullptr) target->Stop();
-  });
+  const absl::Duration drain = absl::Seconds(settings.Count("drain-timeout"));
+  const StopSignals signals(
+      [&running, drain] {
+        if (coordinator::Coordinator* target = running.load(); target != nullptr) target->Drain(drain);
+      },
+      [&running] {
+        if (coordinator::Coordinator* target = running.load(); target != nullptr) target->Stop();
+      });
   ENIGMA_ASSIGN_OR_RETURN(coordinator, coordinator::Coordinator::Create(options));
   running.store(coordinator.get());
   if (signals.stopped()) return absl::OkStatus();

@@ -39,6 +39,10 @@ constexpr DaemonOption kOptions[] = {
      1},
     {"waiting-max", OptionKind::kCount, kCoordinatorDaemon, "256", "",
      "most requests that wait for one model; more are refused"},
+    {"drain-timeout", OptionKind::kCount, kBoth, "30", "30",
+     "when told to stop (SIGTERM, Ctrl-C): how long what runs may take to end, in seconds; nothing new is taken "
+     "meanwhile, and a second signal ends at once",
+     false, 0, 86'400},
     {"no-auth", OptionKind::kSwitch, kCoordinatorDaemon, "false", "",
      "answer prompts of everybody who can connect, not only of this machine and holders of a certificate"},
     {"insecure", OptionKind::kSwitch, kBoth, "false", "false", "no TLS and no tokens: for laboratories only"},

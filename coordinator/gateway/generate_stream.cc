@@ -23,6 +23,11 @@ void GenerateStream::Hold(KeyLease lease) {
   lease_ = std::move(lease);
 }
 
+void GenerateStream::Hold(Intake::Pass pass) {
+  absl::MutexLock lock(&mutex_);
+  pass_ = std::move(pass);
+}
+
 void GenerateStream::EndLease() {
   const Generation::Used used = generation_->used();
   lease_.End(used.prompt_tokens + used.answer_tokens);
@@ -59,6 +64,12 @@ void GenerateStream::OnWriteDone(bool ok) {
 
 void GenerateStream::OnCancel() { generation_->Cancel(); }
 
-void GenerateStream::OnDone() { self_.reset(); }
+void GenerateStream::OnDone() {
+  {
+    absl::MutexLock lock(&mutex_);
+    pass_.Leave();
+  }
+  self_.reset();
+}
 
 }  // namespace enigma::coordinator

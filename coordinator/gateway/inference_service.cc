@@ -29,6 +29,12 @@ void AddRetryAfter(grpc::CallbackServerContext& context, const absl::Status& sta
 grpc::ServerWriteReactor<enigma::v1::GenerateChunk>* InferenceService::Generate(
     grpc::CallbackServerContext* context, const enigma::v1::GenerateRequest* request) {
   const std::shared_ptr<GenerateStream> stream = GenerateStream::Make(plane_, options_, *request);
+  absl::StatusOr<Intake::Pass> pass = plane_.intake.Enter();
+  if (!pass.ok()) {
+    stream->generation().Fail(pass.status());
+    return stream.get();
+  }
+  stream->Hold(*std::move(pass));
   const absl::StatusOr<Caller> caller = access_.ForInference(*context, context->peer());
   absl::StatusOr<KeyLease> lease =
       caller.ok() ? AdmitRequest(plane_.key_limits, *caller, request->model(), EstimateTokens(*request))
@@ -64,11 +70,17 @@ grpc::ServerUnaryReactor* InferenceService::Embed(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* InferenceService::Unary(grpc::CallbackServerContext* context,
                                                   std::function<absl::Status(const Caller& caller)> work) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  absl::StatusOr<Intake::Pass> entered = plane_.intake.Enter();
   const absl::StatusOr<Caller> caller = access_.ForInference(*context, context->peer());
-  if (!caller.ok()) {
-    reactor->Finish(ToGrpc(caller.status()));
-  } else if (!executor_.TryRun(
-                 [reactor, caller = *caller, work = std::move(work)] { reactor->Finish(ToGrpc(work(caller))); })) {
+  if (!entered.ok() || !caller.ok()) {
+    reactor->Finish(ToGrpc(entered.ok() ? caller.status() : entered.status()));
+    return reactor;
+  }
+  // Shared because functions are copied.
+  auto pass = std::make_shared<Intake::Pass>(*std::move(entered));
+  if (!executor_.TryRun([reactor, caller = *caller, pass = std::move(pass), work = std::move(work)] {
+        reactor->Finish(ToGrpc(work(caller)));
+      })) {
     reactor->Finish(ToGrpc(Overloaded()));
   }
   return reactor;

@@ -11,7 +11,8 @@ enigma::v1::ListNodesReply ListNodes(const ControlPlane& plane) {
     info->set_node_id(node.id);
     info->set_host_name(node.hello.host_name());
     const bool measuring = node.state == NodeState::kReady && !node.measured();
-    info->set_state(measuring ? "measuring" : std::string(NodeStateName(node.state)));
+    const bool leaving = node.state == NodeState::kReady && node.leaving;
+    info->set_state(leaving ? "leaving" : measuring ? "measuring" : std::string(NodeStateName(node.state)));
     info->set_state_reason(node.state_reason);
     info->mutable_endpoints()->Assign(node.endpoints.begin(), node.endpoints.end());
     *info->mutable_capability() = node.hello.capability();

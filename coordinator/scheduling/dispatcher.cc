@@ -79,9 +79,7 @@ void Dispatcher::RemoveReplica(uint64_t replica, const absl::Status& why) {
     removed = found->second;
     replicas_.erase(found);
     const std::string& model = removed->replica.model->name;
-    const bool others = std::any_of(replicas_.begin(), replicas_.end(), [&](const auto& entry) {
-      return entry.second->replica.model->name == model && !entry.second->broken;
-    });
+    const bool others = AnyTakesWork(model);
     std::vector<uint64_t> tickets;
     for (const auto& [ticket, request] : requests_) {
       const bool waits_in_vain = request->replica == 0 && !others && request->model == model;
@@ -92,6 +90,22 @@ void Dispatcher::RemoveReplica(uint64_t replica, const absl::Status& why) {
   }
   removed->streams->Close();
   for (const RequestPtr& request : ended) request->sink->OnEnd(why);
+}
+
+bool Dispatcher::AnyTakesWork(std::string_view model) const {
+  return std::any_of(replicas_.begin(), replicas_.end(), [&](const auto& entry) {
+    return entry.second->replica.model->name == model && entry.second->takes_work();
+  });
+}
+
+bool Dispatcher::Retire(uint64_t replica) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = replicas_.find(replica);
+  if (found == replicas_.end()) return true;
+  found->second->retiring = true;
+  const std::string& model = found->second->replica.model->name;
+  const bool awaited = !waiting_[model].empty() && !AnyTakesWork(model);
+  return found->second->running == 0 && (!awaited || found->second->broken);
 }
 
 absl::StatusOr<uint64_t> Dispatcher::Submit(std::string_view model, enigma::v1::OpenSequence open,
@@ -105,7 +119,7 @@ absl::StatusOr<uint64_t> Dispatcher::Submit(std::string_view model, enigma::v1::
     ENIGMA_RETURN_IF_ERROR(cleared_);
     AdmissionView view{request->model, 0, 0, waiting_[request->model].size(), options_.waiting_max};
     for (const auto& [id, in_service] : replicas_) {
-      if (in_service->broken || in_service->replica.model->name != model) continue;
+      if (!in_service->takes_work() || in_service->replica.model->name != model) continue;
       ++view.replicas_in_service;
       view.running += in_service->running;
     }
@@ -129,11 +143,13 @@ void Dispatcher::StartWaiting(const std::string& model) {
       absl::MutexLock lock(&mutex_);
       std::deque<RequestPtr>& queue = waiting_[model];
       if (queue.empty()) return;
+      const bool retiring_too = !AnyTakesWork(model);
       std::vector<ReplicaLoad> loads;
       std::vector<InServicePtr> in_service;
       for (const auto& [id, entry] : replicas_) {
         if (entry->replica.model->name != model) continue;
-        loads.push_back({id, entry->running, options_.running_max, !entry->broken});
+        const bool in_reach = entry->takes_work() || (retiring_too && !entry->broken);
+        loads.push_back({id, entry->running, options_.running_max, in_reach});
         in_service.push_back(entry);
       }
       const auto chosen = ChooseReplica(loads);

@@ -66,6 +66,11 @@ class Dispatcher {
   // streams are closed; not to be called from a callback. OK when it is not here.
   void RemoveReplica(uint64_t replica, const absl::Status& why);
 
+  // Nothing new comes to the replica: what runs in it goes on, and what waits for its model still comes to it only where
+  // no other replica takes work. True when it is idle, so that RemoveReplica would end nothing; also when it is not
+  // here.
+  bool Retire(uint64_t replica);
+
   // Removes every replica and takes no more requests.
   void Clear(const absl::Status& why);
 
@@ -100,6 +105,8 @@ class Dispatcher {
     std::unique_ptr<ReplicaStreams> streams;
     size_t running = 0;
     bool broken = false;
+    bool retiring = false;
+    bool takes_work() const { return !broken && !retiring; }
   };
   using InServicePtr = std::shared_ptr<InService>;  // shared with callers that send while it is being removed
 
@@ -108,6 +115,7 @@ class Dispatcher {
   void OnBroken(uint64_t replica, bool of_first_stage, const absl::Status& why);
   // Starts what waits for the model, as far as there is room.
   void StartWaiting(const std::string& model);
+  bool AnyTakesWork(std::string_view model) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes the request out of all books; null when it is in none.
   RequestPtr Extract(uint64_t ticket) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountModel(const std::string& model) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

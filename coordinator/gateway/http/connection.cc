@@ -120,7 +120,7 @@ class Connection final : public HttpConnection,
     response.set(http::field::content_type, reply.content_type);
     for (const auto& [name, value] : reply.headers) response.set(name, value);
     response.body() = std::move(reply.body);
-    response.keep_alive(keep_alive_ && !ending_);
+    response.keep_alive(keep_alive_ && !ending_ && !reply.close);
     response.prepare_payload();
     if (head_) response.body().clear();
     keep_alive_ = response.keep_alive();

@@ -32,6 +32,7 @@ struct HttpReply {
   std::string content_type = "application/json";
   std::string body;
   HttpHeaders headers;
+  bool close = false;  // the connection ends with this answer
 };
 
 // A request and the way to answer it: whole, or as a stream of server-sent events. Everything but Waker belongs to the

@@ -11,7 +11,7 @@ boost::asio::awaitable<void> Health(ApiContext& api, HttpExchange& exchange) {
   co_await exchange.Reply(std::move(reply));
 }
 
-// Ready: a request for at least one model would be served.
+// Ready: requests are taken, and one for at least one model would be served.
 boost::asio::awaitable<void> Ready(ApiContext& api, HttpExchange& exchange) {
   Json ready = Json::array();
   Json loading = Json::array();
@@ -25,10 +25,10 @@ boost::asio::awaitable<void> Ready(ApiContext& api, HttpExchange& exchange) {
     }
   }
   HttpReply reply;
-  reply.status = ready.empty() ? 503 : 200;
-  reply.body =
-      Json{{"status", ready.empty() ? "no model is in service" : "ready"}, {"models", ready}, {"loading", loading}}
-          .dump();
+  const bool draining = !api.plane.intake.open();
+  reply.status = ready.empty() || draining ? 503 : 200;
+  const char* status = draining ? "draining" : ready.empty() ? "no model is in service" : "ready";
+  reply.body = Json{{"status", status}, {"models", ready}, {"loading", loading}}.dump();
   co_await exchange.Reply(std::move(reply));
 }
 

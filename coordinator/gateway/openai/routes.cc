@@ -62,7 +62,15 @@ boost::asio::awaitable<void> Route(ApiContext& api, const Access& access, HttpEx
       continue;
     }
     ApiContext mine = api;
+    absl::StatusOr<Intake::Pass> pass;
     if (route.open == Open::kToCallers) {
+      pass = api.plane.intake.Enter();
+      if (!pass.ok()) {
+        HttpReply refusal = ReplyOf(ErrorOf(pass.status()));
+        refusal.close = true;  // the next attempt is to find another server, or this one started anew
+        co_await exchange.Reply(std::move(refusal));
+        co_return;
+      }
       absl::StatusOr<Caller> caller = access.ForHttp(request.Header("authorization"), request.from_this_machine);
       if (!caller.ok()) {
         co_await ReplyError(exchange, caller.status());

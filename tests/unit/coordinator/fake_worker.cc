@@ -38,6 +38,10 @@ void FakePipelines::Open(uint64_t replica, const enigma::v1::OpenSequence& open)
     event.set_id(answer_[i % answer_.size()]);
     if (manner_ == Manner::kAnswer && i + 1 == tokens) event.set_finish_reason("length");
     events_[replica].push_back(event);
+    if (manner_ != Manner::kHold) continue;
+    event.set_position(event.position() + 1);
+    event.set_finish_reason("length");
+    held_[replica].push_back(event);
   }
 }
 
@@ -49,6 +53,14 @@ void FakePipelines::Embed(uint64_t replica, const enigma::v1::OpenSequence& open
   event.mutable_embedding()->Resize(kEmbeddingWidth, 0);
   event.set_embedding(0, 0.6F);
   event.set_embedding(1 + open.prompt_size() % (kEmbeddingWidth - 1), 0.8F);
+}
+
+void FakePipelines::FinishHeld() {
+  absl::MutexLock lock(&mutex_);
+  for (auto& [replica, events] : held_) {
+    for (TokenEvent& event : events) events_[replica].push_back(std::move(event));
+  }
+  held_.clear();
 }
 
 void FakePipelines::Cancel(uint64_t sequence) {
@@ -135,6 +147,7 @@ void FakeWorker::AttendOnce(const std::string& coordinator) {
         for (const enigma::v1::WorkerReport& one : news) stream->Write(one);
         enigma::v1::WorkerReport beat;
         beat.mutable_heartbeat()->set_memory_free_bytes(options_.memory_bytes);
+        beat.mutable_heartbeat()->set_leaving(leaving_);
         for (const uint64_t replica : stages()) beat.mutable_heartbeat()->add_stages()->set_replica(replica);
         if (!silent_ && !stream->Write(beat)) return;
         absl::SleepFor(absl::Milliseconds(20));
