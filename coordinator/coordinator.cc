@@ -12,6 +12,7 @@
 #include "base/status_macros.h"
 #include "coordinator/background/failure_watcher.h"
 #include "coordinator/background/placement_keeper.h"
+#include "coordinator/background/progress_watcher.h"
 #include "coordinator/background/sighting_watcher.h"
 #include "coordinator/background/silence_checker.h"
 #include "coordinator/endpoint_file.h"
@@ -108,6 +109,7 @@ class CoordinatorImpl final : public Coordinator {
   std::unique_ptr<InferenceService> inference_;
   std::unique_ptr<RpcServer> server_;
   std::unique_ptr<SilenceChecker> silence_;
+  std::unique_ptr<ProgressWatcher> progress_;
   std::unique_ptr<UdpBeaconSource> beacons_;
   std::unique_ptr<SightingWatcher> sightings_;
   std::unique_ptr<HttpGateway> http_;
@@ -239,6 +241,7 @@ absl::Status CoordinatorImpl::Listen() {
   }
   silence_ =
       std::make_unique<SilenceChecker>(nodes_, *options_.clock, metrics_, absl::Milliseconds(options_.silence_ms));
+  progress_ = std::make_unique<ProgressWatcher>(*plane_, ProgressWatcher::Options{.stall_after = options_.stall_after});
   return absl::OkStatus();
 }
 
@@ -343,6 +346,7 @@ void CoordinatorImpl::Stop() {
   intake_.Close(absl::UnavailableError(kWhy));
   if (keeper_ != nullptr) keeper_->Stop();
   silence_.reset();
+  progress_.reset();
   // Streams that have no end of their own are ended here, with the reason, before the server cancels what is left.
   if (dispatcher_ != nullptr) dispatcher_->Clear(absl::UnavailableError(kWhy));
   for (const Replica& replica : replicas_.List()) {

@@ -38,6 +38,7 @@ class Coordinator {
     std::string token_file;               // where a join token is written at each start; empty: nowhere
     uint32_t heartbeat_ms = 200;
     uint32_t silence_ms = 1000;                       // without a heartbeat for so long a node is dead
+    absl::Duration stall_after = absl::Seconds(60);  // a stage with work that finishes no step for so long is stalled
     absl::Duration return_grace = absl::Seconds(10);  // after a start: for the nodes of earlier placements
     size_t running_max = 64;                          // requests in one replica at a time
     size_t waiting_max = 256;                         // requests that wait for one model; more are refused

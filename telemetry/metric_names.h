@@ -25,6 +25,8 @@ enum class Metric {
   kStageStepSeconds,
   kStageRows,
   kLastStepAge,
+  kReplicas,
+  kReady,
   kLinkBytesSent,
   kLinkFramesSent,
   kLinkFramesRejected,

@@ -37,6 +37,7 @@ coordinator::Coordinator::Options OptionsOf(const Settings& settings) {
   options.token_file = settings.Text("token-file");
   options.heartbeat_ms = static_cast<uint32_t>(settings.Count("heartbeat-ms"));
   options.silence_ms = static_cast<uint32_t>(settings.Count("silence-ms"));
+  options.stall_after = absl::Seconds(settings.Count("stall-timeout"));
   options.running_max = settings.Count("running-max");
   options.waiting_max = settings.Count("waiting-max");
   options.version = ENIGMA_VERSION;

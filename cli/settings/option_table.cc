@@ -35,6 +35,10 @@ constexpr DaemonOption kOptions[] = {
      false, 10, 60'000},
     {"silence-ms", OptionKind::kCount, kCoordinatorDaemon, "1000", "",
      "a node that is silent for so long is dead, in milliseconds; at least twice heartbeat-ms", false, 20, 3'600'000},
+    {"stall-timeout", OptionKind::kCount, kCoordinatorDaemon, "60", "",
+     "a stage that has work and finishes no step for so long counts as stalled, in seconds: its model is not ready "
+     "without another replica; nothing is ended",
+     false, 1, 86'400},
     {"running-max", OptionKind::kCount, kCoordinatorDaemon, "64", "", "most requests in one replica at a time", false,
      1},
     {"waiting-max", OptionKind::kCount, kCoordinatorDaemon, "256", "",

@@ -108,6 +108,11 @@ bool Dispatcher::Retire(uint64_t replica) {
   return found->second->running == 0 && (!awaited || found->second->broken);
 }
 
+void Dispatcher::SetStalled(uint64_t replica, bool stalled) {
+  absl::MutexLock lock(&mutex_);
+  if (const auto found = replicas_.find(replica); found != replicas_.end()) found->second->stalled = stalled;
+}
+
 absl::StatusOr<uint64_t> Dispatcher::Submit(std::string_view model, enigma::v1::OpenSequence open,
                                             std::shared_ptr<TokenSink> sink) {
   auto request = std::make_shared<Request>();
@@ -149,7 +154,7 @@ void Dispatcher::StartWaiting(const std::string& model) {
       for (const auto& [id, entry] : replicas_) {
         if (entry->replica.model->name != model) continue;
         const bool in_reach = entry->takes_work() || (retiring_too && !entry->broken);
-        loads.push_back({id, entry->running, options_.running_max, in_reach});
+        loads.push_back({id, entry->running, options_.running_max, in_reach, entry->stalled});
         in_service.push_back(entry);
       }
       const auto chosen = ChooseReplica(loads);

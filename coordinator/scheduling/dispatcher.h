@@ -71,6 +71,9 @@ class Dispatcher {
   // here.
   bool Retire(uint64_t replica);
 
+  // Others are preferred to a replica that has work and makes no progress. Nothing when it is not here.
+  void SetStalled(uint64_t replica, bool stalled);
+
   // Removes every replica and takes no more requests.
   void Clear(const absl::Status& why);
 
@@ -106,6 +109,7 @@ class Dispatcher {
     size_t running = 0;
     bool broken = false;
     bool retiring = false;
+    bool stalled = false;
     bool takes_work() const { return !broken && !retiring; }
   };
   using InServicePtr = std::shared_ptr<InService>;  // shared with callers that send while it is being removed

@@ -1,5 +1,6 @@
 #include "worker/pipeline/stage_executor.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -32,6 +33,7 @@ StageExecutor::StageExecutor(Options options, LoadedStage loaded, absl::Mutex& t
                                         .stage_count = options_.stage_count});
     free_blocks_ = book_->free_blocks();
   }
+  idle_ns_ = absl::ToInt64Nanoseconds(clock_.Monotonic());
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -88,12 +90,17 @@ v1::StageStatus StageExecutor::Status() const {
   status.set_last_layer(options_.last_layer);
   status.set_sequences(sequences_);
   status.set_steps(steps_);
-  const int64_t last = last_step_ns_;
-  status.set_last_step_age_ms(last < 0 ? -1 : absl::ToInt64Milliseconds(clock_.Monotonic() - absl::Nanoseconds(last)));
   if (is_first() && options_.kv_blocks > 0) {
     status.set_kv_usage(1.0 - static_cast<double>(free_blocks_) / options_.kv_blocks);
   }
-  status.set_busy(computing_ || !inbox_->empty() || (is_first() && sequences_ > 0));
+  // Read before `busy`: a step that begins in between is not older than it is.
+  const absl::Duration now = clock_.Monotonic();
+  const bool busy = computing_ || !inbox_->empty() || (is_first() && sequences_ > 0);
+  status.set_busy(busy);
+  if (!busy) idle_ns_ = absl::ToInt64Nanoseconds(now);
+  const int64_t last = busy ? std::max<int64_t>(last_step_ns_, idle_ns_) : last_step_ns_.load();
+  status.set_last_step_age_ms(
+      last < 0 ? -1 : std::max<int64_t>(0, absl::ToInt64Milliseconds(now - absl::Nanoseconds(last))));
   return status;
 }
 

@@ -109,6 +109,7 @@ class StageExecutor {
   // Written by the compute thread, read by all.
   std::atomic<uint64_t> steps_{0};
   std::atomic<int64_t> last_step_ns_{-1};
+  mutable std::atomic<int64_t> idle_ns_{0};  // when Status last saw it without work; at first when it was made
   std::atomic<uint32_t> sequences_{0};
   std::atomic<uint32_t> free_blocks_{0};
   std::atomic<bool> computing_{false};

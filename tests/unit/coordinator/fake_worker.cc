@@ -148,7 +148,12 @@ void FakeWorker::AttendOnce(const std::string& coordinator) {
         enigma::v1::WorkerReport beat;
         beat.mutable_heartbeat()->set_memory_free_bytes(options_.memory_bytes);
         beat.mutable_heartbeat()->set_leaving(leaving_);
-        for (const uint64_t replica : stages()) beat.mutable_heartbeat()->add_stages()->set_replica(replica);
+        for (const uint64_t replica : stages()) {
+          enigma::v1::StageStatus& stage = *beat.mutable_heartbeat()->add_stages();
+          stage.set_replica(replica);
+          stage.set_busy(busy_ms_ >= 0);
+          stage.set_last_step_age_ms(busy_ms_);
+        }
         if (!silent_ && !stream->Write(beat)) return;
         absl::SleepFor(absl::Milliseconds(20));
       }

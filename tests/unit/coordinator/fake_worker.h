@@ -77,6 +77,8 @@ class FakeWorker final : public enigma::v1::Worker::Service {
   void SetSilent(bool silent) { silent_ = silent; }
   void FailLoads(bool fail) { fail_loads_ = fail; }
   void Leave() { leaving_ = true; }  // says so in its heartbeats
+  // Its stages have work and have finished no step for so long; negative: they have none.
+  void BeBusyFor(absl::Duration age) { busy_ms_ = absl::ToInt64Milliseconds(age); }
   void Measure();
   // Reports that the replica cannot go on; `lost` is the neighbour that it lost, empty: its own failure.
   void ReportFailure(uint64_t replica, const std::string& reason, const std::string& lost);
@@ -116,6 +118,7 @@ class FakeWorker final : public enigma::v1::Worker::Service {
   std::atomic<bool> silent_ = false;
   std::atomic<bool> fail_loads_ = false;
   std::atomic<bool> leaving_ = false;
+  std::atomic<int64_t> busy_ms_ = -1;
   std::atomic<bool> measured_;
   mutable absl::Mutex mutex_;
   grpc::ClientContext* attending_ ABSL_GUARDED_BY(mutex_) = nullptr;

@@ -38,6 +38,11 @@ TEST(ChooseReplicaTest, TakesTheLeastBusyOneInService) {
       {{{1, 3, 4, true}, {2, 1, 4, true}, {3, 2, 4, true}}, 1},
       {{{2, 1, 4, true}, {1, 1, 4, true}}, 1},
       {{{1, 0, 4, false}, {2, 3, 4, true}}, 1},
+      // One that makes no progress only where there is no other with room: it may be slow rather than stuck.
+      {{{1, 0, 4, true, true}, {2, 3, 4, true}}, 1},
+      {{{2, 3, 4, true}, {1, 0, 4, true, true}}, 0},
+      {{{1, 0, 4, true, true}, {2, 4, 4, true}}, 0},
+      {{{1, 2, 4, true, true}, {2, 1, 4, true, true}}, 1},
   };
   for (const Case& c : cases) EXPECT_EQ(ChooseReplica(c.replicas), c.chosen);
 }

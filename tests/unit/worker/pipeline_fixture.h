@@ -22,6 +22,7 @@ class PipelineFixture {
     uint32_t kv_blocks = 64;
     uint32_t max_rows = 512;
     WireType wire_type = WireType::kF32;
+    const Clock* clock = &Clock::System();
   };
   explicit PipelineFixture(const Options& options);
   ~PipelineFixture();
@@ -29,6 +30,7 @@ class PipelineFixture {
   // Attaches as the coordinator does.
   StageExecutor& first() { return *stages_.front()->executor; }
   StageExecutor& stage(size_t index) { return *stages_[index]->executor; }
+  absl::Mutex& turn(size_t index) { return stages_[index]->turn; }  // held: the stage computes nothing
   void DropStage(size_t index) { stages_[index]->executor.reset(); }
   void KillServer(size_t index) { stages_[index]->server->Shutdown(absl::ZeroDuration()); }
   StageExecutor::Replies& replies() { return *replies_; }

@@ -89,6 +89,17 @@ constexpr uint32_t kPreemptedTokens = 30;
 constexpr uint32_t kPreemptedTokens = 60;
 #endif
 
+// Moves when it is told to.
+class SetClock final : public Clock {
+ public:
+  absl::Time Now() const override { return absl::UnixEpoch() + Monotonic(); }
+  absl::Duration Monotonic() const override { return absl::Milliseconds(ms_.load()); }
+  void Advance(absl::Duration time) { ms_ += absl::ToInt64Milliseconds(time); }
+
+ private:
+  std::atomic<int64_t> ms_{1000};
+};
+
 const std::vector<std::vector<uint32_t>>& Cuts() {
 #ifdef ENIGMA_SANITIZED
   static const std::vector<std::vector<uint32_t>> cuts = {{0}, {0, 1, 3}};
@@ -96,6 +107,36 @@ const std::vector<std::vector<uint32_t>>& Cuts() {
   static const std::vector<std::vector<uint32_t>> cuts = {{0}, {0, 2}, {0, 1, 3}};
 #endif
   return cuts;
+}
+
+TEST_F(Pipeline, AStageIsAsOldAsItsLastProgressNotAsItsIdleness) {
+  SetClock clock;
+  PipelineFixture pipeline({.model_path = *path_, .cuts = {0}, .clock = &clock});
+  StageExecutor& stage = pipeline.first();
+  EXPECT_FALSE(stage.Status().busy());
+  EXPECT_EQ(stage.Status().last_step_age_ms(), -1) << "no step yet";
+  const auto busy_with = [&](uint64_t sequence) {
+    ASSERT_TRUE(stage.Open(Request(sequence, 5, 1)).ok());
+    const absl::Time end = absl::Now() + absl::Minutes(1);
+    while (!stage.Status().busy() && absl::Now() < end) absl::SleepFor(absl::Milliseconds(1));
+  };
+  for (uint64_t sequence = 1; sequence <= 2; ++sequence) {
+    clock.Advance(absl::Hours(1));
+    EXPECT_FALSE(stage.Status().busy());
+    {
+      absl::MutexLock held(&pipeline.turn(0));
+      busy_with(sequence);
+      EXPECT_EQ(stage.Status().last_step_age_ms(), 0) << "work has just come, whenever the step before it was";
+      clock.Advance(absl::Seconds(70));
+      EXPECT_TRUE(stage.Status().busy());
+      EXPECT_EQ(stage.Status().last_step_age_ms(), 70'000) << "and nothing was done for it since";
+    }
+    EXPECT_EQ(pipeline.Collect(sequence).at(sequence).finish_reason, "length");
+    clock.Advance(absl::Seconds(3));
+    const absl::Time end = absl::Now() + absl::Minutes(1);
+    while (stage.Status().busy() && absl::Now() < end) absl::SleepFor(absl::Milliseconds(1));
+    EXPECT_EQ(stage.Status().last_step_age_ms(), 3000) << "idle: since its last step";
+  }
 }
 
 TEST_F(Pipeline, AnyNumberOfStagesGivesTheSameIds) {
