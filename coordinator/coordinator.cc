@@ -1,11 +1,15 @@
 #include "coordinator/coordinator.h"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 #include <absl/synchronization/mutex.h>
 #include <absl/synchronization/notification.h>
 
@@ -64,6 +68,7 @@ class CoordinatorImpl final : public Coordinator {
   void Drain(absl::Duration timeout) override;
   void Stop() override;
   int grpc_port() const override { return server_->port(); }
+  int public_grpc_port() const override { return server_->public_port(); }
   int http_port() const override { return http_->port(); }
   int udp_port() const override { return beacons_ == nullptr ? 0 : beacons_->port(); }
   const std::string& cluster_id() const override { return plane_->cluster_id; }
@@ -72,6 +77,8 @@ class CoordinatorImpl final : public Coordinator {
   void SetServing(const std::string& service, bool serving);
   absl::Status Restore();
   absl::Status OpenPki();
+  absl::Status OpenCertificate();
+  absl::StatusOr<std::vector<std::string>> HostNames() const;
   void MakeParts();
   absl::Status Listen();
   absl::Status StartBeacons();
@@ -95,6 +102,8 @@ class CoordinatorImpl final : public Coordinator {
   Intake intake_;
   std::unique_ptr<CertificateAuthority> authority_;  // null with --insecure
   std::optional<NodeIdentity> identity_;             // likewise empty
+  std::optional<ServerCertificate> certificate_;  // empty: HTTP is plain
+  std::optional<ServerCertificateFiles> certificate_files_;
   std::string node_id_;
   std::unique_ptr<WorkerChannels> channels_;
   std::unique_ptr<Dispatcher> dispatcher_;
@@ -124,6 +133,7 @@ class CoordinatorImpl final : public Coordinator {
 absl::Status CoordinatorImpl::Start() {
   ENIGMA_RETURN_IF_ERROR(Restore());
   ENIGMA_RETURN_IF_ERROR(OpenPki());
+  ENIGMA_RETURN_IF_ERROR(OpenCertificate());
   ENIGMA_ASSIGN_OR_RETURN(audit_, AuditLog::Open(options_.data_dir + "/audit.log", *options_.clock));
   MakeParts();
   ENIGMA_RETURN_IF_ERROR(Listen());
@@ -131,11 +141,21 @@ absl::Status CoordinatorImpl::Start() {
   HttpServer::Options http;
   http.host = options_.http_host;
   http.port = options_.http_port;
+  http.certificate = certificate_;
+  if (certificate_files_) {
+    http.renewed_certificate = [this] { return certificate_files_->Renewed(options_.clock->Now()); };
+  }
   ENIGMA_ASSIGN_OR_RETURN(http_, HttpGateway::Start(http, *plane_, *access_));
   WarnWhenNobodyMayAsk();
   ENIGMA_RETURN_IF_ERROR(WriteFiles());
   LogInfo("coordinator {} of cluster {} listens on {}", node_id_, plane_->cluster_id,
           Endpoint{options_.listen_host, server_->port()}.ToText());
+  LogInfo("the API is at {}://{}/v1", certificate_ ? "https" : "http",
+          Endpoint{options_.http_host, http_->port()}.ToText());
+  if (server_->public_port() != 0) {
+    LogInfo("gRPC for clients with an API key is at {}, over TLS",
+            Endpoint{options_.public_grpc_host, server_->public_port()}.ToText());
+  }
   return absl::OkStatus();
 }
 
@@ -158,8 +178,41 @@ absl::Status CoordinatorImpl::OpenPki() {
   ENIGMA_ASSIGN_OR_RETURN(identity_, authority_->LoadOrIssue(pki + "/coordinator.pem", Role::kCoordinator));
   // For the commands of whoever may read this folder.
   ENIGMA_RETURN_IF_ERROR(authority_->LoadOrIssue(pki + "/admin.pem", Role::kAdmin).status());
+  ENIGMA_RETURN_IF_ERROR(WritePrivateFile(pki + "/cluster-ca.crt", authority_->certificate_pem()));
   node_id_ = identity_->node_id;
   return absl::OkStatus();
+}
+
+absl::Status CoordinatorImpl::OpenCertificate() {
+  if (!options_.tls_chain_path.empty()) {
+    certificate_files_.emplace(options_.tls_chain_path, options_.tls_key_path);
+    ENIGMA_ASSIGN_OR_RETURN(certificate_, certificate_files_->Read(options_.clock->Now()));
+  } else if (options_.tls_self_signed) {
+    if (authority_ == nullptr) {
+      return absl::InvalidArgumentError("tls_self_signed: with --insecure there is no cluster CA that could sign");
+    }
+    ENIGMA_ASSIGN_OR_RETURN(const std::vector<std::string> hosts, HostNames());
+    ENIGMA_ASSIGN_OR_RETURN(certificate_, authority_->IssueForServer(hosts));
+    LogInfo("TLS by the cluster's own CA, as {}; clients trust {}/pki/cluster-ca.crt", absl::StrJoin(hosts, ", "),
+            options_.data_dir);
+  } else if (!options_.public_grpc_host.empty()) {
+    return absl::InvalidArgumentError("public_grpc: it needs a certificate (tls_chain_path and tls_key_path, or "
+                                      "tls_self_signed)");
+  }
+  return absl::OkStatus();
+}
+
+// By which clients may name this machine.
+absl::StatusOr<std::vector<std::string>> CoordinatorImpl::HostNames() const {
+  std::set<std::string> hosts = {"localhost", "127.0.0.1", "::1"};
+  char name[256] = {};
+  if (::gethostname(name, sizeof name - 1) == 0 && name[0] != '\0') hosts.insert(name);
+  for (const std::string& host : {options_.http_host, options_.public_grpc_host}) {
+    if (!IsWildcard(host)) hosts.insert(host);
+  }
+  ENIGMA_ASSIGN_OR_RETURN(const std::vector<std::string> addresses, AddressesForWorkers());
+  hosts.insert(addresses.begin(), addresses.end());
+  return std::vector<std::string>(hosts.begin(), hosts.end());
 }
 
 void CoordinatorImpl::MakeParts() {
@@ -228,6 +281,13 @@ absl::Status CoordinatorImpl::Listen() {
   server.host = options_.listen_host;
   server.port = options_.listen_port;
   server.identity = identity_ ? &*identity_ : nullptr;
+  if (!options_.public_grpc_host.empty()) {
+    server.public_address = {.host = options_.public_grpc_host,
+                             .port = options_.public_grpc_port,
+                             .certificate = *certificate_,
+                             .chain_path = options_.tls_chain_path,
+                             .key_path = options_.tls_key_path};
+  }
   server.services = {membership_.get(), cluster_.get(), content_.get(), inference_.get()};
   server.reflection = true;
   ENIGMA_ASSIGN_OR_RETURN(server_, RpcServer::Start(server));

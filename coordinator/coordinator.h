@@ -18,6 +18,7 @@ namespace enigma::coordinator {
 //   state/              RocksDB
 //   pki/ca.pem          the cluster's CA (made on the first start)
 //   pki/coordinator.pem this coordinator's identity
+//   pki/cluster-ca.crt  the CA's certificate alone, for clients
 //   pki/admin.pem       an identity for commands given on this machine (rpc/identity.h: LoadIdentity)
 //   audit.log           who administered what (coordinator/gateway/audit.h)
 //   endpoint.json       {"grpc": "host:port", "http": "host:port", "cluster_id", "pid", "insecure"}, while it runs
@@ -29,7 +30,14 @@ class Coordinator {
     int listen_port = 50051;  // 0 picks a free one
     std::string http_host = "127.0.0.1";
     int http_port = 8080;  // /metrics; 0 picks a free one
-    int udp_port = 50052;  // beacons
+    // HTTP speaks TLS with the certificate in these files of PEM, or with one of the cluster's own CA.
+    std::string tls_chain_path;
+    std::string tls_key_path;
+    bool tls_self_signed = false;
+    // A second address for gRPC clients that hold an API key, with the same certificate; empty: none.
+    std::string public_grpc_host;
+    int public_grpc_port = 0;  // 0 picks a free one
+    int udp_port = 50052;      // beacons
     bool udp = true;
     std::vector<std::string> interfaces;  // for beacons; empty: every real one
     std::vector<std::string> advertise;   // addresses (no port) on which workers reach this; empty: of the interfaces
@@ -60,6 +68,7 @@ class Coordinator {
   virtual void Stop() = 0;
 
   virtual int grpc_port() const = 0;
+  virtual int public_grpc_port() const = 0;  // 0 where there is none
   virtual int http_port() const = 0;
   virtual int udp_port() const = 0;  // 0 without beacons
   virtual const std::string& cluster_id() const = 0;

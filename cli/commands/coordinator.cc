@@ -28,6 +28,14 @@ coordinator::Coordinator::Options OptionsOf(const Settings& settings) {
   options.listen_port = listen.port;
   options.http_host = http.host;
   options.http_port = http.port;
+  options.tls_chain_path = settings.Text("tls-cert");
+  options.tls_key_path = settings.Text("tls-key");
+  options.tls_self_signed = settings.Switch("tls-self-signed");
+  if (settings.IsSet("public-grpc")) {
+    const Endpoint public_grpc = settings.Endpoint("public-grpc");
+    options.public_grpc_host = public_grpc.host;
+    options.public_grpc_port = public_grpc.port;
+  }
   options.udp = !settings.Switch("no-udp");
   options.udp_port = settings.Port("udp-port");
   options.interfaces = settings.Texts("interface");
@@ -44,6 +52,24 @@ coordinator::Coordinator::Options OptionsOf(const Settings& settings) {
   return options;
 }
 
+absl::Status CheckTls(const Settings& settings) {
+  const bool has_files = settings.IsSet("tls-cert");
+  if (has_files != settings.IsSet("tls-key")) {
+    return UsageError(absl::StrCat(has_files ? "--tls-cert" : "--tls-key", ": the other one of --tls-cert and --tls-key ",
+                                   "is needed, too: the certificate in one file, its private key in another"));
+  }
+  if (has_files && settings.Switch("tls-self-signed")) {
+    return UsageError("--tls-self-signed: a certificate is given already, with --tls-cert");
+  }
+  if (settings.Switch("tls-self-signed") && settings.Switch("insecure")) {
+    return UsageError("--tls-self-signed: with --insecure there is no cluster CA that could sign; use --tls-cert");
+  }
+  if (settings.IsSet("public-grpc") && !has_files && !settings.Switch("tls-self-signed")) {
+    return UsageError("--public-grpc: it speaks TLS only: add --tls-cert and --tls-key, or --tls-self-signed");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status RunCoordinator(const DaemonFlags& flags) {
   ENIGMA_ASSIGN_OR_RETURN(const Settings settings, flags.Resolve());
   if (const absl::Status level = SetLogLevel(settings.Text("log")); !level.ok()) {
@@ -55,6 +81,7 @@ absl::Status RunCoordinator(const DaemonFlags& flags) {
                                    " is less than twice --heartbeat-ms, which is ", options.heartbeat_ms,
                                    ": a report that is a little late would be a death"));
   }
+  ENIGMA_RETURN_IF_ERROR(CheckTls(settings));
   WarnOfUnknownInterfaces(settings.Texts("interface"));
   // The coordinator is made after the signals are blocked, because making it starts threads, and outlives their
   // watcher.

@@ -1,9 +1,8 @@
 #include "coordinator/gateway/http/connection.h"
 
-#include <sys/socket.h>
+#include <poll.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <exception>
 #include <optional>
@@ -73,6 +72,7 @@ class Connection final : public HttpConnection,
         handler_(handler),
         executor_(executor),
         wake_(std::make_shared<WakeUp>(executor)),
+        look_again_(executor),
         stream_(std::forward<Args>(args)...) {}
 
   asio::awaitable<void> Serve() {
@@ -208,8 +208,34 @@ class Connection final : public HttpConnection,
     if constexpr (kTls) {
       Lowest().expires_after(absl::ToChronoNanoseconds(options_.request_timeout));
       co_await stream_.async_handshake(asio::ssl::stream_base::server, Into(error));
+      if (SpeaksPlainHttp(error)) co_await RefusePlainHttp();
     }
     co_return !error;
+  }
+
+  static bool SpeaksPlainHttp(error_code error) {
+    return error.category() == asio::error::get_ssl_category() &&
+           ERR_GET_REASON(static_cast<unsigned long>(error.value())) == SSL_R_HTTP_REQUEST;
+  }
+
+  // In plain text, which is all that this client can read.
+  asio::awaitable<void> RefusePlainHttp() {
+    const HttpReply refusal =
+        ServerError(400, "invalid_request_error", "this port speaks TLS: use https:// in place of http://");
+    http::response<http::string_body> response(static_cast<http::status>(refusal.status), 11);
+    response.set(http::field::content_type, refusal.content_type);
+    response.keep_alive(false);
+    response.body() = refusal.body;
+    response.prepare_payload();
+    error_code ignored;
+    Lowest().expires_after(std::chrono::seconds(2));
+    co_await http::async_write(Lowest(), response, Into(ignored));
+    Socket().shutdown(tcp::socket::shutdown_send, ignored);
+    // What it has sent is read before the socket is closed, which would else be a reset that loses the answer.
+    char rest[4096];
+    for (size_t bytes = 1; bytes > 0 && !ignored;) {
+      bytes = co_await Lowest().async_read_some(asio::buffer(rest), Into(ignored));
+    }
   }
 
   asio::awaitable<void> Close() {
@@ -258,6 +284,7 @@ class Connection final : public HttpConnection,
     Watch();
     co_await Handle();
     in_exchange_ = false;
+    look_again_.cancel();
     co_return keep_alive_ && !gone_;
   }
 
@@ -324,13 +351,24 @@ class Connection final : public HttpConnection,
     Socket().async_wait(
         tcp::socket::wait_read, asio::bind_executor(executor_, [self = this->shared_from_this()](error_code error) {
           self->watching_ = false;
-          if (error || !self->in_exchange_) return;
-          char byte = 0;
-          const ssize_t there = ::recv(self->Socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-          const bool nothing_yet = there < 0 && (errno == EAGAIN || errno == EINTR);
-          if (there > 0 || nothing_yet) return;
-          self->gone_ = true;
-          self->wake_->Wake();
+          if (!error) self->LookForClose(std::chrono::milliseconds(50));
+        }));
+  }
+
+  // Bytes that wait unread may be the next request, or what TLS says before it closes: whether a close stands behind
+  // them is looked at again and again.
+  void LookForClose(std::chrono::milliseconds pause) {
+    if (!in_exchange_) return;
+    pollfd peer{.fd = Socket().native_handle(), .events = POLLRDHUP, .revents = 0};
+    if (::poll(&peer, 1, 0) > 0) {
+      gone_ = true;
+      wake_->Wake();
+      return;
+    }
+    look_again_.expires_after(pause);
+    look_again_.async_wait(
+        asio::bind_executor(executor_, [self = this->shared_from_this(), pause](error_code error) {
+          if (!error) self->LookForClose(std::min(2 * pause, std::chrono::milliseconds(1000)));
         }));
   }
 
@@ -338,6 +376,7 @@ class Connection final : public HttpConnection,
   const HttpHandler& handler_;
   const asio::any_io_executor executor_;
   const std::shared_ptr<WakeUp> wake_;
+  asio::steady_timer look_again_;
   Stream stream_;
   beast::flat_buffer buffer_;
   HttpRequest request_;
@@ -367,13 +406,12 @@ asio::awaitable<void> ServeConnection(tcp::socket socket, asio::ssl::context* co
                                       HttpConnections& connections) {
   const asio::any_io_executor executor = socket.get_executor();
   if (context == nullptr) {
-    co_await Run(std::make_shared<Connection<beast::tcp_stream>>(options, handler, executor, std::move(socket)),
-                 options, connections);
-  } else {
-    using TlsStream = beast::ssl_stream<beast::tcp_stream>;
-    co_await Run(std::make_shared<Connection<TlsStream>>(options, handler, executor, std::move(socket), *context),
-                 options, connections);
+    return Run(std::make_shared<Connection<beast::tcp_stream>>(options, handler, executor, std::move(socket)), options,
+               connections);
   }
+  using TlsStream = beast::ssl_stream<beast::tcp_stream>;
+  return Run(std::make_shared<Connection<TlsStream>>(options, handler, executor, std::move(socket), *context), options,
+             connections);
 }
 
 }  // namespace enigma::coordinator
