@@ -145,7 +145,9 @@ absl::Status CoordinatorImpl::Start() {
   if (certificate_files_) {
     http.renewed_certificate = [this] { return certificate_files_->Renewed(options_.clock->Now()); };
   }
-  ENIGMA_ASSIGN_OR_RETURN(http_, HttpGateway::Start(http, *plane_, *access_));
+  absl::StatusOr<CorsPolicy> cors = CorsPolicy::Create(options_.cors_origins);
+  if (!cors.ok()) return absl::InvalidArgumentError(absl::StrCat("cors_origins: ", cors.status().message()));
+  ENIGMA_ASSIGN_OR_RETURN(http_, HttpGateway::Start(http, *std::move(cors), *plane_, *access_));
   WarnWhenNobodyMayAsk();
   ENIGMA_RETURN_IF_ERROR(WriteFiles());
   LogInfo("coordinator {} of cluster {} listens on {}", node_id_, plane_->cluster_id,

@@ -42,6 +42,7 @@ class Coordinator {
     std::vector<std::string> interfaces;  // for beacons; empty: every real one
     std::vector<std::string> advertise;   // addresses (no port) on which workers reach this; empty: of the interfaces
     bool insecure = false;                // no TLS, no tokens
+    std::vector<std::string> cors_origins;  // whose pages may use HTTP from a browser; empty: none (openai/cors.h)
     bool no_auth = false;                 // inference for everybody who can connect
     std::string token_file;               // where a join token is written at each start; empty: nowhere
     uint32_t heartbeat_ms = 200;

@@ -13,6 +13,7 @@
 #include "cli/daemon/stop_signals.h"
 #include "cli/settings/daemon_flags.h"
 #include "cli/usage_error.h"
+#include "coordinator/gateway/openai/cors.h"
 #include "telemetry/log.h"
 
 namespace enigma::cli {
@@ -41,6 +42,7 @@ coordinator::Coordinator::Options OptionsOf(const Settings& settings) {
   options.interfaces = settings.Texts("interface");
   options.advertise = settings.Texts("advertise");
   options.insecure = settings.Switch("insecure");
+  options.cors_origins = settings.Texts("cors-origin");
   options.no_auth = settings.Switch("no-auth");
   options.token_file = settings.Text("token-file");
   options.heartbeat_ms = static_cast<uint32_t>(settings.Count("heartbeat-ms"));
@@ -82,6 +84,9 @@ absl::Status RunCoordinator(const DaemonFlags& flags) {
                                    ": a report that is a little late would be a death"));
   }
   ENIGMA_RETURN_IF_ERROR(CheckTls(settings));
+  if (const auto cors = coordinator::CorsPolicy::Create(options.cors_origins); !cors.ok()) {
+    return UsageError(absl::StrCat("--cors-origin: ", cors.status().message()));
+  }
   WarnOfUnknownInterfaces(settings.Texts("interface"));
   // The coordinator is made after the signals are blocked, because making it starts threads, and outlives their
   // watcher.

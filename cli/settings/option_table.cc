@@ -57,6 +57,8 @@ constexpr DaemonOption kOptions[] = {
      "when told to stop (SIGTERM, Ctrl-C): how long what runs may take to end, in seconds; nothing new is taken "
      "meanwhile, and a second signal ends at once",
      false, 0, 86'400},
+    {"cors-origin", OptionKind::kTexts, kCoordinatorDaemon, "", "",
+     "site whose pages may use the HTTP API from a browser: https://app.example, or * for every site (default: none)"},
     {"no-auth", OptionKind::kSwitch, kCoordinatorDaemon, "false", "",
      "answer prompts of everybody who can connect, not only of this machine and holders of a certificate"},
     {"insecure", OptionKind::kSwitch, kBoth, "false", "false", "no TLS and no tokens: for laboratories only"},

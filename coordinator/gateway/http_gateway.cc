@@ -6,9 +6,9 @@
 
 namespace enigma::coordinator {
 
-absl::StatusOr<std::unique_ptr<HttpGateway>> HttpGateway::Start(const HttpServer::Options& options, ControlPlane& plane,
-                                                                const Access& access) {
-  std::unique_ptr<HttpGateway> gateway(new HttpGateway(plane, access));
+absl::StatusOr<std::unique_ptr<HttpGateway>> HttpGateway::Start(const HttpServer::Options& options, CorsPolicy cors,
+                                                                ControlPlane& plane, const Access& access) {
+  std::unique_ptr<HttpGateway> gateway(new HttpGateway(std::move(cors), plane, access));
   absl::StatusOr<std::unique_ptr<HttpServer>> server = HttpServer::Start(
       options,
       [gateway = gateway.get()](HttpExchange& exchange) { return Route(gateway->api_, gateway->access_, exchange); });

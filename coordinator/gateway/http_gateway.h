@@ -15,17 +15,19 @@ namespace enigma::coordinator {
 class HttpGateway {
  public:
   // Plane and access must outlive it. A busy port is an error that names it.
-  static absl::StatusOr<std::unique_ptr<HttpGateway>> Start(const HttpServer::Options& options, ControlPlane& plane,
-                                                            const Access& access);
+  static absl::StatusOr<std::unique_ptr<HttpGateway>> Start(const HttpServer::Options& options, CorsPolicy cors,
+                                                            ControlPlane& plane, const Access& access);
 
   int port() const { return server_->port(); }
   // Takes no new connection and lets running answers end for as long as told.
   void Stop(absl::Duration grace) { server_->Stop(grace); }
 
  private:
-  HttpGateway(ControlPlane& plane, const Access& access) : access_(access), api_{plane, executor_} {}
+  HttpGateway(CorsPolicy cors, ControlPlane& plane, const Access& access)
+      : access_(access), cors_(std::move(cors)), api_{plane, executor_, cors_} {}
 
   const Access& access_;
+  const CorsPolicy cors_;
   Executor executor_{2};
   ApiContext api_;
   std::unique_ptr<HttpServer> server_;  // last, so that it ends before what its handlers use

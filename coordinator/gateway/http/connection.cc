@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -114,11 +115,16 @@ class Connection final : public HttpConnection,
   bool answered() const override { return answered_; }
   bool gone() const override { return gone_; }
 
+  void AddHeaders(HttpHeaders headers) override {
+    added_.insert(added_.end(), std::make_move_iterator(headers.begin()), std::make_move_iterator(headers.end()));
+  }
+
   asio::awaitable<void> Reply(HttpReply reply) override {
     answered_ = true;
     http::response<http::string_body> response(static_cast<http::status>(reply.status), version_);
-    response.set(http::field::content_type, reply.content_type);
+    if (!reply.content_type.empty()) response.set(http::field::content_type, reply.content_type);
     for (const auto& [name, value] : reply.headers) response.set(name, value);
+    for (const auto& [name, value] : added_) response.set(name, value);
     response.body() = std::move(reply.body);
     response.keep_alive(keep_alive_ && !ending_ && !reply.close);
     response.prepare_payload();
@@ -142,6 +148,7 @@ class Connection final : public HttpConnection,
     response.set(http::field::cache_control, "no-cache");
     response.set("X-Accel-Buffering", "no");  // proxies would hold events back
     for (const auto& [name, value] : headers) response.set(name, value);
+    for (const auto& [name, value] : added_) response.set(name, value);
     response.keep_alive(keep_alive_ && !ending_);
     chunked_ = version_ >= 11;
     if (chunked_) {
@@ -271,6 +278,7 @@ class Connection final : public HttpConnection,
     keep_alive_ = false;
     head_ = false;
     answered_ = false;
+    added_.clear();
     if (error) {
       co_await RefuseMalformed(error);
       co_return false;
@@ -380,6 +388,7 @@ class Connection final : public HttpConnection,
   Stream stream_;
   beast::flat_buffer buffer_;
   HttpRequest request_;
+  HttpHeaders added_;
   unsigned version_ = 11;
   bool keep_alive_ = false;
   bool head_ = false;

@@ -29,7 +29,7 @@ using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpReply {
   unsigned status = 200;
-  std::string content_type = "application/json";
+  std::string content_type = "application/json";  // empty: there is no content
   std::string body;
   HttpHeaders headers;
   bool close = false;  // the connection ends with this answer
@@ -42,6 +42,9 @@ class HttpExchange {
   virtual ~HttpExchange() = default;
 
   virtual const HttpRequest& request() const = 0;
+
+  // Goes with the answer, whatever it is.
+  virtual void AddHeaders(HttpHeaders headers) = 0;
 
   // Answers whole. One of Reply and StartEvents is to be called, once.
   virtual boost::asio::awaitable<void> Reply(HttpReply reply) = 0;

@@ -10,6 +10,7 @@
 #include "coordinator/gateway/caller.h"
 #include "coordinator/gateway/executor.h"
 #include "coordinator/gateway/http/exchange.h"
+#include "coordinator/gateway/openai/cors.h"
 #include "coordinator/operations/control_plane.h"
 
 namespace enigma::coordinator {
@@ -18,6 +19,7 @@ namespace enigma::coordinator {
 struct ApiContext {
   ControlPlane& plane;
   Executor& executor;  // for what must not run on the server's threads
+  const CorsPolicy& cors;
   absl::Duration request_timeout_max = absl::Hours(1);
   Caller caller = {};  // who asks, once the route has let them in
 };
