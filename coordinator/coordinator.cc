@@ -221,7 +221,9 @@ void CoordinatorImpl::MakeParts() {
   const NodeIdentity* identity = identity_ ? &*identity_ : nullptr;
   channels_ = std::make_unique<WorkerChannels>(identity);
   dispatcher_ = std::make_unique<Dispatcher>(
-      Dispatcher::Options{.running_max = options_.running_max, .waiting_max = options_.waiting_max}, metrics_);
+      Dispatcher::Options{
+          .running_max = options_.running_max, .waiting_max = options_.waiting_max, .clock = options_.clock},
+      metrics_);
   const std::string cluster_id = authority_ ? authority_->cluster_id() : std::string(kInsecureClusterId);
   plane_.reset(new ControlPlane{*options_.clock,
                                 nodes_,

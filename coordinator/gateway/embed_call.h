@@ -7,6 +7,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include "coordinator/gateway/embeddings.h"
+#include "coordinator/scheduling/intake.h"
 #include "coordinator/scheduling/key_limits.h"
 #include "proto/inference.grpc.pb.h"
 
@@ -16,26 +17,28 @@ namespace enigma::coordinator {
 // it.
 class EmbedCall final : public grpc::ServerUnaryReactor, public std::enable_shared_from_this<EmbedCall> {
  public:
-  static std::shared_ptr<EmbedCall> Make(ControlPlane& plane, enigma::v1::EmbedRequest request,
-                                         enigma::v1::EmbedReply& reply);
+  static std::shared_ptr<EmbedCall> Make(grpc::CallbackServerContext& context, ControlPlane& plane,
+                                         enigma::v1::EmbedRequest request, enigma::v1::EmbedReply& reply);
 
   Embeddings& embeddings() { return *embeddings_; }
   // What the caller's limits let in; before the embeddings begin.
-  void Hold(KeyLease lease);
+  void Hold(Intake::Pass pass, KeyLease lease);
 
   // ServerUnaryReactor.
   void OnCancel() override { embeddings_->Cancel(); }
-  void OnDone() override { self_.reset(); }
+  void OnDone() override;
 
  private:
-  explicit EmbedCall(enigma::v1::EmbedReply& reply) : reply_(reply) {}
+  EmbedCall(grpc::CallbackServerContext& context, enigma::v1::EmbedReply& reply) : context_(context), reply_(reply) {}
   void End();
 
+  grpc::CallbackServerContext& context_;  // there until OnDone, as the reply is
   enigma::v1::EmbedReply& reply_;
   std::shared_ptr<EmbedCall> self_;  // until OnDone
   std::shared_ptr<Embeddings> embeddings_;
 
   absl::Mutex mutex_;
+  Intake::Pass pass_ ABSL_GUARDED_BY(mutex_);
   KeyLease lease_ ABSL_GUARDED_BY(mutex_);
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;  // Finish was called
 };

@@ -2,13 +2,15 @@
 
 #include <utility>
 
+#include "coordinator/gateway/retry_metadata.h"
 #include "rpc/status_conversion.h"
 
 namespace enigma::coordinator {
 
-std::shared_ptr<GenerateStream> GenerateStream::Make(ControlPlane& plane, const Generation::Options& options,
+std::shared_ptr<GenerateStream> GenerateStream::Make(grpc::CallbackServerContext& context, ControlPlane& plane,
+                                                     const Generation::Options& options,
                                                      enigma::v1::GenerateRequest request) {
-  std::shared_ptr<GenerateStream> stream(new GenerateStream());
+  std::shared_ptr<GenerateStream> stream(new GenerateStream(context));
   stream->self_ = stream;
   // Weak: the dispatcher may hold on to the generation a little longer than gRPC to the stream.
   stream->generation_ =
@@ -18,14 +20,10 @@ std::shared_ptr<GenerateStream> GenerateStream::Make(ControlPlane& plane, const 
   return stream;
 }
 
-void GenerateStream::Hold(KeyLease lease) {
-  absl::MutexLock lock(&mutex_);
-  lease_ = std::move(lease);
-}
-
-void GenerateStream::Hold(Intake::Pass pass) {
+void GenerateStream::Hold(Intake::Pass pass, KeyLease lease) {
   absl::MutexLock lock(&mutex_);
   pass_ = std::move(pass);
+  lease_ = std::move(lease);
 }
 
 void GenerateStream::EndLease() {
@@ -47,6 +45,7 @@ void GenerateStream::Pump() {
       return;
     case Generation::Taken::kEnd:
       finished_ = true;
+      AddRetryAfter(context_, end);
       EndLease();  // before the client hears the end and may ask again
       Finish(ToGrpc(end));
       return;

@@ -17,13 +17,12 @@ namespace enigma::coordinator {
 class GenerateStream final : public grpc::ServerWriteReactor<enigma::v1::GenerateChunk>,
                              public std::enable_shared_from_this<GenerateStream> {
  public:
-  static std::shared_ptr<GenerateStream> Make(ControlPlane& plane, const Generation::Options& options,
+  static std::shared_ptr<GenerateStream> Make(grpc::CallbackServerContext& context, ControlPlane& plane, const Generation::Options& options,
                                               enigma::v1::GenerateRequest request);
 
   Generation& generation() { return *generation_; }
   // What the caller's limits let in; before the generation begins.
-  void Hold(KeyLease lease);
-  void Hold(Intake::Pass pass);
+  void Hold(Intake::Pass pass, KeyLease lease);
 
   // ServerWriteReactor.
   void OnWriteDone(bool ok) override;
@@ -31,11 +30,12 @@ class GenerateStream final : public grpc::ServerWriteReactor<enigma::v1::Generat
   void OnDone() override;
 
  private:
-  GenerateStream() = default;
+  explicit GenerateStream(grpc::CallbackServerContext& context) : context_(context) {}
   void Pump();
   void EndLease() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  std::shared_ptr<GenerateStream> self_;  // until OnDone
+  grpc::CallbackServerContext& context_;  // there until OnDone
+  std::shared_ptr<GenerateStream> self_;  // likewise
   std::shared_ptr<Generation> generation_;
 
   absl::Mutex mutex_;

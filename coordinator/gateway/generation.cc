@@ -46,7 +46,8 @@ absl::Status Generation::Submit() {
   }
   plane_.metrics.Counter(Metric::kPromptTokens, {{"model_name", model}}).Increment(open.prompt_size());
   const auto prompt_tokens = static_cast<uint64_t>(open.prompt_size());
-  ENIGMA_ASSIGN_OR_RETURN(const uint64_t ticket, plane_.dispatcher.Submit(model, std::move(open), shared_from_this()));
+  ENIGMA_ASSIGN_OR_RETURN(const uint64_t ticket, plane_.dispatcher.Submit(model, request_.priority(), std::move(open),
+                                                                          shared_from_this()));
   bool cancelled = false;
   {
     absl::MutexLock lock(&mutex_);
@@ -60,6 +61,8 @@ absl::Status Generation::Submit() {
 
 absl::StatusOr<enigma::v1::OpenSequence> Generation::Prepare() {
   ENIGMA_ASSIGN_OR_RETURN(const ServedModel served, FindServed(plane_, request_.model()));
+  // A full queue is told before anything is tokenised for it.
+  ENIGMA_RETURN_IF_ERROR(plane_.dispatcher.Admits(served.model->name, request_.priority()));
   ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, plane_.files.Tokenizer(*served.model));
   ENIGMA_ASSIGN_OR_RETURN(enigma::v1::OpenSequence open, MakeSequence(request_, served, *tokenizer));
   if (!open.sampling().has_seed()) open.mutable_sampling()->set_seed(SystemRandom64());

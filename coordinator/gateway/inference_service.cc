@@ -1,6 +1,6 @@
 #include "coordinator/gateway/inference_service.h"
 
-#include <optional>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -8,6 +8,7 @@
 
 #include "base/status_macros.h"
 #include "coordinator/gateway/embed_call.h"
+#include "coordinator/gateway/retry_metadata.h"
 #include "rpc/status_conversion.h"
 
 namespace enigma::coordinator {
@@ -17,34 +18,19 @@ absl::Status Overloaded() {
   return absl::ResourceExhaustedError("too many calls wait for tokenisation; try again later");
 }
 
-// What HTTP says in a header of the same name.
-void AddRetryAfter(grpc::CallbackServerContext& context, const absl::Status& status) {
-  const std::optional<absl::Duration> retry_after = RetryAfter(status);
-  if (!retry_after) return;
-  context.AddTrailingMetadata("retry-after-ms", absl::StrCat(absl::ToInt64Milliseconds(*retry_after)));
-}
-
 }  // namespace
 
 grpc::ServerWriteReactor<enigma::v1::GenerateChunk>* InferenceService::Generate(
     grpc::CallbackServerContext* context, const enigma::v1::GenerateRequest* request) {
-  const std::shared_ptr<GenerateStream> stream = GenerateStream::Make(plane_, options_, *request);
-  absl::StatusOr<Intake::Pass> pass = plane_.intake.Enter();
-  if (!pass.ok()) {
-    stream->generation().Fail(pass.status());
-    return stream.get();
-  }
-  stream->Hold(*std::move(pass));
-  const absl::StatusOr<Caller> caller = access_.ForInference(*context, context->peer());
-  absl::StatusOr<KeyLease> lease =
-      caller.ok() ? AdmitRequest(plane_.key_limits, *caller, request->model(), EstimateTokens(*request))
-                  : absl::StatusOr<KeyLease>(caller.status());
+  enigma::v1::GenerateRequest settled = *request;
+  absl::StatusOr<Intake::Pass> pass = plane_.intake.Enter(request->ByteSizeLong());
+  absl::StatusOr<KeyLease> lease = pass.ok() ? AdmitCaller(*context, settled) : pass.status();
+  const std::shared_ptr<GenerateStream> stream = GenerateStream::Make(*context, plane_, options_, std::move(settled));
   if (!lease.ok()) {
-    AddRetryAfter(*context, lease.status());
     stream->generation().Fail(lease.status());
     return stream.get();
   }
-  stream->Hold(*std::move(lease));
+  stream->Hold(*std::move(pass), *std::move(lease));
   if (!executor_.TryRun([stream] { stream->generation().Begin(); })) stream->generation().Fail(Overloaded());
   return stream.get();
 }
@@ -52,28 +38,28 @@ grpc::ServerWriteReactor<enigma::v1::GenerateChunk>* InferenceService::Generate(
 grpc::ServerUnaryReactor* InferenceService::Embed(grpc::CallbackServerContext* context,
                                                   const enigma::v1::EmbedRequest* request,
                                                   enigma::v1::EmbedReply* reply) {
-  const std::shared_ptr<EmbedCall> call = EmbedCall::Make(plane_, *request, *reply);
-  const absl::StatusOr<Caller> caller = access_.ForInference(*context, context->peer());
-  absl::StatusOr<KeyLease> lease =
-      caller.ok() ? AdmitRequest(plane_.key_limits, *caller, request->model(), EstimateTokens(*request))
-                  : absl::StatusOr<KeyLease>(caller.status());
+  enigma::v1::EmbedRequest settled = *request;
+  absl::StatusOr<Intake::Pass> pass = plane_.intake.Enter(request->ByteSizeLong());
+  absl::StatusOr<KeyLease> lease = pass.ok() ? AdmitCaller(*context, settled) : pass.status();
+  const std::shared_ptr<EmbedCall> call = EmbedCall::Make(*context, plane_, std::move(settled), *reply);
   if (!lease.ok()) {
-    AddRetryAfter(*context, lease.status());
     call->embeddings().Fail(lease.status());
     return call.get();
   }
-  call->Hold(*std::move(lease));
+  call->Hold(*std::move(pass), *std::move(lease));
   if (!executor_.TryRun([call] { call->embeddings().Begin(); })) call->embeddings().Fail(Overloaded());
   return call.get();
 }
 
-grpc::ServerUnaryReactor* InferenceService::Unary(grpc::CallbackServerContext* context,
+grpc::ServerUnaryReactor* InferenceService::Unary(grpc::CallbackServerContext* context, uint64_t bytes,
                                                   std::function<absl::Status(const Caller& caller)> work) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  absl::StatusOr<Intake::Pass> entered = plane_.intake.Enter();
+  absl::StatusOr<Intake::Pass> entered = plane_.intake.Enter(bytes);
   const absl::StatusOr<Caller> caller = access_.ForInference(*context, context->peer());
   if (!entered.ok() || !caller.ok()) {
-    reactor->Finish(ToGrpc(entered.ok() ? caller.status() : entered.status()));
+    const absl::Status refused = entered.ok() ? caller.status() : entered.status();
+    AddRetryAfter(*context, refused);
+    reactor->Finish(ToGrpc(refused));
     return reactor;
   }
   // Shared because functions are copied.
@@ -81,14 +67,16 @@ grpc::ServerUnaryReactor* InferenceService::Unary(grpc::CallbackServerContext* c
   if (!executor_.TryRun([reactor, caller = *caller, pass = std::move(pass), work = std::move(work)] {
         reactor->Finish(ToGrpc(work(caller)));
       })) {
+    AddRetryAfter(*context, Overloaded());
     reactor->Finish(ToGrpc(Overloaded()));
   }
   return reactor;
 }
 
-grpc::ServerUnaryReactor* InferenceService::UnaryOfModel(grpc::CallbackServerContext* context, const std::string& model,
+grpc::ServerUnaryReactor* InferenceService::UnaryOfModel(grpc::CallbackServerContext* context, uint64_t bytes,
+                                                         const std::string& model,
                                                          std::function<absl::Status()> work) {
-  return Unary(context, [this, context, &model, work = std::move(work)](const Caller& caller) {
+  return Unary(context, bytes, [this, context, &model, work = std::move(work)](const Caller& caller) {
     const absl::StatusOr<KeyLease> lease = AdmitRequest(plane_.key_limits, caller, model, 0);
     if (lease.ok()) return work();
     AddRetryAfter(*context, lease.status());
@@ -99,7 +87,7 @@ grpc::ServerUnaryReactor* InferenceService::UnaryOfModel(grpc::CallbackServerCon
 grpc::ServerUnaryReactor* InferenceService::Tokenize(grpc::CallbackServerContext* context,
                                                      const enigma::v1::TokenizeRequest* request,
                                                      enigma::v1::TokenizeReply* reply) {
-  return UnaryOfModel(context, request->model(), [this, request, reply]() -> absl::Status {
+  return UnaryOfModel(context, request->ByteSizeLong(), request->model(), [this, request, reply]() -> absl::Status {
     ENIGMA_ASSIGN_OR_RETURN(const ModelPtr model, plane_.models.Find(request->model()));
     ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, plane_.files.Tokenizer(*model));
     const std::vector<engine::TokenId> ids = tokenizer->Encode(
@@ -112,7 +100,7 @@ grpc::ServerUnaryReactor* InferenceService::Tokenize(grpc::CallbackServerContext
 grpc::ServerUnaryReactor* InferenceService::Detokenize(grpc::CallbackServerContext* context,
                                                        const enigma::v1::DetokenizeRequest* request,
                                                        enigma::v1::DetokenizeReply* reply) {
-  return UnaryOfModel(context, request->model(), [this, request, reply]() -> absl::Status {
+  return UnaryOfModel(context, request->ByteSizeLong(), request->model(), [this, request, reply]() -> absl::Status {
     ENIGMA_ASSIGN_OR_RETURN(const ModelPtr model, plane_.models.Find(request->model()));
     ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, plane_.files.Tokenizer(*model));
     for (const int32_t id : request->ids()) {
@@ -128,7 +116,7 @@ grpc::ServerUnaryReactor* InferenceService::Detokenize(grpc::CallbackServerConte
 grpc::ServerUnaryReactor* InferenceService::ListModels(grpc::CallbackServerContext* context,
                                                        const enigma::v1::ListModelsRequest*,
                                                        enigma::v1::ListModelsReply* reply) {
-  return Unary(context, [this, reply](const Caller& caller) {
+  return Unary(context, 0, [this, reply](const Caller& caller) {
     for (const ModelPtr& model : plane_.models.List()) {
       if (!caller.MayUse(model->name)) continue;
       reply->add_known(model->name);

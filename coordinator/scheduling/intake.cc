@@ -1,5 +1,9 @@
 #include "coordinator/scheduling/intake.h"
 
+#include <algorithm>
+
+#include <absl/strings/str_cat.h>
+
 #include "base/status_macros.h"
 
 namespace enigma::coordinator {
@@ -9,13 +13,20 @@ void Intake::Pass::Leave() {
   Intake& intake = *std::exchange(intake_, nullptr);
   absl::MutexLock lock(&intake.mutex_);
   --intake.inside_;
+  intake.bytes_ -= bytes_;
 }
 
-absl::StatusOr<Intake::Pass> Intake::Enter() {
+absl::StatusOr<Intake::Pass> Intake::Enter(uint64_t bytes) {
   absl::MutexLock lock(&mutex_);
   ENIGMA_RETURN_IF_ERROR(closed_);
+  if (inside_ > 0 && bytes > bytes_max_ - std::min(bytes_, bytes_max_)) {
+    return absl::ResourceExhaustedError(absl::StrCat("the ", inside_, " requests under way hold ", bytes_,
+                                                     " bytes, and one of ", bytes, " is too much beside them; try again "
+                                                     "later"));
+  }
   ++inside_;
-  return Pass(this);
+  bytes_ += bytes;
+  return Pass(this, bytes);
 }
 
 void Intake::Close(const absl::Status& why) {

@@ -71,6 +71,7 @@ absl::StatusOr<Plan> ReadPlan(const HttpRequest& http) {
   if (plan.request.model().empty()) fields.Fail("model", "no model is named");
   plan.chat.messages = ReadMessages(fields);
   *plan.request.mutable_sampling() = ReadSampling(fields);
+  plan.request.set_priority(ReadPriority(fields));
   ReadBudget(fields, plan);
   ReadLogprobs(fields, plan);
   plan.options = ReadAnswerOptions(fields);
@@ -89,9 +90,12 @@ struct Prepared {
   TokenizerPtr tokenizer;
 };
 
-absl::StatusOr<Prepared> Prepare(ControlPlane& plane, const std::string& name, const engine::ChatRequest& chat) {
+absl::StatusOr<Prepared> Prepare(ControlPlane& plane, const std::string& name, enigma::v1::Priority priority,
+                                 const engine::ChatRequest& chat) {
   ENIGMA_ASSIGN_OR_RETURN(const ModelPtr model, plane.models.Find(name));
   ENIGMA_ASSIGN_OR_RETURN(const ChatTemplatePtr chat_template, plane.files.Chat(*model));
+  // A full queue is told before a prompt is made for it.
+  if (absl::Status room = plane.dispatcher.Admits(name, priority); absl::IsResourceExhausted(room)) return room;
   Prepared prepared;
   const absl::StatusOr<std::string> prompt = chat_template->Render(chat);
   if (!prompt.ok()) {
@@ -151,6 +155,8 @@ AnswerFormat FormatOf(const Plan& plan, TokenizerPtr tokenizer) {
 boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exchange) {
   absl::StatusOr<Plan> plan = ReadPlan(exchange.request());
   if (!plan.ok()) co_return co_await ReplyError(exchange, plan.status());
+  absl::Status settled = SettlePriority(api.caller, plan->request);
+  if (!settled.ok()) co_return co_await ReplyError(exchange, std::move(settled));
   const absl::StatusOr<absl::Duration> deadline = DeadlineOf(api, exchange.request());
   if (!deadline.ok()) co_return co_await ReplyError(exchange, deadline.status());
   // As long as the messages are, before the template has made a prompt of them.
@@ -161,8 +167,9 @@ boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exch
   if (!lease.ok()) co_return co_await ReplyError(exchange, lease.status());
 
   auto prepared = std::make_shared<absl::StatusOr<Prepared>>(absl::CancelledError("not run"));
-  std::function<void()> prepare = [&plane = api.plane, prepared, model = plan->request.model(), chat = plan->chat] {
-    *prepared = Prepare(plane, model, chat);
+  std::function<void()> prepare = [&plane = api.plane, prepared, model = plan->request.model(),
+                                   priority = plan->request.priority(), chat = plan->chat] {
+    *prepared = Prepare(plane, model, priority, chat);
   };
   absl::Status ran = co_await RunElsewhere(api, exchange, std::move(prepare));
   if (ran.ok()) ran = prepared->status();

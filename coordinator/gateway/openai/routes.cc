@@ -84,10 +84,11 @@ boost::asio::awaitable<void> Route(ApiContext& api, const Access& access, HttpEx
     ApiContext mine = api;
     absl::StatusOr<Intake::Pass> pass;
     if (route.open == Open::kToCallers) {
-      pass = api.plane.intake.Enter();
+      pass = api.plane.intake.Enter(request.body.size());
       if (!pass.ok()) {
         HttpReply refusal = ReplyOf(ErrorOf(pass.status()));
-        refusal.close = true;  // the next attempt is to find another server, or this one started anew
+        // The next attempt is to find another server, or this one started anew.
+        refusal.close = absl::IsUnavailable(pass.status());
         co_await exchange.Reply(std::move(refusal));
         co_return;
       }
