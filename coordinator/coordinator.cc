@@ -102,7 +102,7 @@ class CoordinatorImpl final : public Coordinator {
   Intake intake_;
   std::unique_ptr<CertificateAuthority> authority_;  // null with --insecure
   std::optional<NodeIdentity> identity_;             // likewise empty
-  std::optional<ServerCertificate> certificate_;  // empty: HTTP is plain
+  std::optional<ServerCertificate> certificate_;     // empty: HTTP is plain
   std::optional<ServerCertificateFiles> certificate_files_;
   std::string node_id_;
   std::unique_ptr<WorkerChannels> channels_;
@@ -198,8 +198,9 @@ absl::Status CoordinatorImpl::OpenCertificate() {
     LogInfo("TLS by the cluster's own CA, as {}; clients trust {}/pki/cluster-ca.crt", absl::StrJoin(hosts, ", "),
             options_.data_dir);
   } else if (!options_.public_grpc_host.empty()) {
-    return absl::InvalidArgumentError("public_grpc: it needs a certificate (tls_chain_path and tls_key_path, or "
-                                      "tls_self_signed)");
+    return absl::InvalidArgumentError(
+        "public_grpc: it needs a certificate (tls_chain_path and tls_key_path, or "
+        "tls_self_signed)");
   }
   return absl::OkStatus();
 }

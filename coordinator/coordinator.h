@@ -39,15 +39,15 @@ class Coordinator {
     int public_grpc_port = 0;  // 0 picks a free one
     int udp_port = 50052;      // beacons
     bool udp = true;
-    std::vector<std::string> interfaces;  // for beacons; empty: every real one
-    std::vector<std::string> advertise;   // addresses (no port) on which workers reach this; empty: of the interfaces
-    bool insecure = false;                // no TLS, no tokens
+    std::vector<std::string> interfaces;    // for beacons; empty: every real one
+    std::vector<std::string> advertise;     // addresses (no port) on which workers reach this; empty: of the interfaces
+    bool insecure = false;                  // no TLS, no tokens
     std::vector<std::string> cors_origins;  // whose pages may use HTTP from a browser; empty: none (openai/cors.h)
-    bool no_auth = false;                 // inference for everybody who can connect
-    std::string token_file;               // where a join token is written at each start; empty: nowhere
+    bool no_auth = false;                   // inference for everybody who can connect
+    std::string token_file;                 // where a join token is written at each start; empty: nowhere
     uint32_t heartbeat_ms = 200;
     uint32_t silence_ms = 1000;                       // without a heartbeat for so long a node is dead
-    absl::Duration stall_after = absl::Seconds(60);  // a stage with work that finishes no step for so long is stalled
+    absl::Duration stall_after = absl::Seconds(60);   // a stage with work that finishes no step for so long is stalled
     absl::Duration return_grace = absl::Seconds(10);  // after a start: for the nodes of earlier placements
     size_t running_max = 64;                          // requests in one replica at a time
     size_t waiting_max = 256;                         // requests that wait for one model; more are refused

@@ -139,11 +139,15 @@ absl::Status FinishLeaf(X509& certificate, X509* ca, EVP_PKEY* ca_key, const std
 absl::StatusOr<std::string> AlternativeName(const std::string& host) {
   const std::string bare = absl::StartsWith(host, "[") ? host.substr(1, host.size() - 2) : host;
   unsigned char address[16];
-  const bool literal = inet_pton(AF_INET, bare.c_str(), address) == 1 || inet_pton(AF_INET6, bare.c_str(), address) == 1;
+  const bool literal =
+      inet_pton(AF_INET, bare.c_str(), address) == 1 || inet_pton(AF_INET6, bare.c_str(), address) == 1;
   if (literal) return absl::StrCat("IP:", bare);
-  const auto fits = [](char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-' || c == '_'; };
+  const auto fits = [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-' || c == '_';
+  };
   if (bare.empty() || bare.size() > 253 || !std::all_of(bare.begin(), bare.end(), fits)) {
-    return absl::InvalidArgumentError(absl::StrCat("\"", absl::CHexEscape(host), "\" is neither host name nor address"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", absl::CHexEscape(host), "\" is neither host name nor address"));
   }
   return absl::StrCat("DNS:", bare);
 }

@@ -42,11 +42,11 @@ std::shared_ptr<grpc::ServerCredentials> CredentialsOf(const ServerOptions::Publ
   constexpr unsigned kLookEverySeconds = 5;
   std::shared_ptr<tls::CertificateProviderInterface> provider;
   if (address.chain_path.empty()) {
-    provider = std::make_shared<tls::StaticDataCertificateProvider>(std::vector<tls::IdentityKeyCertPair>{
-        {address.certificate.private_key_pem, address.certificate.chain_pem}});
+    provider = std::make_shared<tls::StaticDataCertificateProvider>(
+        std::vector<tls::IdentityKeyCertPair>{{address.certificate.private_key_pem, address.certificate.chain_pem}});
   } else {
-    provider = std::make_shared<tls::FileWatcherCertificateProvider>(address.key_path, address.chain_path,
-                                                                     kLookEverySeconds);
+    provider =
+        std::make_shared<tls::FileWatcherCertificateProvider>(address.key_path, address.chain_path, kLookEverySeconds);
   }
   tls::TlsServerCredentialsOptions options(std::move(provider));
   options.watch_identity_key_cert_pairs();

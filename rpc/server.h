@@ -24,8 +24,8 @@ struct ServerOptions {
   int port = 0;                  // 0 picks a free one
   // Presented to callers; callers' certificates are checked against its CA. Null serves plain text (--insecure).
   const NodeIdentity* identity = nullptr;
-  // A second address for clients that are no nodes: TLS with this certificate, which asks callers for none, so that they
-  // are known by their keys alone. Empty: none.
+  // A second address for clients that are no nodes: TLS with this certificate, which asks callers for none, so that
+  // they are known by their keys alone. Empty: none.
   struct PublicAddress {
     std::string host = "0.0.0.0";
     int port = 0;

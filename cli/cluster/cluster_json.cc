@@ -88,8 +88,8 @@ Json ToJson(const v1::StagePlacement& stage) {
 }
 
 Json ToJson(const v1::ReplicaInfo& replica) {
-  return {{"replica", replica.replica()}, {"state", replica.state()},     {"failure", replica.failure()},
-          {"running", replica.running()}, {"waiting", replica.waiting()}, {"stall", replica.stall()},
+  return {{"replica", replica.replica()},       {"state", replica.state()},     {"failure", replica.failure()},
+          {"running", replica.running()},       {"waiting", replica.waiting()}, {"stall", replica.stall()},
           {"stages", ArrayOf(replica.stages())}};
 }
 

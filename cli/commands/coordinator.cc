@@ -57,7 +57,8 @@ coordinator::Coordinator::Options OptionsOf(const Settings& settings) {
 absl::Status CheckTls(const Settings& settings) {
   const bool has_files = settings.IsSet("tls-cert");
   if (has_files != settings.IsSet("tls-key")) {
-    return UsageError(absl::StrCat(has_files ? "--tls-cert" : "--tls-key", ": the other one of --tls-cert and --tls-key ",
+    return UsageError(absl::StrCat(has_files ? "--tls-cert" : "--tls-key",
+                                   ": the other one of --tls-cert and --tls-key ",
                                    "is needed, too: the certificate in one file, its private key in another"));
   }
   if (has_files && settings.Switch("tls-self-signed")) {

@@ -78,10 +78,11 @@ void AddUp(Command& root) {
   command.Text("--log", options->log, "debug, info, warning, error or off (default info)", "LEVEL")
       .Among({"debug", "info", "warning", "error", "off"});
   command
-      .Number("--drain-timeout", options->drain_seconds,
-              "when told to stop: seconds that requests which run may take to end (default 30); a second signal ends at "
-              "once",
-              "SECONDS")
+      .Number(
+          "--drain-timeout", options->drain_seconds,
+          "when told to stop: seconds that requests which run may take to end (default 30); a second signal ends at "
+          "once",
+          "SECONDS")
       .Or("ENIGMA_DRAIN_TIMEOUT")
       .Between(0, 86'400);
   command.Switch("--insecure", options->insecure, "no TLS and no tokens: for laboratories only");

@@ -6,8 +6,9 @@
 
 namespace enigma::cli {
 
-// Turns SIGINT and SIGTERM into calls: the first to `drain`, each later one to `stop`. Construct before any other thread exists: the signals are blocked from then on,
-// so that only this object's own thread takes them. Ignores SIGPIPE: a closed connection is an error of a call.
+// Turns SIGINT and SIGTERM into calls: the first to `drain`, each later one to `stop`. Construct before any other
+// thread exists: the signals are blocked from then on, so that only this object's own thread takes them. Ignores
+// SIGPIPE: a closed connection is an error of a call.
 class StopSignals {
  public:
   // Called from a thread of its own; neither may wait for what it begins.

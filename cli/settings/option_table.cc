@@ -17,14 +17,17 @@ constexpr DaemonOption kOptions[] = {
      "address of the gRPC server (mutual TLS)"},
     {"http", OptionKind::kEndpoint, kCoordinatorDaemon, "127.0.0.1:8080", "", "address of the HTTP API and /metrics"},
     {"tls-cert", OptionKind::kPath, kCoordinatorDaemon, "", "",
-     "file of PEM with the certificate (and those above it) with which HTTP and the public gRPC address speak TLS; read "
+     "file of PEM with the certificate (and those above it) with which HTTP and the public gRPC address speak TLS; "
+     "read "
      "again when it changes"},
     {"tls-key", OptionKind::kPath, kCoordinatorDaemon, "", "", "file of PEM with the private key of tls-cert"},
     {"tls-self-signed", OptionKind::kSwitch, kCoordinatorDaemon, "false", "",
-     "in place of tls-cert: a certificate of the cluster's own CA, for this machine's names and addresses; clients trust "
+     "in place of tls-cert: a certificate of the cluster's own CA, for this machine's names and addresses; clients "
+     "trust "
      "DATA_DIR/pki/cluster-ca.crt"},
     {"public-grpc", OptionKind::kEndpoint, kCoordinatorDaemon, "", "",
-     "second address of the gRPC server, for clients with an API key: TLS with the certificate above, none asked of the "
+     "second address of the gRPC server, for clients with an API key: TLS with the certificate above, none asked of "
+     "the "
      "client (default: none)"},
     {"metrics-port", OptionKind::kPort, kWorkerDaemon, "", "9464", "port of /metrics over plain HTTP"},
     {"udp-port", OptionKind::kPort, kBoth, "50052", "50052", "port of the beacons by which nodes find each other"},

@@ -21,8 +21,8 @@ struct LocalClusterOptions {
   std::string log;
   bool insecure = false;
   uint32_t drain_seconds = 30;  // that requests may take to end once this is told to stop
-  uint32_t threads = 0;    // of all workers together; 0: one per core
-  std::string ready_file;  // written once the models answer
+  uint32_t threads = 0;         // of all workers together; 0: one per core
+  std::string ready_file;       // written once the models answer
 
   // What model number `index` is to be called.
   std::string NameOf(size_t index) const;

@@ -29,7 +29,9 @@ class ProgressWatcher {
 
   ControlPlane& plane_;
   const Options options_;
-  std::map<std::string, std::map<std::string, int>> counts_;  // of replicas by model and state; the thread's own
+  // Of replicas, by model and state, and by KV memory; the thread's own.
+  std::map<std::string, std::map<std::string, int>> counts_;
+  std::map<MetricLabels, int> caches_;
   absl::Notification stopping_;
   std::thread thread_;
 };

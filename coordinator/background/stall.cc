@@ -13,9 +13,9 @@ std::optional<Stall> StallOf(const Replica& replica, std::span<const Node> nodes
       const absl::Duration age = absl::Milliseconds(stage.last_step_age_ms());
       if (age <= limit || (stall && stage.stage_index() < furthest)) continue;
       furthest = stage.stage_index();
-      stall = Stall{node.id, absl::StrCat("stage ", stage.stage_index(), " of ", replica.model->name, " on node ",
-                                          node.Label(), " has work and has finished no step for ",
-                                          absl::ToInt64Seconds(age), " s")};
+      stall = Stall{node.id,
+                    absl::StrCat("stage ", stage.stage_index(), " of ", replica.model->name, " on node ", node.Label(),
+                                 " has work and has finished no step for ", absl::ToInt64Seconds(age), " s")};
     }
   }
   return stall;

@@ -17,8 +17,8 @@ namespace enigma::coordinator {
 class GenerateStream final : public grpc::ServerWriteReactor<enigma::v1::GenerateChunk>,
                              public std::enable_shared_from_this<GenerateStream> {
  public:
-  static std::shared_ptr<GenerateStream> Make(grpc::CallbackServerContext& context, ControlPlane& plane, const Generation::Options& options,
-                                              enigma::v1::GenerateRequest request);
+  static std::shared_ptr<GenerateStream> Make(grpc::CallbackServerContext& context, ControlPlane& plane,
+                                              const Generation::Options& options, enigma::v1::GenerateRequest request);
 
   Generation& generation() { return *generation_; }
   // What the caller's limits let in; before the generation begins.

@@ -74,8 +74,7 @@ grpc::ServerUnaryReactor* InferenceService::Unary(grpc::CallbackServerContext* c
 }
 
 grpc::ServerUnaryReactor* InferenceService::UnaryOfModel(grpc::CallbackServerContext* context, uint64_t bytes,
-                                                         const std::string& model,
-                                                         std::function<absl::Status()> work) {
+                                                         const std::string& model, std::function<absl::Status()> work) {
   return Unary(context, bytes, [this, context, &model, work = std::move(work)](const Caller& caller) {
     const absl::StatusOr<KeyLease> lease = AdmitRequest(plane_.key_limits, caller, model, 0);
     if (lease.ok()) return work();

@@ -43,8 +43,8 @@ class InferenceService final : public enigma::v1::Inference::CallbackService {
   grpc::ServerUnaryReactor* Unary(grpc::CallbackServerContext* context, uint64_t bytes,
                                   std::function<absl::Status(const Caller& caller)> work);
   // One that asks for a model, and so counts against the limits of the caller's key.
-  grpc::ServerUnaryReactor* UnaryOfModel(grpc::CallbackServerContext* context, uint64_t bytes,
-                                         const std::string& model, std::function<absl::Status()> work);
+  grpc::ServerUnaryReactor* UnaryOfModel(grpc::CallbackServerContext* context, uint64_t bytes, const std::string& model,
+                                         std::function<absl::Status()> work);
 
   ControlPlane& plane_;
   const Access& access_;

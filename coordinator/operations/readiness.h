@@ -10,7 +10,7 @@ namespace enigma::coordinator {
 // Whether a request would be served right now, and of what. Names of models, each at most once in a list.
 struct Readiness {
   bool ready = false;
-  std::string status;  // "ready", or a few words why not
+  std::string status;                // "ready", or a few words why not
   std::vector<std::string> models;   // with a replica in service that makes progress, or has nothing to do
   std::vector<std::string> loading;  // none of the above, but on their way
   std::vector<std::string> stalls;   // sentences: which replica in service makes no progress

@@ -159,8 +159,9 @@ absl::StatusOr<uint64_t> Dispatcher::Submit(std::string_view model, enigma::v1::
   }
   if (gave_way != nullptr) {
     gave_way->sink->OnEnd(absl::ResourceExhaustedError(
-        absl::StrCat("'", request->model, "' is busy: this request waited, and gave way to one of a higher priority "
-                                          "when the queue was full; try again later")));
+        absl::StrCat("'", request->model,
+                     "' is busy: this request waited, and gave way to one of a higher priority "
+                     "when the queue was full; try again later")));
   }
   StartWaiting(request->model);
   return request->ticket;

@@ -69,9 +69,9 @@ class Dispatcher {
   // streams are closed; not to be called from a callback. OK when it is not here.
   void RemoveReplica(uint64_t replica, const absl::Status& why);
 
-  // Nothing new comes to the replica: what runs in it goes on, and what waits for its model still comes to it only where
-  // no other replica takes work. True when it is idle, so that RemoveReplica would end nothing; also when it is not
-  // here.
+  // Nothing new comes to the replica: what runs in it goes on, and what waits for its model still comes to it only
+  // where no other replica takes work. True when it is idle, so that RemoveReplica would end nothing; also when it is
+  // not here.
   bool Retire(uint64_t replica);
 
   // Others are preferred to a replica that has work and makes no progress. Nothing when it is not here.

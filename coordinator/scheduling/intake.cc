@@ -21,7 +21,8 @@ absl::StatusOr<Intake::Pass> Intake::Enter(uint64_t bytes) {
   ENIGMA_RETURN_IF_ERROR(closed_);
   if (inside_ > 0 && bytes > bytes_max_ - std::min(bytes_, bytes_max_)) {
     return absl::ResourceExhaustedError(absl::StrCat("the ", inside_, " requests under way hold ", bytes_,
-                                                     " bytes, and one of ", bytes, " is too much beside them; try again "
+                                                     " bytes, and one of ", bytes,
+                                                     " is too much beside them; try again "
                                                      "later"));
   }
   ++inside_;

@@ -32,6 +32,7 @@ StageExecutor::StageExecutor(Options options, LoadedStage loaded, absl::Mutex& t
                                         .max_rows = options_.max_rows,
                                         .stage_count = options_.stage_count});
     free_blocks_ = book_->free_blocks();
+    sent_at_.resize(options_.stage_count);  // the most steps in flight
   }
   idle_ns_ = absl::ToInt64Nanoseconds(clock_.Monotonic());
   thread_ = std::thread([this] { Run(); });
@@ -91,6 +92,7 @@ v1::StageStatus StageExecutor::Status() const {
   status.set_sequences(sequences_);
   status.set_steps(steps_);
   if (is_first() && options_.kv_blocks > 0) {
+    status.set_preemptions(preemptions_);
     status.set_kv_usage(1.0 - static_cast<double>(free_blocks_) / options_.kv_blocks);
   }
   // Read before `busy`: a step that begins in between is not older than it is.
@@ -158,6 +160,9 @@ void StageExecutor::HandleFrame(const FrameArrived& arrived) {
     absl::MutexLock lock(&mutex_);
     if (failure_) return;
   }
+  metrics_.queue_seconds.Increment(absl::ToDoubleSeconds(Clock::System().Monotonic() - arrived.arrived));
+  metrics_.received_frames.Increment();
+  metrics_.received_bytes.Increment(static_cast<double>(arrived.frame.Length()));
   absl::StatusOr<ReceivedFrame> frame = ReceivedFrame::Parse(arrived.frame);
   absl::Status done = frame.status();
   if (frame.ok()) {
@@ -183,6 +188,8 @@ void StageExecutor::HandleFrame(const FrameArrived& arrived) {
 absl::Status StageExecutor::TakeTokens(const ReceivedFrame& frame) {
   ENIGMA_ASSIGN_OR_RETURN(const std::vector<SampledToken> sampled, DecodeTokens(frame.view()));
   ENIGMA_RETURN_IF_ERROR(book_->Finish(frame.view().header.step, sampled));
+  metrics_.round_trip_seconds.Increment(
+      absl::ToDoubleSeconds(clock_.Monotonic() - sent_at_[frame.view().header.step % sent_at_.size()]));
   UpdateStatus();
   return absl::OkStatus();
 }
@@ -256,9 +263,11 @@ absl::Status StageExecutor::RunStep(const StepPlan& plan, std::string_view encod
   const absl::Duration end = clock_.Monotonic();
   metrics_.steps.Increment();
   metrics_.step_seconds.Observe(absl::ToDoubleSeconds(end - start));
+  metrics_.compute_seconds.Increment(absl::ToDoubleSeconds(end - start));
   metrics_.rows.Observe(plan.rows());
   steps_.fetch_add(1);
   last_step_ns_ = absl::ToInt64Nanoseconds(end);
+  if (is_first() && !is_last()) sent_at_[plan.step % sent_at_.size()] = end;
   ENIGMA_RETURN_IF_ERROR(is_last() ? Deliver(plan, std::move(result)) : SendOn(plan, encoded_plan, result));
   UpdateStatus();
   return absl::OkStatus();
@@ -292,6 +301,8 @@ absl::Status StageExecutor::Send(grpc::ByteBuffer frame) {
   if (next == nullptr) return absl::FailedPreconditionError("the stage is not connected to the next one");
   metrics_.link_frames.Increment();
   metrics_.link_bytes.Increment(static_cast<double>(frame.Length()));
+  const absl::Duration waited = next->waited();
+  metrics_.link_send_seconds.Increment(absl::ToDoubleSeconds(waited - std::exchange(link_waited_, waited)));
   const absl::Status sent = next->Send(std::move(frame));
   // A broken link also arrives as news that name the node; a step that fails meanwhile adds nothing to them.
   if (absl::IsUnavailable(sent) || absl::IsNotFound(sent)) return absl::OkStatus();
@@ -339,6 +350,8 @@ void StageExecutor::UpdateStatus() {
   sequences_ = static_cast<uint32_t>(book_ ? book_->sequences() : runner_.sequences());
   if (!book_) return;
   free_blocks_ = book_->free_blocks();
+  metrics_.preemptions.Increment(
+      static_cast<double>(book_->preemptions() - preemptions_.exchange(book_->preemptions())));
   metrics_.kv_usage.Set(1.0 - static_cast<double>(book_->free_blocks()) / options_.kv_blocks);
 }
 

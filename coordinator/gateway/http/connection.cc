@@ -356,11 +356,11 @@ class Connection final : public HttpConnection,
   void Watch() {
     if (watching_) return;
     watching_ = true;
-    Socket().async_wait(
-        tcp::socket::wait_read, asio::bind_executor(executor_, [self = this->shared_from_this()](error_code error) {
-          self->watching_ = false;
-          if (!error) self->LookForClose(std::chrono::milliseconds(50));
-        }));
+    Socket().async_wait(tcp::socket::wait_read,
+                        asio::bind_executor(executor_, [self = this->shared_from_this()](error_code error) {
+                          self->watching_ = false;
+                          if (!error) self->LookForClose(std::chrono::milliseconds(50));
+                        }));
   }
 
   // Bytes that wait unread may be the next request, or what TLS says before it closes: whether a close stands behind
@@ -374,10 +374,9 @@ class Connection final : public HttpConnection,
       return;
     }
     look_again_.expires_after(pause);
-    look_again_.async_wait(
-        asio::bind_executor(executor_, [self = this->shared_from_this(), pause](error_code error) {
-          if (!error) self->LookForClose(std::min(2 * pause, std::chrono::milliseconds(1000)));
-        }));
+    look_again_.async_wait(asio::bind_executor(executor_, [self = this->shared_from_this(), pause](error_code error) {
+      if (!error) self->LookForClose(std::min(2 * pause, std::chrono::milliseconds(1000)));
+    }));
   }
 
   const HttpServer::Options& options_;

@@ -168,9 +168,8 @@ boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exch
 
   auto prepared = std::make_shared<absl::StatusOr<Prepared>>(absl::CancelledError("not run"));
   std::function<void()> prepare = [&plane = api.plane, prepared, model = plan->request.model(),
-                                   priority = plan->request.priority(), chat = plan->chat] {
-    *prepared = Prepare(plane, model, priority, chat);
-  };
+                                   priority = plan->request.priority(),
+                                   chat = plan->chat] { *prepared = Prepare(plane, model, priority, chat); };
   absl::Status ran = co_await RunElsewhere(api, exchange, std::move(prepare));
   if (ran.ok()) ran = prepared->status();
   if (!ran.ok()) {

@@ -49,8 +49,9 @@ absl::StatusOr<CorsPolicy> CorsPolicy::Create(const std::vector<std::string>& or
       policy.origins_.insert(origin);
     } else {
       return absl::InvalidArgumentError(
-          absl::StrCat("\"", origin, "\" is no origin as browsers send it: scheme://host or scheme://host:port in lower "
-                                     "case, without a path or a slash at the end; or * for every site"));
+          absl::StrCat("\"", origin,
+                       "\" is no origin as browsers send it: scheme://host or scheme://host:port in lower "
+                       "case, without a path or a slash at the end; or * for every site"));
     }
   }
   return policy;
@@ -95,8 +96,8 @@ bool IsCrossSite(const HttpRequest& request) {
   const std::string_view origin = request.Header("origin");
   if (origin.empty()) return false;
   const size_t at = origin.find("://");
-  return at == std::string_view::npos || !absl::EqualsIgnoreCase(ToAbsl(origin.substr(at + 3)),
-                                                                 ToAbsl(request.Header("host")));
+  return at == std::string_view::npos ||
+         !absl::EqualsIgnoreCase(ToAbsl(origin.substr(at + 3)), ToAbsl(request.Header("host")));
 }
 
 }  // namespace enigma::coordinator

@@ -63,8 +63,7 @@ std::string MethodsOf(std::string_view path) {
 
 // Who asks; an error when they may not.
 absl::StatusOr<Caller> CallerOf(const ApiContext& api, const Access& access, const HttpRequest& request) {
-  ENIGMA_ASSIGN_OR_RETURN(Caller caller,
-                          access.ForHttp(request.Header("authorization"), request.from_this_machine));
+  ENIGMA_ASSIGN_OR_RETURN(Caller caller, access.ForHttp(request.Header("authorization"), request.from_this_machine));
   // A page that somebody visits must not use what their machine may do without a key.
   if (caller.key == nullptr && IsCrossSite(request) && !api.cors.Allows(request.Header("origin"))) {
     return absl::PermissionDeniedError(

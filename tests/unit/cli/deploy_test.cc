@@ -121,8 +121,7 @@ TEST(SystemdTest, UnitsStartDaemonsWithKnownFlags) {
       const size_t grace = text.find("\nTimeoutStopSec=");
       ASSERT_NE(grace, std::string::npos) << name;
       EXPECT_GT(std::stoul(text.substr(grace + 16)), daemon->settings.Count("drain-timeout") + kStopSeconds) << name;
-      EXPECT_THAT(text,
-                  ::testing::HasSubstr("StateDirectory=" + daemon->settings.Text("data-dir").substr(9)));
+      EXPECT_THAT(text, ::testing::HasSubstr("StateDirectory=" + daemon->settings.Text("data-dir").substr(9)));
       ++started;
     }
     EXPECT_EQ(started, 1) << name;

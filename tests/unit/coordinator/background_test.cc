@@ -218,5 +218,25 @@ TEST_F(NodesTest, TheUseOfKvBlocksIsAMetric) {
   EXPECT_TRUE(reaches(0)) << "the model was unloaded";
 }
 
+TEST_F(NodesTest, PreemptionsAreCountedOnceEach) {
+  Metrics metrics;
+  const SilenceChecker checker(nodes_, Clock::System(), metrics, absl::Minutes(1));
+  const auto& counter = metrics.Counter(Metric::kPreemptions, {{"model_name", "m"}});
+  const auto beat = [&](uint64_t replica, uint64_t preemptions, double expected) {
+    enigma::v1::Heartbeat heartbeat;
+    heartbeat.add_stages()->set_model("m");
+    heartbeat.mutable_stages(0)->set_replica(replica);
+    heartbeat.mutable_stages(0)->set_preemptions(preemptions);
+    ASSERT_TRUE(nodes_.Heartbeat("n0", 1, heartbeat));
+    const absl::Time deadline = absl::Now() + absl::Seconds(20);
+    while (counter.Value() < expected && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(5));
+    absl::SleepFor(absl::Milliseconds(450));  // two more looks at the same heartbeat
+    EXPECT_EQ(counter.Value(), expected);
+  };
+  beat(1, 3, 3);
+  beat(1, 5, 5);
+  beat(2, 1, 6);
+}
+
 }  // namespace
 }  // namespace enigma::coordinator

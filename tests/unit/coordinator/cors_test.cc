@@ -1,9 +1,10 @@
 // The HTTP API as pages of other sites meet it in a browser.
+#include "coordinator/gateway/openai/cors.h"
+
 #include <absl/strings/str_cat.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "coordinator/gateway/openai/cors.h"
 #include "tests/unit/coordinator/coordinator_fixture.h"
 #include "tests/unit/coordinator/http_client.h"
 
@@ -58,8 +59,8 @@ TEST_F(CorsTest, IsOffUnlessSitesAreListed) {
   EXPECT_EQ(Ask("GET", "/v1/models", {"Origin: https://app.example"}).status, 403);
   EXPECT_EQ(Ask("GET", "/v1/models", {"Origin: null"}).status, 403);
   EXPECT_EQ(Ask("GET", "/v1/models", {}).status, 200);
-  EXPECT_EQ(
-      Ask("GET", "/v1/models", {absl::StrCat("Origin: http://127.0.0.1:", coordinator_->http_port())}).status, 200)
+  EXPECT_EQ(Ask("GET", "/v1/models", {absl::StrCat("Origin: http://127.0.0.1:", coordinator_->http_port())}).status,
+            200)
       << "its own pages";
 }
 
@@ -83,7 +84,8 @@ TEST_F(CorsTest, ListedSitesAreAnsweredAndOthersAreNot) {
   EXPECT_EQ(error.status, 404);
   EXPECT_EQ(error.headers.at("access-control-allow-origin"), "https://app.example");
 
-  for (const std::string other : {"https://app.example.evil.example", "http://app.example", "https://app.example:444"}) {
+  for (const std::string other :
+       {"https://app.example.evil.example", "http://app.example", "https://app.example:444"}) {
     const HttpAnswer refused = Preflight(other);
     EXPECT_EQ(refused.status, 403) << other;
     EXPECT_EQ(refused.headers.count("access-control-allow-origin"), 0u) << other;

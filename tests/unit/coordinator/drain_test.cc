@@ -3,8 +3,8 @@
 #include <thread>
 
 #include <absl/synchronization/notification.h>
-#include <google/protobuf/wrappers.pb.h>
 #include <gmock/gmock.h>
+#include <google/protobuf/wrappers.pb.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 

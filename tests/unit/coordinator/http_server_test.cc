@@ -129,9 +129,8 @@ TEST_F(HttpsServerTest, ARenewedCertificateIsShownToNewConnections) {
   HttpsClient old(server_->port(), before.ca->certificate_pem(), "localhost");
   ASSERT_EQ(old.error(), "");
   renew = true;
-  EXPECT_TRUE(Eventually([&] {
-    return HttpsClient(server_->port(), after.ca->certificate_pem(), "localhost").error().empty();
-  }));
+  EXPECT_TRUE(Eventually(
+      [&] { return HttpsClient(server_->port(), after.ca->certificate_pem(), "localhost").error().empty(); }));
   EXPECT_NE(old.Get("/a").find("GET /a  0"), std::string::npos) << "a connection that is open goes on";
 }
 

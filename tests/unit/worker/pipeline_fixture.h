@@ -30,6 +30,7 @@ class PipelineFixture {
   // Attaches as the coordinator does.
   StageExecutor& first() { return *stages_.front()->executor; }
   StageExecutor& stage(size_t index) { return *stages_[index]->executor; }
+  Metrics& metrics() { return metrics_; }
   absl::Mutex& turn(size_t index) { return stages_[index]->turn; }  // held: the stage computes nothing
   void DropStage(size_t index) { stages_[index]->executor.reset(); }
   void KillServer(size_t index) { stages_[index]->server->Shutdown(absl::ZeroDuration()); }

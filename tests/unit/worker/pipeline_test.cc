@@ -139,6 +139,30 @@ TEST_F(Pipeline, AStageIsAsOldAsItsLastProgressNotAsItsIdleness) {
   }
 }
 
+TEST_F(Pipeline, WhatAHopSendsTheNextReceivesAndEveryTimeIsCounted) {
+  PipelineFixture pipeline({.model_path = *path_, .cuts = {0, 2}});
+  ASSERT_TRUE(pipeline.first().Open(Request(1, 5, 8)).ok());
+  ASSERT_EQ(pipeline.Collect(1).at(1).ids.size(), 8U);
+  const auto counter = [&](Metric metric, const char* stage) {
+    return pipeline.metrics().Counter(metric, {{"model_name", "test"}, {"stage", stage}}).Value();
+  };
+  // The end of the sequence travels with one more step, once there is one.
+  const absl::Time end = absl::Now() + absl::Minutes(1);
+  while (pipeline.first().Status().busy() && absl::Now() < end) absl::SleepFor(absl::Milliseconds(1));
+  for (const auto& [from, to] : {std::pair{"0", "1"}, std::pair{"1", "0"}}) {
+    EXPECT_GE(counter(Metric::kLinkFramesSent, from), 8) << from;
+    EXPECT_EQ(counter(Metric::kLinkFramesSent, from), counter(Metric::kLinkFramesReceived, to)) << from;
+    EXPECT_EQ(counter(Metric::kLinkBytesSent, from), counter(Metric::kLinkBytesReceived, to)) << from;
+    EXPECT_GT(counter(Metric::kLinkSendSeconds, from), 0) << from;
+    EXPECT_GT(counter(Metric::kStageQueueSeconds, to), 0) << to;
+    EXPECT_GT(counter(Metric::kStageComputeSeconds, to), 0) << to;
+  }
+  EXPECT_EQ(counter(Metric::kStageSteps, "0"), counter(Metric::kStageSteps, "1"));
+  // A step is back after the other stage has computed it; nobody else has a round trip.
+  EXPECT_GE(counter(Metric::kStageRoundTripSeconds, "0"), counter(Metric::kStageComputeSeconds, "1"));
+  EXPECT_EQ(counter(Metric::kStageRoundTripSeconds, "1"), 0);
+}
+
 TEST_F(Pipeline, AnyNumberOfStagesGivesTheSameIds) {
   const v1::OpenSequence greedy = Request(1, 45, 24);
   const v1::OpenSequence random = Request(2, 7, 24, 0.9F);
@@ -183,6 +207,7 @@ TEST_F(Pipeline, PreemptionChangesNoId) {
     ASSERT_EQ(ended.size(), 4U);
     for (const auto& [id, ids] : expected) EXPECT_EQ(ended.at(id).ids, ids) << id << ", " << cuts.size() << " stages";
     // Four times 70 tokens do not fit into 7 blocks of 32: some row was computed twice.
+    EXPECT_GT(pipeline.first().Status().preemptions(), 0U);
     EXPECT_TRUE(pipeline.failures().empty());
   }
 }
