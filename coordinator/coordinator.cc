@@ -1,17 +1,22 @@
 #include "coordinator/coordinator.h"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 #include <absl/synchronization/mutex.h>
 #include <absl/synchronization/notification.h>
 
 #include "base/status_macros.h"
 #include "coordinator/background/failure_watcher.h"
 #include "coordinator/background/placement_keeper.h"
+#include "coordinator/background/progress_watcher.h"
 #include "coordinator/background/sighting_watcher.h"
 #include "coordinator/background/silence_checker.h"
 #include "coordinator/endpoint_file.h"
@@ -33,6 +38,7 @@ namespace enigma::coordinator {
 namespace {
 
 constexpr absl::Duration kTokenFileValid = absl::Hours(24 * 30);
+constexpr absl::Duration kLookEvery = absl::Milliseconds(20);
 
 bool IsWildcard(const std::string& host) { return host.empty() || host == "0.0.0.0" || host == "::"; }
 
@@ -58,16 +64,21 @@ class CoordinatorImpl final : public Coordinator {
 
   absl::Status Start();
 
-  void Run() override { stopped_.WaitForNotification(); }
+  void Run() override;
+  void Drain(absl::Duration timeout) override;
   void Stop() override;
   int grpc_port() const override { return server_->port(); }
+  int public_grpc_port() const override { return server_->public_port(); }
   int http_port() const override { return http_->port(); }
   int udp_port() const override { return beacons_ == nullptr ? 0 : beacons_->port(); }
   const std::string& cluster_id() const override { return plane_->cluster_id; }
 
  private:
+  void SetServing(const std::string& service, bool serving);
   absl::Status Restore();
   absl::Status OpenPki();
+  absl::Status OpenCertificate();
+  absl::StatusOr<std::vector<std::string>> HostNames() const;
   void MakeParts();
   absl::Status Listen();
   absl::Status StartBeacons();
@@ -89,8 +100,11 @@ class CoordinatorImpl final : public Coordinator {
   KeyLimits key_limits_;
   LinkTable links_;
   CheckedSchemas schemas_;
+  Intake intake_;
   std::unique_ptr<CertificateAuthority> authority_;  // null with --insecure
   std::optional<NodeIdentity> identity_;             // likewise empty
+  std::optional<ServerCertificate> certificate_;     // empty: HTTP is plain
+  std::optional<ServerCertificateFiles> certificate_files_;
   std::string node_id_;
   std::unique_ptr<WorkerChannels> channels_;
   std::unique_ptr<Dispatcher> dispatcher_;
@@ -105,10 +119,14 @@ class CoordinatorImpl final : public Coordinator {
   std::unique_ptr<InferenceService> inference_;
   std::unique_ptr<RpcServer> server_;
   std::unique_ptr<SilenceChecker> silence_;
+  std::unique_ptr<ProgressWatcher> progress_;
   std::unique_ptr<UdpBeaconSource> beacons_;
   std::unique_ptr<SightingWatcher> sightings_;
   std::unique_ptr<HttpGateway> http_;
   std::atomic<bool> wrote_files_ = false;
+  std::atomic<bool> told_to_end_ = false;
+  absl::Duration drain_until_;  // on the monotonic clock; written before ending_ is notified
+  absl::Notification ending_;   // to drain, or to stop
   absl::Mutex stop_mutex_;
   absl::Notification stopped_;
 };
@@ -116,6 +134,7 @@ class CoordinatorImpl final : public Coordinator {
 absl::Status CoordinatorImpl::Start() {
   ENIGMA_RETURN_IF_ERROR(Restore());
   ENIGMA_RETURN_IF_ERROR(OpenPki());
+  ENIGMA_RETURN_IF_ERROR(OpenCertificate());
   ENIGMA_ASSIGN_OR_RETURN(audit_, AuditLog::Open(options_.data_dir + "/audit.log", *options_.clock));
   MakeParts();
   ENIGMA_RETURN_IF_ERROR(Listen());
@@ -123,11 +142,23 @@ absl::Status CoordinatorImpl::Start() {
   HttpServer::Options http;
   http.host = options_.http_host;
   http.port = options_.http_port;
-  ENIGMA_ASSIGN_OR_RETURN(http_, HttpGateway::Start(http, *plane_, *access_, options_.http_ping));
+  http.certificate = certificate_;
+  if (certificate_files_) {
+    http.renewed_certificate = [this] { return certificate_files_->Renewed(options_.clock->Now()); };
+  }
+  absl::StatusOr<CorsPolicy> cors = CorsPolicy::Create(options_.cors_origins);
+  if (!cors.ok()) return absl::InvalidArgumentError(absl::StrCat("cors_origins: ", cors.status().message()));
+  ENIGMA_ASSIGN_OR_RETURN(http_, HttpGateway::Start(http, *std::move(cors), *plane_, *access_, options_.http_ping));
   WarnWhenNobodyMayAsk();
   ENIGMA_RETURN_IF_ERROR(WriteFiles());
   LogInfo("coordinator {} of cluster {} listens on {}", node_id_, plane_->cluster_id,
           Endpoint{options_.listen_host, server_->port()}.ToText());
+  LogInfo("the API is at {}://{}/v1", certificate_ ? "https" : "http",
+          Endpoint{options_.http_host, http_->port()}.ToText());
+  if (server_->public_port() != 0) {
+    LogInfo("gRPC for clients with an API key is at {}, over TLS",
+            Endpoint{options_.public_grpc_host, server_->public_port()}.ToText());
+  }
   return absl::OkStatus();
 }
 
@@ -150,15 +181,51 @@ absl::Status CoordinatorImpl::OpenPki() {
   ENIGMA_ASSIGN_OR_RETURN(identity_, authority_->LoadOrIssue(pki + "/coordinator.pem", Role::kCoordinator));
   // For the commands of whoever may read this folder.
   ENIGMA_RETURN_IF_ERROR(authority_->LoadOrIssue(pki + "/admin.pem", Role::kAdmin).status());
+  ENIGMA_RETURN_IF_ERROR(WritePrivateFile(pki + "/cluster-ca.crt", authority_->certificate_pem()));
   node_id_ = identity_->node_id;
   return absl::OkStatus();
+}
+
+absl::Status CoordinatorImpl::OpenCertificate() {
+  if (!options_.tls_chain_path.empty()) {
+    certificate_files_.emplace(options_.tls_chain_path, options_.tls_key_path);
+    ENIGMA_ASSIGN_OR_RETURN(certificate_, certificate_files_->Read(options_.clock->Now()));
+  } else if (options_.tls_self_signed) {
+    if (authority_ == nullptr) {
+      return absl::InvalidArgumentError("tls_self_signed: with --insecure there is no cluster CA that could sign");
+    }
+    ENIGMA_ASSIGN_OR_RETURN(const std::vector<std::string> hosts, HostNames());
+    ENIGMA_ASSIGN_OR_RETURN(certificate_, authority_->IssueForServer(hosts));
+    LogInfo("TLS by the cluster's own CA, as {}; clients trust {}/pki/cluster-ca.crt", absl::StrJoin(hosts, ", "),
+            options_.data_dir);
+  } else if (!options_.public_grpc_host.empty()) {
+    return absl::InvalidArgumentError(
+        "public_grpc: it needs a certificate (tls_chain_path and tls_key_path, or "
+        "tls_self_signed)");
+  }
+  return absl::OkStatus();
+}
+
+// By which clients may name this machine.
+absl::StatusOr<std::vector<std::string>> CoordinatorImpl::HostNames() const {
+  std::set<std::string> hosts = {"localhost", "127.0.0.1", "::1"};
+  char name[256] = {};
+  if (::gethostname(name, sizeof name - 1) == 0 && name[0] != '\0') hosts.insert(name);
+  for (const std::string& host : {options_.http_host, options_.public_grpc_host}) {
+    if (!IsWildcard(host)) hosts.insert(host);
+  }
+  ENIGMA_ASSIGN_OR_RETURN(const std::vector<std::string> addresses, AddressesForWorkers());
+  hosts.insert(addresses.begin(), addresses.end());
+  return std::vector<std::string>(hosts.begin(), hosts.end());
 }
 
 void CoordinatorImpl::MakeParts() {
   const NodeIdentity* identity = identity_ ? &*identity_ : nullptr;
   channels_ = std::make_unique<WorkerChannels>(identity);
   dispatcher_ = std::make_unique<Dispatcher>(
-      Dispatcher::Options{.running_max = options_.running_max, .waiting_max = options_.waiting_max}, metrics_);
+      Dispatcher::Options{
+          .running_max = options_.running_max, .waiting_max = options_.waiting_max, .clock = options_.clock},
+      metrics_);
   const std::string cluster_id = authority_ ? authority_->cluster_id() : std::string(kInsecureClusterId);
   plane_.reset(new ControlPlane{*options_.clock,
                                 nodes_,
@@ -173,6 +240,7 @@ void CoordinatorImpl::MakeParts() {
                                 schemas_,
                                 *channels_,
                                 *dispatcher_,
+                                intake_,
                                 metrics_,
                                 authority_.get(),
                                 cluster_id,
@@ -220,13 +288,18 @@ absl::Status CoordinatorImpl::Listen() {
   server.host = options_.listen_host;
   server.port = options_.listen_port;
   server.identity = identity_ ? &*identity_ : nullptr;
+  if (!options_.public_grpc_host.empty()) {
+    server.public_address = {.host = options_.public_grpc_host,
+                             .port = options_.public_grpc_port,
+                             .certificate = *certificate_,
+                             .chain_path = options_.tls_chain_path,
+                             .key_path = options_.tls_key_path};
+  }
   server.services = {membership_.get(), cluster_.get(), content_.get(), inference_.get()};
   server.reflection = true;
   ENIGMA_ASSIGN_OR_RETURN(server_, RpcServer::Start(server));
-  if (auto* health = server_->grpc_server().GetHealthCheckService(); health != nullptr) {
-    for (const char* service : {"Membership", "Cluster", "Content", "Inference"}) {
-      health->SetServingStatus(absl::StrCat("enigma.v1.", service), true);
-    }
+  for (const char* service : {"Membership", "Cluster", "Content", "Inference"}) {
+    SetServing(absl::StrCat("enigma.v1.", service), true);
   }
   plane_->self.set_node_id(node_id_);
   ENIGMA_ASSIGN_OR_RETURN(const std::vector<std::string> addresses, AddressesForWorkers());
@@ -235,6 +308,7 @@ absl::Status CoordinatorImpl::Listen() {
   }
   silence_ =
       std::make_unique<SilenceChecker>(nodes_, *options_.clock, metrics_, absl::Milliseconds(options_.silence_ms));
+  progress_ = std::make_unique<ProgressWatcher>(*plane_, ProgressWatcher::Options{.stall_after = options_.stall_after});
   return absl::OkStatus();
 }
 
@@ -302,14 +376,44 @@ void CoordinatorImpl::DescribeDiscovery(enigma::v1::DiagnoseReply& reply) const 
   for (const auto& [reason, count] : report.dropped) (*reply.mutable_dropped_beacons())[reason] = count;
 }
 
+void CoordinatorImpl::SetServing(const std::string& service, bool serving) {
+  if (auto* health = server_->grpc_server().GetHealthCheckService(); health != nullptr) {
+    health->SetServingStatus(service, serving);
+  }
+}
+
+void CoordinatorImpl::Drain(absl::Duration timeout) {
+  if (told_to_end_.exchange(true)) return;
+  drain_until_ = options_.clock->Monotonic() + timeout;
+  // Not ready before anybody is refused, so that who balances load has the chance to see it first.
+  SetServing("", false);
+  SetServing("enigma.v1.Inference", false);
+  intake_.Close(absl::UnavailableError("the coordinator is draining: it takes no new requests and is about to stop"));
+  LogInfo("draining: {} requests are under way and have {} to end", intake_.inside(), absl::FormatDuration(timeout));
+  ending_.Notify();
+}
+
+void CoordinatorImpl::Run() {
+  ending_.WaitForNotification();
+  while (!stopped_.HasBeenNotified() && !intake_.AwaitNone(kLookEvery)) {
+    if (options_.clock->Monotonic() < drain_until_) continue;
+    LogWarn("the time to drain is over; {} requests are ended", intake_.inside());
+    break;
+  }
+  Stop();
+}
+
 void CoordinatorImpl::Stop() {
+  if (!told_to_end_.exchange(true)) ending_.Notify();
   absl::MutexLock lock(&stop_mutex_);
   if (stopped_.HasBeenNotified()) return;
   if (wrote_files_) RemoveEndpointFile(options_.data_dir);
   // From the edge inwards; nothing below calls what is already gone.
   constexpr char kWhy[] = "the coordinator is stopping";
+  intake_.Close(absl::UnavailableError(kWhy));
   if (keeper_ != nullptr) keeper_->Stop();
   silence_.reset();
+  progress_.reset();
   // Streams that have no end of their own are ended here, with the reason, before the server cancels what is left.
   if (dispatcher_ != nullptr) dispatcher_->Clear(absl::UnavailableError(kWhy));
   for (const Replica& replica : replicas_.List()) {

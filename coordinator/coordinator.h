@@ -18,6 +18,7 @@ namespace enigma::coordinator {
 //   state/              RocksDB
 //   pki/ca.pem          the cluster's CA (made on the first start)
 //   pki/coordinator.pem this coordinator's identity
+//   pki/cluster-ca.crt  the CA's certificate alone, for clients
 //   pki/admin.pem       an identity for commands given on this machine (rpc/identity.h: LoadIdentity)
 //   audit.log           who administered what (coordinator/gateway/audit.h)
 //   endpoint.json       {"grpc": "host:port", "http": "host:port", "cluster_id", "pid", "insecure"}, while it runs
@@ -30,15 +31,24 @@ class Coordinator {
     std::string http_host = "127.0.0.1";
     int http_port = 8080;                          // /metrics; 0 picks a free one
     absl::Duration http_ping = absl::Seconds(15);  // a stream with nothing to say sends a comment after so long
-    int udp_port = 50052;                          // beacons
+    // HTTP speaks TLS with the certificate in these files of PEM, or with one of the cluster's own CA.
+    std::string tls_chain_path;
+    std::string tls_key_path;
+    bool tls_self_signed = false;
+    // A second address for gRPC clients that hold an API key, with the same certificate; empty: none.
+    std::string public_grpc_host;
+    int public_grpc_port = 0;  // 0 picks a free one
+    int udp_port = 50052;      // beacons
     bool udp = true;
-    std::vector<std::string> interfaces;  // for beacons; empty: every real one
-    std::vector<std::string> advertise;   // addresses (no port) on which workers reach this; empty: of the interfaces
-    bool insecure = false;                // no TLS, no tokens
-    bool no_auth = false;                 // inference for everybody who can connect
-    std::string token_file;               // where a join token is written at each start; empty: nowhere
+    std::vector<std::string> interfaces;    // for beacons; empty: every real one
+    std::vector<std::string> advertise;     // addresses (no port) on which workers reach this; empty: of the interfaces
+    bool insecure = false;                  // no TLS, no tokens
+    std::vector<std::string> cors_origins;  // whose pages may use HTTP from a browser; empty: none (openai/cors.h)
+    bool no_auth = false;                   // inference for everybody who can connect
+    std::string token_file;                 // where a join token is written at each start; empty: nowhere
     uint32_t heartbeat_ms = 200;
     uint32_t silence_ms = 1000;                       // without a heartbeat for so long a node is dead
+    absl::Duration stall_after = absl::Seconds(60);   // a stage with work that finishes no step for so long is stalled
     absl::Duration return_grace = absl::Seconds(10);  // after a start: for the nodes of earlier placements
     size_t running_max = 64;                          // requests in one replica at a time
     size_t waiting_max = 256;                         // requests that wait for one model; more are refused
@@ -51,12 +61,16 @@ class Coordinator {
   static absl::StatusOr<std::unique_ptr<Coordinator>> Create(const Options& options);
   virtual ~Coordinator() = default;  // stops
 
-  // Blocks until Stop is called.
+  // Blocks until Stop is called, or a drain is over.
   virtual void Run() = 0;
+  // From now on it is not ready, and requests for inference are refused as UNAVAILABLE; those that run or wait go on
+  // for at most `timeout`, then Run stops. Returns at once; later calls do nothing. Thread-safe.
+  virtual void Drain(absl::Duration timeout) = 0;
   // Ends calls in progress and closes everything. Thread-safe, idempotent.
   virtual void Stop() = 0;
 
   virtual int grpc_port() const = 0;
+  virtual int public_grpc_port() const = 0;  // 0 where there is none
   virtual int http_port() const = 0;
   virtual int udp_port() const = 0;  // 0 without beacons
   virtual const std::string& cluster_id() const = 0;

@@ -1,9 +1,14 @@
 #include "rpc/certificate_authority.h"
 
+#include <arpa/inet.h>
+
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include <absl/memory/memory.h>
+#include <absl/strings/ascii.h>
+#include <absl/strings/escaping.h>
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <openssl/bn.h>
@@ -104,6 +109,49 @@ absl::StatusOr<std::string> NewCaPem(absl::Time now) {
   return Contents(bio.get());
 }
 
+// Everything of a certificate but its extensions and signature.
+absl::StatusOr<X509Ptr> NewCertificate(const X509& ca, EVP_PKEY* key, const std::string& common_name, absl::Time now) {
+  X509Ptr certificate(X509_new());
+  X509_set_version(certificate.get(), X509_VERSION_3);
+  ENIGMA_RETURN_IF_ERROR(SetRandomSerial(*certificate));
+  ENIGMA_RETURN_IF_ERROR(SetValidity(*certificate, now));
+  ENIGMA_RETURN_IF_ERROR(SetCommonName(X509_get_subject_name(certificate.get()), common_name));
+  if (X509_set_issuer_name(certificate.get(), X509_get_subject_name(&ca)) != 1 ||
+      X509_set_pubkey(certificate.get(), key) != 1) {
+    return OpenSslError("making a certificate");
+  }
+  return certificate;
+}
+
+// What leaves are for, in the words of OpenSSL's configuration.
+absl::Status FinishLeaf(X509& certificate, X509* ca, EVP_PKEY* ca_key, const std::string& usage,
+                        const std::string& names) {
+  ENIGMA_RETURN_IF_ERROR(AddExtension(certificate, ca, NID_basic_constraints, "critical,CA:FALSE"));
+  ENIGMA_RETURN_IF_ERROR(AddExtension(certificate, ca, NID_key_usage, "critical,digitalSignature"));
+  ENIGMA_RETURN_IF_ERROR(AddExtension(certificate, ca, NID_ext_key_usage, usage));
+  ENIGMA_RETURN_IF_ERROR(AddExtension(certificate, ca, NID_authority_key_identifier, "keyid"));
+  ENIGMA_RETURN_IF_ERROR(AddExtension(certificate, ca, NID_subject_alt_name, names));
+  if (X509_sign(&certificate, ca_key, EVP_sha256()) == 0) return OpenSslError("signing a certificate");
+  return absl::OkStatus();
+}
+
+// "DNS:host" or "IP:10.0.0.1". INVALID_ARGUMENT for what OpenSSL's configuration would read as something else.
+absl::StatusOr<std::string> AlternativeName(const std::string& host) {
+  const std::string bare = absl::StartsWith(host, "[") ? host.substr(1, host.size() - 2) : host;
+  unsigned char address[16];
+  const bool literal =
+      inet_pton(AF_INET, bare.c_str(), address) == 1 || inet_pton(AF_INET6, bare.c_str(), address) == 1;
+  if (literal) return absl::StrCat("IP:", bare);
+  const auto fits = [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-' || c == '_';
+  };
+  if (bare.empty() || bare.size() > 253 || !std::all_of(bare.begin(), bare.end(), fits)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", absl::CHexEscape(host), "\" is neither host name nor address"));
+  }
+  return absl::StrCat("DNS:", bare);
+}
+
 // Proof of possession, and the names that the request asks for.
 absl::StatusOr<NodeCertificate> ReadRequest(X509_REQ& request) {
   EVP_PKEY* key = X509_REQ_get0_pubkey(&request);
@@ -178,29 +226,34 @@ absl::StatusOr<std::string> CertificateAuthority::Sign(const std::string& reques
                      ", but what may be issued is ", NodeUri(cluster_id_, role, node_id)));
   }
 
-  X509Ptr certificate(X509_new());
-  X509_set_version(certificate.get(), X509_VERSION_3);
-  ENIGMA_RETURN_IF_ERROR(SetRandomSerial(*certificate));
-  ENIGMA_RETURN_IF_ERROR(SetValidity(*certificate, clock_.Now()));
-  ENIGMA_RETURN_IF_ERROR(
-      SetCommonName(X509_get_subject_name(certificate.get()), std::string(node_id.data(), node_id.size())));
-  if (X509_set_issuer_name(certificate.get(), X509_get_subject_name(certificate_.get())) != 1 ||
-      X509_set_pubkey(certificate.get(), X509_REQ_get0_pubkey(request.get())) != 1) {
-    return OpenSslError("making a node's certificate");
-  }
+  ENIGMA_ASSIGN_OR_RETURN(const X509Ptr certificate, NewCertificate(*certificate_, X509_REQ_get0_pubkey(request.get()),
+                                                                    std::string(node_id), clock_.Now()));
   std::string names = absl::StrCat("DNS:", AnyNodeTlsName(), ",DNS:", NodeTlsName(node_id), ",DNS:", RoleTlsName(role),
                                    ",URI:", NodeUri(cluster_id_, role, node_id));
   if (!wanted.beacon_public_key.empty()) {
     absl::StrAppend(&names, ",URI:", BeaconKeyUri(cluster_id_, wanted.beacon_public_key));
   }
-  X509* ca = certificate_.get();
-  ENIGMA_RETURN_IF_ERROR(AddExtension(*certificate, ca, NID_basic_constraints, "critical,CA:FALSE"));
-  ENIGMA_RETURN_IF_ERROR(AddExtension(*certificate, ca, NID_key_usage, "critical,digitalSignature"));
-  ENIGMA_RETURN_IF_ERROR(AddExtension(*certificate, ca, NID_ext_key_usage, "serverAuth,clientAuth"));
-  ENIGMA_RETURN_IF_ERROR(AddExtension(*certificate, ca, NID_authority_key_identifier, "keyid"));
-  ENIGMA_RETURN_IF_ERROR(AddExtension(*certificate, ca, NID_subject_alt_name, names));
-  if (X509_sign(certificate.get(), key_.get(), EVP_sha256()) == 0) return OpenSslError("signing a node's certificate");
+  ENIGMA_RETURN_IF_ERROR(FinishLeaf(*certificate, certificate_.get(), key_.get(), "serverAuth,clientAuth", names));
   return CertificatePem(*certificate);
+}
+
+absl::StatusOr<ServerCertificate> CertificateAuthority::IssueForServer(const std::vector<std::string>& hosts) const {
+  if (hosts.empty()) return absl::InvalidArgumentError("a server's certificate needs a host name or address");
+  std::string names;
+  for (const std::string& host : hosts) {
+    ENIGMA_ASSIGN_OR_RETURN(const std::string name, AlternativeName(host));
+    absl::StrAppend(&names, names.empty() ? "" : ",", name);
+  }
+  const PkeyPtr key(EVP_EC_gen("P-256"));
+  if (key == nullptr) return OpenSslError("making a server's key");
+  ENIGMA_ASSIGN_OR_RETURN(const X509Ptr certificate,
+                          NewCertificate(*certificate_, key.get(), "enigma server", clock_.Now()));
+  ENIGMA_RETURN_IF_ERROR(FinishLeaf(*certificate, certificate_.get(), key_.get(), "serverAuth", names));
+  const BioPtr bio(BIO_new(BIO_s_mem()));
+  if (PEM_write_bio_PKCS8PrivateKey(bio.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) {
+    return OpenSslError("writing a server's key");
+  }
+  return ServerCertificate{CertificatePem(*certificate) + certificate_pem_, Contents(bio.get())};
 }
 
 absl::StatusOr<NodeIdentity> CertificateAuthority::Issue(std::string_view node_id, Role role) const {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -10,6 +11,7 @@
 #include "base/clock.h"
 #include "rpc/identity.h"
 #include "rpc/openssl_handles.h"
+#include "rpc/server_certificate.h"
 
 namespace enigma {
 
@@ -34,6 +36,10 @@ class CertificateAuthority {
 
   // A certificate with new keys for a process on this machine: the coordinator itself, the operator's commands.
   [[nodiscard]] absl::StatusOr<NodeIdentity> Issue(std::string_view node_id, Role role) const;
+
+  // A certificate with a new key for a server whose clients are no nodes, good for these host names and literal
+  // addresses; it names no node, so nobody gets into the cluster with it. Valid as long as a node's.
+  [[nodiscard]] absl::StatusOr<ServerCertificate> IssueForServer(const std::vector<std::string>& hosts) const;
 
   // Reads the identity at `path`, or issues it with a random node id and saves it there when there is none, or when
   // the one there is not of this cluster.

@@ -15,6 +15,8 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
 
 #include "rpc/callback_queue.h"
 #include "rpc/endpoint.h"
@@ -33,6 +35,23 @@ std::shared_ptr<grpc::ServerCredentials> CredentialsOf(const NodeIdentity* ident
   tls.pem_key_cert_pairs.push_back(
       {identity->tls_private_key_pem, identity->certificate_pem + identity->ca_certificate_pem});
   return grpc::SslServerCredentials(tls);
+}
+
+std::shared_ptr<grpc::ServerCredentials> CredentialsOf(const ServerOptions::PublicAddress& address) {
+  namespace tls = grpc::experimental;
+  constexpr unsigned kLookEverySeconds = 5;
+  std::shared_ptr<tls::CertificateProviderInterface> provider;
+  if (address.chain_path.empty()) {
+    provider = std::make_shared<tls::StaticDataCertificateProvider>(
+        std::vector<tls::IdentityKeyCertPair>{{address.certificate.private_key_pem, address.certificate.chain_pem}});
+  } else {
+    provider =
+        std::make_shared<tls::FileWatcherCertificateProvider>(address.key_path, address.chain_path, kLookEverySeconds);
+  }
+  tls::TlsServerCredentialsOptions options(std::move(provider));
+  options.watch_identity_key_cert_pairs();
+  options.set_cert_request_type(GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
+  return tls::TlsServerCredentials(options);
 }
 
 void Tune(grpc::ServerBuilder& builder) {
@@ -112,12 +131,22 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const ServerOptions&
   Tune(builder);
   int port = 0;
   builder.AddListeningPort(Endpoint{options.host, options.port}.ToText(), CredentialsOf(options.identity), &port);
+  int public_port = 0;
+  if (options.public_address) {
+    const ServerOptions::PublicAddress& address = *options.public_address;
+    builder.AddListeningPort(Endpoint{address.host, address.port}.ToText(), CredentialsOf(address), &public_port);
+  }
   for (grpc::Service* service : options.services) builder.RegisterService(service);
   if (options.configure) options.configure(builder);
   KeepCallbackQueue();
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  if (server == nullptr || port <= 0) return WhyNotBound(options.host, options.port);
-  return absl::WrapUnique(new RpcServer(std::move(server), port));
+  if (server != nullptr && port > 0 && (public_port > 0 || !options.public_address)) {
+    return absl::WrapUnique(new RpcServer(std::move(server), port, public_port));
+  }
+  if (port > 0 && options.public_address) {
+    return WhyNotBound(options.public_address->host, options.public_address->port);
+  }
+  return WhyNotBound(options.host, options.port);
 }
 
 void RpcServer::Shutdown(absl::Duration grace) {

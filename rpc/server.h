@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include <grpcpp/server_builder.h>
 
 #include "rpc/identity.h"
+#include "rpc/server_certificate.h"
 
 namespace enigma {
 
@@ -22,6 +24,17 @@ struct ServerOptions {
   int port = 0;                  // 0 picks a free one
   // Presented to callers; callers' certificates are checked against its CA. Null serves plain text (--insecure).
   const NodeIdentity* identity = nullptr;
+  // A second address for clients that are no nodes: TLS with this certificate, which asks callers for none, so that
+  // they are known by their keys alone. Empty: none.
+  struct PublicAddress {
+    std::string host = "0.0.0.0";
+    int port = 0;
+    ServerCertificate certificate;
+    // The files that `certificate` was read from: gRPC looks at them again every few seconds. Empty: it stays as it is.
+    std::string chain_path = {};
+    std::string key_path = {};
+  };
+  std::optional<PublicAddress> public_address = std::nullopt;
   std::vector<grpc::Service*> services = {};  // must outlive the server
   bool health = true;                         // grpc.health.v1
   bool reflection = false;
@@ -43,16 +56,19 @@ class RpcServer {
   RpcServer& operator=(const RpcServer&) = delete;
 
   [[nodiscard]] int port() const { return port_; }
+  [[nodiscard]] int public_port() const { return public_port_; }  // 0: there is none
   [[nodiscard]] grpc::Server& grpc_server() { return *server_; }
 
   // Lets calls in progress end for at most `grace`, then cancels them. Idempotent.
   void Shutdown(absl::Duration grace = absl::Milliseconds(500));
 
  private:
-  RpcServer(std::unique_ptr<grpc::Server> server, int port) : server_(std::move(server)), port_(port) {}
+  RpcServer(std::unique_ptr<grpc::Server> server, int port, int public_port)
+      : server_(std::move(server)), port_(port), public_port_(public_port) {}
 
   const std::unique_ptr<grpc::Server> server_;
   const int port_;
+  const int public_port_;
 };
 
 }  // namespace enigma

@@ -12,6 +12,28 @@ const std::vector<double>& LatencyBuckets() {
   return bounds;
 }
 
+// What dashboards of inference servers are drawn for: the bounds that vLLM has for the names that it shares.
+const std::vector<double>& FirstTokenBuckets() {
+  static const std::vector<double> bounds = {0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75,
+                                             1,     2.5,   5,    7.5,  10,   20,   40,   80,  160,  640, 2560};
+  return bounds;
+}
+const std::vector<double>& TokenGapBuckets() {
+  static const std::vector<double> bounds = {0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5,
+                                             0.75, 1,     2.5,  5,     7.5, 10,   20,  40,  80};
+  return bounds;
+}
+const std::vector<double>& RequestBuckets() {
+  static const std::vector<double> bounds = {0.3, 0.5, 0.8, 1,  1.5, 2,   2.5, 5,   10,   15,  20,
+                                             30,  40,  50,  60, 120, 240, 480, 960, 1920, 7680};
+  return bounds;
+}
+const std::vector<double>& TokenCountBuckets() {
+  static const std::vector<double> bounds = {1,   2,    5,    10,   20,    50,    100,   200,
+                                             500, 1000, 2000, 5000, 10000, 20000, 50000, 100000};
+  return bounds;
+}
+
 const std::vector<double>& RowBuckets() {
   static const std::vector<double> bounds = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048};
   return bounds;
@@ -50,17 +72,60 @@ std::vector<MetricInfo> MakeTable() {
       {Metric::kStageStepSeconds, kHistogram, "enigma_stage_step_seconds", "Time to compute one step of a stage.",
        LatencyBuckets()},
       {Metric::kStageRows, kHistogram, "enigma_stage_rows", "Token rows in one step of a stage.", RowBuckets()},
+      {Metric::kStageQueueSeconds,
+       kCounter,
+       "enigma_stage_queue_seconds_total",
+       "Time that frames waited on this node before the stage took them up, all together.",
+       {}},
+      {Metric::kStageComputeSeconds,
+       kCounter,
+       "enigma_stage_compute_seconds_total",
+       "Time that the stage took for its steps, all together.",
+       {}},
+      {Metric::kStageRoundTripSeconds,
+       kCounter,
+       "enigma_stage_round_trip_seconds_total",
+       "First stage of several: from sending a step on until its tokens are back, all together. What the later stages "
+       "do "
+       "not account for as queue and compute is the wire.",
+       {}},
+      {Metric::kPreemptions,
+       kCounter,
+       "vllm:num_preemptions_total",
+       "Sequences that gave their KV blocks to others, to be computed again, by model_name.",
+       {}},
       {Metric::kLastStepAge,
        kGauge,
        "enigma_last_step_age_seconds",
-       "Time since the last finished step of a stage that has work.",
+       "How long a stage that has work has finished no step; 0 when it has none.",
        {}},
+      {Metric::kReplicas,
+       kGauge,
+       "enigma_replicas",
+       "Replicas by model_name and state: loading, ready, stalled (has work, makes no progress), failed.",
+       {}},
+      {Metric::kReady, kGauge, "enigma_ready", "1 when /health/ready says so, else 0.", {}},
       {Metric::kLinkBytesSent,
        kCounter,
        "enigma_link_bytes_sent_total",
        "Bytes of hidden states sent to the next stage.",
        {}},
       {Metric::kLinkFramesSent, kCounter, "enigma_link_frames_sent_total", "Frames sent to the next stage.", {}},
+      {Metric::kLinkSendSeconds,
+       kCounter,
+       "enigma_link_send_seconds_total",
+       "Time that frames waited on this node until the transport had taken them, all together.",
+       {}},
+      {Metric::kLinkBytesReceived,
+       kCounter,
+       "enigma_link_bytes_received_total",
+       "Bytes of frames that came from the stage before.",
+       {}},
+      {Metric::kLinkFramesReceived,
+       kCounter,
+       "enigma_link_frames_received_total",
+       "Frames that came from the stage before.",
+       {}},
       {Metric::kLinkFramesRejected,
        kCounter,
        "enigma_link_frames_rejected_total",
@@ -92,19 +157,50 @@ std::vector<MetricInfo> MakeTable() {
        "vllm:kv_cache_usage_perc",
        "Share of KV blocks in use, 0 to 1, by model_name.",
        {}},
+      {Metric::kCacheConfig,
+       kGauge,
+       "vllm:cache_config_info",
+       "Replicas of a model in service, by model_name, block_size (tokens) and num_gpu_blocks (KV blocks of each, "
+       "wherever they lie).",
+       {}},
+      {Metric::kAdmissionRejections,
+       kCounter,
+       "vllm:admission_rejections_total",
+       "Requests refused because as many waited as may, by model_name and reason.",
+       {}},
       {Metric::kPromptTokens, kCounter, "vllm:prompt_tokens_total", "Prompt tokens taken in, by model_name.", {}},
       {Metric::kGenerationTokens, kCounter, "vllm:generation_tokens_total", "Tokens generated, by model_name.", {}},
       {Metric::kRequestsFinished,
        kCounter,
        "vllm:request_success_total",
-       "Requests finished, by model_name and finished_reason.",
+       "Requests that were taken and have ended, by model_name and finished_reason: stop, length, abort (the client "
+       "went "
+       "away), error.",
        {}},
       {Metric::kTimeToFirstToken, kHistogram, "vllm:time_to_first_token_seconds",
-       "Time from a request's arrival to its first token.", LatencyBuckets()},
+       "Time from a request's arrival to its first token.", FirstTokenBuckets()},
+      {Metric::kInterTokenLatency, kHistogram, "vllm:inter_token_latency_seconds",
+       "Time between two tokens of one request.", TokenGapBuckets()},
       {Metric::kTimePerOutputToken, kHistogram, "vllm:time_per_output_token_seconds",
-       "Time between two tokens of one request.", LatencyBuckets()},
+       "The same as vllm:inter_token_latency_seconds, under its former name.", TokenGapBuckets()},
+      {Metric::kRequestTimePerOutputToken, kHistogram, "vllm:request_time_per_output_token_seconds",
+       "Mean time between the tokens of one request.", TokenGapBuckets()},
+      {Metric::kRequestQueueTime, kHistogram, "vllm:request_queue_time_seconds",
+       "Time from a request's arrival until a replica has it.", RequestBuckets()},
+      {Metric::kRequestPrefillTime, kHistogram, "vllm:request_prefill_time_seconds",
+       "Time from when a replica has a request to its first token.", RequestBuckets()},
+      {Metric::kRequestDecodeTime, kHistogram, "vllm:request_decode_time_seconds",
+       "Time from the first token of a request to its last.", RequestBuckets()},
+      {Metric::kRequestInferenceTime, kHistogram, "vllm:request_inference_time_seconds",
+       "Time from when a replica has a request to its last token.", RequestBuckets()},
       {Metric::kRequestSeconds, kHistogram, "vllm:e2e_request_latency_seconds",
-       "Time from a request's arrival to its end.", LatencyBuckets()},
+       "Time from a request's arrival to its end.", RequestBuckets()},
+      {Metric::kRequestPromptTokens, kHistogram, "vllm:request_prompt_tokens", "Prompt tokens of one request.",
+       TokenCountBuckets()},
+      {Metric::kRequestGenerationTokens, kHistogram, "vllm:request_generation_tokens",
+       "Tokens generated for one request.", TokenCountBuckets()},
+      {Metric::kRequestParamsMaxTokens, kHistogram, "vllm:request_params_max_tokens",
+       "Tokens that a request lets its answer have at most.", TokenCountBuckets()},
       {Metric::kBuildInfo, kGauge, "enigma_build_info", "Always 1; the version is in the labels.", {}},
   };
 }

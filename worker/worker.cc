@@ -32,6 +32,8 @@ std::string HostName() {
   return ::gethostname(name, sizeof(name) - 1) == 0 ? name : "unknown";
 }
 
+constexpr absl::Duration kLookEvery = absl::Milliseconds(20);
+
 bool IsWildcard(const std::string& host) { return host.empty() || host == "0.0.0.0" || host == "::" || host == "[::]"; }
 
 // Without a certificate a node still keeps one name from start to start.
@@ -64,7 +66,15 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(Options options, const Cl
   return worker;
 }
 
-Worker::~Worker() = default;
+Worker::~Worker() {
+  Stop();
+  std::thread draining;
+  {
+    absl::MutexLock lock(&mutex_);
+    draining.swap(draining_);
+  }
+  if (draining.joinable()) draining.join();
+}
 
 absl::Status Worker::LoadIdentityOrToken() {
   if (options_.insecure) return absl::OkStatus();
@@ -106,6 +116,28 @@ void Worker::Stop() {
   absl::MutexLock lock(&mutex_);
   if (!stopping_.HasBeenNotified()) stopping_.Notify();
   if (attendance_ != nullptr) attendance_->Stop();
+}
+
+void Worker::Drain(absl::Duration timeout) {
+  if (leaving_.exchange(true)) return;
+  LogInfo("leaving: what runs here has {} to end", absl::FormatDuration(timeout));
+  absl::MutexLock lock(&mutex_);
+  draining_ = std::thread([this, timeout] {
+    AwaitUnloaded(timeout);
+    Stop();
+  });
+}
+
+void Worker::AwaitUnloaded(absl::Duration timeout) const {
+  const absl::Duration deadline = clock_.Monotonic() + timeout;
+  while (!stopping_.WaitForNotificationWithTimeout(kLookEvery)) {
+    absl::MutexLock lock(&mutex_);
+    const size_t stages = server_ == nullptr ? 0 : server_->stages().Statuses().size();
+    if (stages == 0) return;
+    if (clock_.Monotonic() < deadline) continue;
+    LogWarn("the time to leave is over; {} stages are still loaded, and what runs in them is ended", stages);
+    return;
+  }
 }
 
 std::string Worker::node_id() const {
@@ -185,7 +217,11 @@ absl::Status Worker::Serve() {
                                *now.mutable_capability() = CapabilityNow(*server);
                                return now;
                              },
-                         .describe = [&](v1::Heartbeat& heartbeat) { server->Describe(heartbeat); },
+                         .describe =
+                             [&](v1::Heartbeat& heartbeat) {
+                               server->Describe(heartbeat);
+                               heartbeat.set_leaving(leaving_);
+                             },
                          // Moves no byte when the stages come back: their pieces stay in the cache.
                          .on_disconnected = [&] { server->stages().Clear(); },
                          .identity = identity()},
@@ -206,7 +242,7 @@ absl::Status Worker::Serve() {
   ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<NodeSource> source, MakeSource(/*joined=*/true, port_));
   // A second or more, on a busy machine; the node is listed meanwhile, and nothing is placed on it.
   auto measuring = std::async(std::launch::async, [&] { return Measure(membership, *server); });
-  const absl::Status ended = Attend(membership, *source);
+  const absl::Status ended = Attend(membership, *server, *source);
   const absl::Status measured = measuring.get();
   server.reset();  // before the membership that its stages report to
   return measured.ok() ? ended : measured;
@@ -240,15 +276,17 @@ v1::Capability Worker::CapabilityNow(const WorkerServer& server) const {
   return capability;
 }
 
-absl::Status Worker::Attend(Attendance& membership, const NodeSource& source) {
+absl::Status Worker::Attend(Attendance& membership, WorkerServer& server, const NodeSource& source) {
   {
     absl::MutexLock lock(&mutex_);
     attendance_ = &membership;
+    server_ = &server;
     if (stopping_.HasBeenNotified()) membership.Stop();
   }
   const absl::Status ended = membership.Run(source);
   absl::MutexLock lock(&mutex_);
   attendance_ = nullptr;
+  server_ = nullptr;
   return ended;
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <absl/base/thread_annotations.h>
@@ -53,6 +54,9 @@ class Worker {
   absl::Status Run();
   // From any thread, also before Run.
   void Stop();
+  // Tells the coordinator that this node leaves, goes on with what its stages have in hand, and stops once the
+  // coordinator has unloaded them, at the latest after `timeout`. Returns at once; later calls do nothing. Thread-safe.
+  void Drain(absl::Duration timeout);
 
   // 0 and "" until known.
   int port() const { return port_; }
@@ -70,8 +74,9 @@ class Worker {
   // Tells the coordinator what was measured; stops the membership where that fails.
   absl::Status Measure(Attendance& membership, const WorkerServer& server);
   v1::Capability CapabilityNow(const WorkerServer& server) const;
-  absl::Status Attend(Attendance& membership, const NodeSource& source);
+  absl::Status Attend(Attendance& membership, WorkerServer& server, const NodeSource& source);
   absl::StatusOr<std::vector<std::string>> Addresses() const;
+  void AwaitUnloaded(absl::Duration timeout) const;
   MemoryLimits Memory() const { return {.limit_bytes = options_.memory_limit_bytes}; }
   const NodeIdentity* identity() const { return identity_ ? &*identity_ : nullptr; }  // null: --insecure
 
@@ -79,6 +84,7 @@ class Worker {
   const Clock& clock_;
   Metrics metrics_;
   absl::Notification stopping_;
+  std::atomic<bool> leaving_{false};
   std::optional<JoinToken> token_;
   std::optional<NodeIdentity> identity_;  // stays empty with --insecure
   std::atomic<int> port_{0};
@@ -87,7 +93,9 @@ class Worker {
   mutable absl::Mutex mutex_;
   std::string node_id_ ABSL_GUARDED_BY(mutex_);
   Attendance* attendance_ ABSL_GUARDED_BY(mutex_) = nullptr;  // while Serve runs
+  WorkerServer* server_ ABSL_GUARDED_BY(mutex_) = nullptr;    // likewise
   std::optional<v1::Capability> measured_ ABSL_GUARDED_BY(mutex_);
+  std::thread draining_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace enigma::worker

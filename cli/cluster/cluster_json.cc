@@ -2,6 +2,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "coordinator/state/priority.h"
+
 namespace enigma::cli {
 
 namespace {
@@ -86,8 +88,9 @@ Json ToJson(const v1::StagePlacement& stage) {
 }
 
 Json ToJson(const v1::ReplicaInfo& replica) {
-  return {{"replica", replica.replica()}, {"state", replica.state()},     {"failure", replica.failure()},
-          {"running", replica.running()}, {"waiting", replica.waiting()}, {"stages", ArrayOf(replica.stages())}};
+  return {{"replica", replica.replica()},       {"state", replica.state()},     {"failure", replica.failure()},
+          {"running", replica.running()},       {"waiting", replica.waiting()}, {"stall", replica.stall()},
+          {"stages", ArrayOf(replica.stages())}};
 }
 
 Json ToJson(const v1::ModelInfo& model) {
@@ -126,7 +129,8 @@ Json ToJson(const v1::KeyInfo& key) {
           {"limits",
            {{"requests_per_minute", key.limits().requests_per_minute()},
             {"tokens_per_minute", key.limits().tokens_per_minute()},
-            {"concurrency_max", key.limits().concurrency_max()}}},
+            {"concurrency_max", key.limits().concurrency_max()},
+            {"priority_max", std::string(coordinator::PriorityName(key.limits().priority_max()))}}},
           {"created_unix_ms", key.created_unix_ms()},
           {"expires_unix_ms", key.expires_unix_ms()},
           {"revoked_unix_ms", key.revoked_unix_ms()},

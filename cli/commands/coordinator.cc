@@ -14,6 +14,7 @@
 #include "cli/daemon/stop_signals.h"
 #include "cli/settings/daemon_flags.h"
 #include "cli/usage_error.h"
+#include "coordinator/gateway/openai/cors.h"
 #include "telemetry/log.h"
 
 namespace enigma::cli {
@@ -29,19 +30,48 @@ coordinator::Coordinator::Options OptionsOf(const Settings& settings) {
   options.listen_port = listen.port;
   options.http_host = http.host;
   options.http_port = http.port;
+  options.tls_chain_path = settings.Text("tls-cert");
+  options.tls_key_path = settings.Text("tls-key");
+  options.tls_self_signed = settings.Switch("tls-self-signed");
+  if (settings.IsSet("public-grpc")) {
+    const Endpoint public_grpc = settings.Endpoint("public-grpc");
+    options.public_grpc_host = public_grpc.host;
+    options.public_grpc_port = public_grpc.port;
+  }
   options.udp = !settings.Switch("no-udp");
   options.udp_port = settings.Port("udp-port");
   options.interfaces = settings.Texts("interface");
   options.advertise = settings.Texts("advertise");
   options.insecure = settings.Switch("insecure");
+  options.cors_origins = settings.Texts("cors-origin");
   options.no_auth = settings.Switch("no-auth");
   options.token_file = settings.Text("token-file");
   options.heartbeat_ms = static_cast<uint32_t>(settings.Count("heartbeat-ms"));
   options.silence_ms = static_cast<uint32_t>(settings.Count("silence-ms"));
+  options.stall_after = absl::Seconds(settings.Count("stall-timeout"));
   options.running_max = settings.Count("running-max");
   options.waiting_max = settings.Count("waiting-max");
   options.version = ENIGMA_VERSION;
   return options;
+}
+
+absl::Status CheckTls(const Settings& settings) {
+  const bool has_files = settings.IsSet("tls-cert");
+  if (has_files != settings.IsSet("tls-key")) {
+    return UsageError(absl::StrCat(has_files ? "--tls-cert" : "--tls-key",
+                                   ": the other one of --tls-cert and --tls-key ",
+                                   "is needed, too: the certificate in one file, its private key in another"));
+  }
+  if (has_files && settings.Switch("tls-self-signed")) {
+    return UsageError("--tls-self-signed: a certificate is given already, with --tls-cert");
+  }
+  if (settings.Switch("tls-self-signed") && settings.Switch("insecure")) {
+    return UsageError("--tls-self-signed: with --insecure there is no cluster CA that could sign; use --tls-cert");
+  }
+  if (settings.IsSet("public-grpc") && !has_files && !settings.Switch("tls-self-signed")) {
+    return UsageError("--public-grpc: it speaks TLS only: add --tls-cert and --tls-key, or --tls-self-signed");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status RunCoordinator(const DaemonFlags& flags) {
@@ -55,15 +85,24 @@ absl::Status RunCoordinator(const DaemonFlags& flags) {
                                    " is less than twice --heartbeat-ms, which is ", options.heartbeat_ms,
                                    ": a report that is a little late would be a death"));
   }
+  ENIGMA_RETURN_IF_ERROR(CheckTls(settings));
+  if (const auto cors = coordinator::CorsPolicy::Create(options.cors_origins); !cors.ok()) {
+    return UsageError(absl::StrCat("--cors-origin: ", cors.status().message()));
+  }
   RaiseOpenFiles();
   WarnOfUnknownInterfaces(settings.Texts("interface"));
   // The coordinator is made after the signals are blocked, because making it starts threads, and outlives their
   // watcher.
   std::unique_ptr<coordinator::Coordinator> coordinator;
   std::atomic<coordinator::Coordinator*> running{nullptr};
-  const StopSignals signals([&running] {
-    if (coordinator::Coordinator* target = running.load(); target != nullptr) target->Stop();
-  });
+  const absl::Duration drain = absl::Seconds(settings.Count("drain-timeout"));
+  const StopSignals signals(
+      [&running, drain] {
+        if (coordinator::Coordinator* target = running.load(); target != nullptr) target->Drain(drain);
+      },
+      [&running] {
+        if (coordinator::Coordinator* target = running.load(); target != nullptr) target->Stop();
+      });
   ENIGMA_ASSIGN_OR_RETURN(coordinator, coordinator::Coordinator::Create(options));
   running.store(coordinator.get());
   if (signals.stopped()) return absl::OkStatus();

@@ -11,6 +11,7 @@
 #include "cli/cluster/cluster_client.h"
 #include "cli/cluster/cluster_json.h"
 #include "cli/commands/commands.h"
+#include "coordinator/state/priority.h"
 
 namespace enigma::cli {
 
@@ -33,14 +34,16 @@ absl::Status RunKeys(const ClusterFlags& flags, bool json) {
     PrintJson({{"keys", std::move(keys)}});
     return absl::OkStatus();
   }
-  Table table({"KEY", "NAME", "STATE", "MODELS", "RPM", "TPM", "AT ONCE", "RUNNING", "CREATED", "EXPIRES", "LAST USED"},
-              {4, 5, 6, 7});
+  Table table({"KEY", "NAME", "STATE", "MODELS", "RPM", "TPM", "AT ONCE", "PRIORITY", "RUNNING", "CREATED", "EXPIRES",
+               "LAST USED"},
+              {4, 5, 6, 8});
   for (const auto& key : reply.keys()) {
     table.AddRow(
         {key.key_id(), key.name(), key.state(), key.models().empty() ? "all" : absl::StrJoin(key.models(), ","),
          LimitText(key.limits().requests_per_minute()), LimitText(key.limits().tokens_per_minute()),
-         LimitText(key.limits().concurrency_max()), absl::StrCat(key.running()), DayOf(key.created_unix_ms(), "-"),
-         DayOf(key.expires_unix_ms(), "never"), DayOf(key.last_used_unix_ms(), "never")});
+         LimitText(key.limits().concurrency_max()), std::string(coordinator::PriorityName(key.limits().priority_max())),
+         absl::StrCat(key.running()), DayOf(key.created_unix_ms(), "-"), DayOf(key.expires_unix_ms(), "never"),
+         DayOf(key.last_used_unix_ms(), "never")});
   }
   std::fputs(table.Render().c_str(), stdout);
   if (reply.keys().empty()) {

@@ -13,6 +13,7 @@
 #include "cli/cluster/cluster_json.h"
 #include "cli/commands/commands.h"
 #include "cli/input/duration_text.h"
+#include "coordinator/state/priority.h"
 
 namespace enigma::cli {
 
@@ -27,6 +28,7 @@ struct KeyFlags {
   uint32_t requests_per_minute = 0;
   uint64_t tokens_per_minute = 0;
   uint32_t concurrency_max = 0;
+  std::string priority;
   std::string expires;
   bool json = false;
 };
@@ -58,6 +60,9 @@ absl::Status RunCreate(const KeyFlags& flags) {
   request.mutable_limits()->set_requests_per_minute(flags.requests_per_minute);
   request.mutable_limits()->set_tokens_per_minute(flags.tokens_per_minute);
   request.mutable_limits()->set_concurrency_max(flags.concurrency_max);
+  if (const auto priority = coordinator::ParsePriority(flags.priority)) {
+    request.mutable_limits()->set_priority_max(*priority);
+  }
   if (const auto valid = ReadDuration(flags.expires)) request.set_valid_seconds(absl::ToInt64Seconds(*valid));
   v1::CreateKeyReply reply;
   ENIGMA_RETURN_IF_ERROR(client->Explain(client->cluster().CreateKey(QuickCall().get(), request, &reply)));
@@ -95,6 +100,10 @@ void AddKeysCreate(Command& keys) {
   command.Number("--tpm", flags->tokens_per_minute, "tokens a minute, of prompts and answers (default: no limit)")
       .AtLeast(1);
   command.Number("--max-concurrency", flags->concurrency_max, "requests at a time (default: no limit)").AtLeast(1);
+  command
+      .Text("--priority", flags->priority,
+            "the highest class that its requests may ask for: low, normal or high (default: high)", "CLASS")
+      .Among({"low", "normal", "high"});
   command.Text("--expires", flags->expires, "good for so long: 12h, 30d, 8w (default: for ever)", "TIME")
       .Meets(&DurationComplaint);
   command.Switch("--json", flags->json, "as JSON");

@@ -22,6 +22,7 @@ std::string ServiceOf(const v1::ModelInfo& model) {
       absl::StrAppend(&text, " ", stage.host_name(), "/", stage.node_id().substr(0, 8), "[", LayersText(stage), "]");
     }
     if (!replica.failure().empty()) absl::StrAppend(&text, " (", replica.failure(), ")");
+    if (!replica.stall().empty()) absl::StrAppend(&text, " (stalled: ", replica.stall(), ")");
   }
   return text;
 }

@@ -77,6 +77,14 @@ void AddUp(Command& root) {
       .Between(1, 65536);
   command.Text("--log", options->log, "debug, info, warning, error or off (default info)", "LEVEL")
       .Among({"debug", "info", "warning", "error", "off"});
+  command
+      .Number(
+          "--drain-timeout", options->drain_seconds,
+          "when told to stop: seconds that requests which run may take to end (default 30); a second signal ends at "
+          "once",
+          "SECONDS")
+      .Or("ENIGMA_DRAIN_TIMEOUT")
+      .Between(0, 86'400);
   command.Switch("--insecure", options->insecure, "no TLS and no tokens: for laboratories only");
   command.Text("--ready-file", options->ready_file, "write this file once every model answers", "PATH");
   command.Examples({"enigma up --workers 3 --stages 3 --model model.gguf --name demo",

@@ -53,9 +53,14 @@ absl::Status RunWorker(const DaemonFlags& flags) {
   // The worker is made after the signals are blocked, because making it starts threads, and outlives their watcher.
   std::unique_ptr<worker::Worker> worker;
   std::atomic<worker::Worker*> running{nullptr};
-  const StopSignals signals([&running] {
-    if (worker::Worker* target = running.load(); target != nullptr) target->Stop();
-  });
+  const absl::Duration drain = absl::Seconds(settings.Count("drain-timeout"));
+  const StopSignals signals(
+      [&running, drain] {
+        if (worker::Worker* target = running.load(); target != nullptr) target->Drain(drain);
+      },
+      [&running] {
+        if (worker::Worker* target = running.load(); target != nullptr) target->Stop();
+      });
   const std::string token_file = settings.Text("token-file");
   const bool joined = std::filesystem::exists(worker::IdentityPath(options.data_dir));
   if (options.token.empty() && !token_file.empty() && !joined && !options.insecure) {

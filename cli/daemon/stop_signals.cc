@@ -18,7 +18,8 @@ sigset_t StopSet() {
 
 }  // namespace
 
-StopSignals::StopSignals(std::function<void()> stop) : stop_(std::move(stop)) {
+StopSignals::StopSignals(std::function<void()> drain, std::function<void()> stop)
+    : drain_(std::move(drain)), stop_(std::move(stop)) {
   const sigset_t set = StopSet();
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
@@ -35,8 +36,7 @@ void StopSignals::Watch() {
   while (!done_.load()) {
     const timespec wait{.tv_sec = 0, .tv_nsec = 100'000'000};
     if (::sigtimedwait(&set, nullptr, &wait) < 0) continue;
-    stopped_.store(true);
-    stop_();
+    stopped_.exchange(true) ? stop_() : drain_();
   }
 }
 

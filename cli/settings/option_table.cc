@@ -15,7 +15,20 @@ constexpr DaemonOption kOptions[] = {
      "a worker's: the folder `worker` in it)"},
     {"listen", OptionKind::kEndpoint, kBoth, "0.0.0.0:50051", "0.0.0.0:50053",
      "address of the gRPC server (mutual TLS)"},
-    {"http", OptionKind::kEndpoint, kCoordinatorDaemon, "127.0.0.1:8080", "", "address of /metrics over plain HTTP"},
+    {"http", OptionKind::kEndpoint, kCoordinatorDaemon, "127.0.0.1:8080", "", "address of the HTTP API and /metrics"},
+    {"tls-cert", OptionKind::kPath, kCoordinatorDaemon, "", "",
+     "file of PEM with the certificate (and those above it) with which HTTP and the public gRPC address speak TLS; "
+     "read "
+     "again when it changes"},
+    {"tls-key", OptionKind::kPath, kCoordinatorDaemon, "", "", "file of PEM with the private key of tls-cert"},
+    {"tls-self-signed", OptionKind::kSwitch, kCoordinatorDaemon, "false", "",
+     "in place of tls-cert: a certificate of the cluster's own CA, for this machine's names and addresses; clients "
+     "trust "
+     "DATA_DIR/pki/cluster-ca.crt"},
+    {"public-grpc", OptionKind::kEndpoint, kCoordinatorDaemon, "", "",
+     "second address of the gRPC server, for clients with an API key: TLS with the certificate above, none asked of "
+     "the "
+     "client (default: none)"},
     {"metrics-port", OptionKind::kPort, kWorkerDaemon, "", "9464", "port of /metrics over plain HTTP"},
     {"udp-port", OptionKind::kPort, kBoth, "50052", "50052", "port of the beacons by which nodes find each other"},
     {"no-udp", OptionKind::kSwitch, kBoth, "false", "false", "send and hear no beacons; seeds only"},
@@ -35,10 +48,20 @@ constexpr DaemonOption kOptions[] = {
      false, 10, 60'000},
     {"silence-ms", OptionKind::kCount, kCoordinatorDaemon, "1000", "",
      "a node that is silent for so long is dead, in milliseconds; at least twice heartbeat-ms", false, 20, 3'600'000},
+    {"stall-timeout", OptionKind::kCount, kCoordinatorDaemon, "60", "",
+     "a stage that has work and finishes no step for so long counts as stalled, in seconds: its model is not ready "
+     "without another replica; nothing is ended",
+     false, 1, 86'400},
     {"running-max", OptionKind::kCount, kCoordinatorDaemon, "64", "", "most requests in one replica at a time", false,
      1},
     {"waiting-max", OptionKind::kCount, kCoordinatorDaemon, "256", "",
      "most requests that wait for one model; more are refused"},
+    {"drain-timeout", OptionKind::kCount, kBoth, "30", "30",
+     "when told to stop (SIGTERM, Ctrl-C): how long what runs may take to end, in seconds; nothing new is taken "
+     "meanwhile, and a second signal ends at once",
+     false, 0, 86'400},
+    {"cors-origin", OptionKind::kTexts, kCoordinatorDaemon, "", "",
+     "site whose pages may use the HTTP API from a browser: https://app.example, or * for every site (default: none)"},
     {"no-auth", OptionKind::kSwitch, kCoordinatorDaemon, "false", "",
      "answer prompts of everybody who can connect, not only of this machine and holders of a certificate"},
     {"insecure", OptionKind::kSwitch, kBoth, "false", "false", "no TLS and no tokens: for laboratories only"},

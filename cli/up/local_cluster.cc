@@ -69,6 +69,8 @@ class Supervisor {
   std::vector<std::string> WorkerCommand(size_t index) const;
   absl::Status LookAfterWorkers();
   absl::Status Watch();
+  static bool TakeStopSignal(absl::Duration wait);
+  void DrainCoordinator();
   void StopAll();
   static bool AnyRunning(std::vector<ChildProcess*>& children);
   static void EndAll(std::vector<ChildProcess*> children);
@@ -96,6 +98,7 @@ std::vector<std::string> Supervisor::CoordinatorCommand() const {
   // No host can fall silent here, and a process that ends is seen at once by its connection. What is silent for a
   // second is a machine with more to do than cores.
   if (std::getenv("ENIGMA_SILENCE_MS") == nullptr) add("--silence-ms", kSilenceMs);
+  add("--drain-timeout", absl::StrCat(options_.drain_seconds));
   if (options_.insecure) argv.emplace_back("--insecure");
   return argv;
 }
@@ -142,17 +145,22 @@ absl::Status Supervisor::LookAfterWorkers() {
   return absl::OkStatus();
 }
 
-absl::Status Supervisor::Watch() {
+// Waits for a signal, at most so long; true when it is one to stop.
+bool Supervisor::TakeStopSignal(absl::Duration wait) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGCHLD);
+  const timespec timeout = absl::ToTimespec(wait);
+  const int signal = ::sigtimedwait(&signals, nullptr, &timeout);
+  return signal == SIGINT || signal == SIGTERM;
+}
+
+absl::Status Supervisor::Watch() {
   bool reported = false;
   while (true) {
-    const timespec wait{.tv_sec = 0, .tv_nsec = 50'000'000};
-    const int signal = ::sigtimedwait(&signals, nullptr, &wait);
-    if (signal == SIGINT || signal == SIGTERM) return absl::OkStatus();
+    if (TakeStopSignal(absl::Milliseconds(50))) return absl::OkStatus();
     if (const std::string end = coordinator_->PollEnd(); !end.empty()) {
       return absl::AbortedError(absl::StrCat("the coordinator ended: ", end));
     }
@@ -180,7 +188,18 @@ void Supervisor::EndAll(std::vector<ChildProcess*> children) {
   while (AnyRunning(children)) absl::SleepFor(absl::Milliseconds(10));
 }
 
+// Requests that run need their workers, so these go on until the coordinator is done.
+void Supervisor::DrainCoordinator() {
+  if (!coordinator_->PollEnd().empty()) return;
+  coordinator_->Signal(SIGTERM);
+  const absl::Time deadline = absl::Now() + absl::Seconds(options_.drain_seconds) + kStopGrace;
+  while (coordinator_->PollEnd().empty() && absl::Now() < deadline) {
+    if (TakeStopSignal(absl::Milliseconds(20))) return;  // what is left ends at once
+  }
+}
+
 void Supervisor::StopAll() {
+  DrainCoordinator();
   std::vector<ChildProcess*> children = {&*coordinator_};
   for (Worker& worker : workers_) {
     if (worker.process) children.push_back(&*worker.process);

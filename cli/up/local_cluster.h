@@ -20,14 +20,16 @@ struct LocalClusterOptions {
   uint32_t udp_port = 0;  // 0 for the default
   std::string log;
   bool insecure = false;
-  uint32_t threads = 0;    // of all workers together; 0: one per core
-  std::string ready_file;  // written once the models answer
+  uint32_t drain_seconds = 30;  // that requests may take to end once this is told to stop
+  uint32_t threads = 0;         // of all workers together; 0: one per core
+  std::string ready_file;       // written once the models answer
 
   // What model number `index` is to be called.
   std::string NameOf(size_t index) const;
 };
 
-// Runs until a signal (SIGINT, SIGTERM) or until the coordinator ends. Call from the main thread, with no other threads
+// Runs until a signal (SIGINT, SIGTERM), which drains the coordinator before the workers are stopped, or until the
+// coordinator ends. A second signal ends all at once. Call from the main thread, with no other threads
 // that would take those signals.
 absl::Status RunLocalCluster(const LocalClusterOptions& options);
 

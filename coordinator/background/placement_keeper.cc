@@ -54,6 +54,7 @@ void PlacementKeeper::Run() {
       woken_ = false;
     }
     NoteServing();
+    RetireOnLeavingNodes();
     ClearFailedReplicas();
     DropOrphans();
     PlaceWanted();
@@ -67,6 +68,20 @@ void PlacementKeeper::NoteServing() {
   for (const Replica& replica : replicas) {
     if (replica.state != ReplicaState::kReady || !plane_.wanted.Contains(replica.wanted)) continue;
     pacing_.try_emplace(replica.wanted, options_.pacing).first->second.Serves(plane_.clock.Monotonic());
+  }
+}
+
+void PlacementKeeper::RetireOnLeavingNodes() {
+  for (const Node& node : plane_.nodes.List()) {
+    if (!node.leaving || node.state != NodeState::kReady) continue;
+    for (const Replica& replica : plane_.replicas.List()) {
+      if (replica.state != ReplicaState::kReady || !replica.UsesNode(node.id)) continue;
+      if (!plane_.dispatcher.Retire(replica.id)) continue;
+      const std::string reason = absl::StrCat("node ", node.Label(), " is leaving");
+      if (!plane_.replicas.MarkFailed(replica.id, reason)) continue;
+      LogInfo("replica {} of {} is given up: {}", replica.id, replica.model->name, reason);
+      plane_.dispatcher.RemoveReplica(replica.id, absl::UnavailableError(reason));
+    }
   }
 }
 

@@ -42,6 +42,8 @@ class PlacementKeeper {
  private:
   void Run();
   void NoteServing();
+  // Nothing new goes to replicas with a stage on a node that is leaving, and those that are idle are given up.
+  void RetireOnLeavingNodes();
   void ClearFailedReplicas();
   void DropOrphans();
   void PlaceWanted();

@@ -33,6 +33,7 @@ void SilenceChecker::Run() {
         if (stage.stage_index() != 0) continue;
         double& usage = kv_usage_[stage.model()];
         usage = std::max(usage, stage.kv_usage());
+        CountPreemptions(stage);
       }
       if (node.state != NodeState::kReady) continue;
       metrics_.Gauge(Metric::kHeartbeatAge, {{"node", node.id}}).Set(absl::ToDoubleSeconds(now - node.last_seen));
@@ -44,6 +45,14 @@ void SilenceChecker::Run() {
     for (const auto& [model, usage] : kv_usage_)
       metrics_.Gauge(Metric::kKvCacheUsage, {{"model_name", model}}).Set(usage);
   }
+}
+
+// Ids of replicas are never used twice, so what is counted of one stays counted.
+void SilenceChecker::CountPreemptions(const enigma::v1::StageStatus& first_stage) {
+  uint64_t& counted = preemptions_[first_stage.replica()];
+  prometheus::Counter& counter = metrics_.Counter(Metric::kPreemptions, {{"model_name", first_stage.model()}});
+  if (first_stage.preemptions() <= counted) return;
+  counter.Increment(static_cast<double>(first_stage.preemptions() - std::exchange(counted, first_stage.preemptions())));
 }
 
 }  // namespace enigma::coordinator

@@ -27,7 +27,11 @@ class SilenceChecker {
   const Clock& clock_;
   Metrics& metrics_;
   const absl::Duration silence_;
-  std::map<std::string, double> kv_usage_;  // by model: of its fullest replica; the thread's own
+  void CountPreemptions(const enigma::v1::StageStatus& first_stage);
+
+  // The thread's own.
+  std::map<std::string, double> kv_usage_;    // by model: of its fullest replica
+  std::map<uint64_t, uint64_t> preemptions_;  // by replica, as counted
   absl::Notification stopping_;
   std::thread thread_;
 };

@@ -7,6 +7,7 @@
 
 #include "base/status_macros.h"
 #include "base/text.h"
+#include "coordinator/state/priority.h"
 #include "engine/spec/sampling_params.h"
 
 namespace enigma::coordinator {
@@ -22,6 +23,16 @@ absl::Status CheckModel(const Caller& caller, std::string_view model) {
   if (caller.MayUse(model)) return absl::OkStatus();
   return absl::PermissionDeniedError(absl::StrCat("model: the API key '", caller.key->name, "' may not use '",
                                                   ToAbsl(model), "', only ", absl::StrJoin(caller.key->models, ", ")));
+}
+
+absl::StatusOr<enigma::v1::Priority> PriorityFor(const Caller& caller, enigma::v1::Priority asked) {
+  if (!enigma::v1::Priority_IsValid(asked)) return absl::InvalidArgumentError("priority: there is no such class");
+  const bool limited = caller.key != nullptr && caller.key->quota.priority_max != enigma::v1::PRIORITY_UNSPECIFIED;
+  const enigma::v1::Priority most = limited ? caller.key->quota.priority_max : enigma::v1::PRIORITY_HIGH;
+  if (asked == enigma::v1::PRIORITY_UNSPECIFIED) return std::min(most, enigma::v1::PRIORITY_NORMAL);
+  if (asked <= most) return asked;
+  return absl::PermissionDeniedError(absl::StrCat("priority: the API key '", caller.key->name, "' may ask for '",
+                                                  ToAbsl(PriorityName(most)), "' at most"));
 }
 
 uint64_t EstimateTokens(const enigma::v1::GenerateRequest& request) {

@@ -23,6 +23,16 @@ struct Caller {
 // PERMISSION_DENIED naming the model, and those that the key may use.
 absl::Status CheckModel(const Caller& caller, std::string_view model);
 
+// The class that a request of the caller has: what it asks for, else normal, or lower where the key allows no more.
+// PERMISSION_DENIED when it asks for more than that.
+absl::StatusOr<enigma::v1::Priority> PriorityFor(const Caller& caller, enigma::v1::Priority asked);
+template <class Request>
+absl::Status SettlePriority(const Caller& caller, Request& request) {
+  const absl::StatusOr<enigma::v1::Priority> priority = PriorityFor(caller, request.priority());
+  if (priority.ok()) request.set_priority(*priority);
+  return priority.status();
+}
+
 // What a request will probably take: its prompt, counted where it came as ids and else taken as four bytes a token,
 // and its answer, as long as it may become but at most 1,024 tokens. Cheap: done before anything is tokenised.
 uint64_t EstimateTokens(const enigma::v1::GenerateRequest& request);

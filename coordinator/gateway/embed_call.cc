@@ -17,8 +17,9 @@ std::shared_ptr<EmbedCall> EmbedCall::Make(ControlPlane& plane, enigma::v1::Embe
   return call;
 }
 
-void EmbedCall::Hold(KeyLease lease) {
+void EmbedCall::Hold(Intake::Pass pass, KeyLease lease) {
   absl::MutexLock lock(&mutex_);
+  pass_ = std::move(pass);
   lease_ = std::move(lease);
 }
 
@@ -32,6 +33,14 @@ void EmbedCall::End() {
   lease_.End(embeddings_->tokens_used());  // before the client hears the end and may ask again
   if (end.ok()) reply_ = embeddings_->TakeReply();
   Finish(EndOf(context_, end));
+}
+
+void EmbedCall::OnDone() {
+  {
+    absl::MutexLock lock(&mutex_);
+    pass_.Leave();
+  }
+  self_.reset();
 }
 
 }  // namespace enigma::coordinator

@@ -7,6 +7,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include "coordinator/gateway/embeddings.h"
+#include "coordinator/scheduling/intake.h"
 #include "coordinator/scheduling/key_limits.h"
 #include "proto/inference.grpc.pb.h"
 
@@ -21,22 +22,23 @@ class EmbedCall final : public grpc::ServerUnaryReactor, public std::enable_shar
 
   Embeddings& embeddings() { return *embeddings_; }
   // What the caller's limits let in; before the embeddings begin.
-  void Hold(KeyLease lease);
+  void Hold(Intake::Pass pass, KeyLease lease);
 
   // ServerUnaryReactor.
   void OnCancel() override;
-  void OnDone() override { self_.reset(); }
+  void OnDone() override;
 
  private:
   EmbedCall(enigma::v1::EmbedReply& reply, grpc::CallbackServerContext& context) : reply_(reply), context_(context) {}
   void End();
 
   enigma::v1::EmbedReply& reply_;
-  grpc::CallbackServerContext& context_;
+  grpc::CallbackServerContext& context_;  // there until OnDone, as the reply is
   std::shared_ptr<EmbedCall> self_;  // until OnDone
   std::shared_ptr<Embeddings> embeddings_;
 
   absl::Mutex mutex_;
+  Intake::Pass pass_ ABSL_GUARDED_BY(mutex_);
   KeyLease lease_ ABSL_GUARDED_BY(mutex_);
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;  // Finish was called
 };

@@ -53,6 +53,8 @@ void Embeddings::Begin() {
 absl::Status Embeddings::Prepare() {
   ENIGMA_RETURN_IF_ERROR(CheckEmbedRequest(request_));
   ENIGMA_ASSIGN_OR_RETURN(const ServedModel served, FindServed(plane_, request_.model()));
+  // A full queue is told before anything is tokenised for it.
+  ENIGMA_RETURN_IF_ERROR(plane_.dispatcher.Admits(served.model->name, request_.priority()));
   ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, plane_.files.Tokenizer(*served.model));
   ENIGMA_ASSIGN_OR_RETURN(std::vector<enigma::v1::OpenSequence> inputs,
                           MakeEmbedSequences(request_, served, *tokenizer, [this] { return !end().has_value(); }));
@@ -89,7 +91,7 @@ void Embeddings::SubmitMore() {
 bool Embeddings::SubmitOne(size_t index, enigma::v1::OpenSequence open) {
   const auto tokens = static_cast<uint64_t>(open.prompt_size());
   const absl::StatusOr<uint64_t> ticket = plane_.dispatcher.Submit(
-      request_.model(), std::move(open), std::make_shared<InputSink>(shared_from_this(), index));
+      request_.model(), request_.priority(), std::move(open), std::make_shared<InputSink>(shared_from_this(), index));
   if (ticket.ok()) {
     plane_.metrics.Counter(Metric::kPromptTokens, {{"model_name", request_.model()}})
         .Increment(static_cast<double>(tokens));

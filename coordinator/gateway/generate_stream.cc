@@ -19,8 +19,9 @@ std::shared_ptr<GenerateStream> GenerateStream::Make(ControlPlane& plane, const 
   return stream;
 }
 
-void GenerateStream::Hold(KeyLease lease) {
+void GenerateStream::Hold(Intake::Pass pass, KeyLease lease) {
   absl::MutexLock lock(&mutex_);
+  pass_ = std::move(pass);
   lease_ = std::move(lease);
 }
 
@@ -63,6 +64,12 @@ void GenerateStream::OnCancel() {
   generation_->Cancel();
 }
 
-void GenerateStream::OnDone() { self_.reset(); }
+void GenerateStream::OnDone() {
+  {
+    absl::MutexLock lock(&mutex_);
+    pass_.Leave();
+  }
+  self_.reset();
+}
 
 }  // namespace enigma::coordinator

@@ -7,6 +7,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include "coordinator/gateway/generation.h"
+#include "coordinator/scheduling/intake.h"
 #include "coordinator/scheduling/key_limits.h"
 #include "proto/inference.grpc.pb.h"
 
@@ -22,7 +23,7 @@ class GenerateStream final : public grpc::ServerWriteReactor<enigma::v1::Generat
 
   Generation& generation() { return *generation_; }
   // What the caller's limits let in; before the generation begins.
-  void Hold(KeyLease lease);
+  void Hold(Intake::Pass pass, KeyLease lease);
 
   // ServerWriteReactor.
   void OnWriteDone(bool ok) override;
@@ -34,12 +35,13 @@ class GenerateStream final : public grpc::ServerWriteReactor<enigma::v1::Generat
   void Pump();
   void EndLease() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  grpc::CallbackServerContext& context_;
-  std::shared_ptr<GenerateStream> self_;  // until OnDone
+  grpc::CallbackServerContext& context_;  // there until OnDone
+  std::shared_ptr<GenerateStream> self_;  // likewise
   std::shared_ptr<Generation> generation_;
 
   absl::Mutex mutex_;
   KeyLease lease_ ABSL_GUARDED_BY(mutex_);
+  Intake::Pass pass_ ABSL_GUARDED_BY(mutex_);
   enigma::v1::GenerateChunk writing_ ABSL_GUARDED_BY(mutex_);
   bool is_writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;  // Finish was called

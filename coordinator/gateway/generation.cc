@@ -45,23 +45,37 @@ absl::Status Generation::Submit() {
     absl::MutexLock lock(&mutex_);
     if (cancelled_) return absl::CancelledError("the client went away");
     model = model_->name;
+    prompt_tokens_ = static_cast<uint64_t>(open.prompt_size());  // its tokens may come before Submit is back
   }
-  plane_.metrics.Counter(Metric::kPromptTokens, {{"model_name", model}}).Increment(open.prompt_size());
-  const auto prompt_tokens = static_cast<uint64_t>(open.prompt_size());
-  ENIGMA_ASSIGN_OR_RETURN(const uint64_t ticket, plane_.dispatcher.Submit(model, std::move(open), shared_from_this()));
+  const uint32_t max_tokens = open.sampling().max_tokens();
+  const absl::StatusOr<uint64_t> ticket =
+      plane_.dispatcher.Submit(model, request_.priority(), std::move(open), shared_from_this());
   bool cancelled = false;
   {
     absl::MutexLock lock(&mutex_);
-    ticket_ = ticket;
-    prompt_tokens_ = prompt_tokens;
+    if (!ticket.ok()) {
+      prompt_tokens_ = 0;
+      if (absl::IsResourceExhausted(ticket.status())) metrics_->rejections.Increment();
+      return ticket.status();
+    }
+    ticket_ = *ticket;
+    metrics_->prompt_tokens.Increment(static_cast<double>(prompt_tokens_));
+    metrics_->prompt_length.Observe(static_cast<double>(prompt_tokens_));
+    metrics_->answer_length_asked.Observe(max_tokens);
     cancelled = cancelled_ || unwanted_;
   }
-  if (cancelled) plane_.dispatcher.Cancel(ticket);
+  if (cancelled) plane_.dispatcher.Cancel(*ticket);
   return absl::OkStatus();
 }
 
 absl::StatusOr<enigma::v1::OpenSequence> Generation::Prepare() {
   ENIGMA_ASSIGN_OR_RETURN(const ServedModel served, FindServed(plane_, request_.model()));
+  // A full queue is told before anything is tokenised for it.
+  if (absl::Status admitted = plane_.dispatcher.Admits(served.model->name, request_.priority()); !admitted.ok()) {
+    if (absl::IsResourceExhausted(admitted))
+      GenerationMetrics(plane_.metrics, served.model->name).rejections.Increment();
+    return admitted;
+  }
   ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, plane_.files.Tokenizer(*served.model));
   enigma::v1::GenerateRequest request = request_;
   ToolPlan tools;
@@ -77,6 +91,7 @@ absl::StatusOr<enigma::v1::OpenSequence> Generation::Prepare() {
 
   absl::MutexLock lock(&mutex_);
   model_ = served.model;
+  metrics_.emplace(plane_.metrics, model_->name);
   text_.emplace(tokenizer, std::vector<std::string>(open.sampling().stop().begin(), open.sampling().stop().end()),
                 open.sampling().top_logprobs() > 0,
                 std::vector<int32_t>(request.shown_tokens().begin(), request.shown_tokens().end()));
@@ -91,6 +106,7 @@ void Generation::OnStart(const Replica& replica) {
     absl::MutexLock lock(&mutex_);
     if (end_) return;
     queue_seconds_ = SecondsSinceArrival();
+    metrics_->queued.Observe(queue_seconds_);
     contract_ = replica.contract;
     for (const auto& stage : replica.stages) pending_.add_nodes(stage.node_id());
     has_pending_ = true;
@@ -98,17 +114,19 @@ void Generation::OnStart(const Replica& replica) {
   ready_();
 }
 
-bool Generation::AddEvent(const enigma::v1::TokenEvent& event, const MetricLabels& labels) {
+bool Generation::AddEvent(const enigma::v1::TokenEvent& event) {
   if (event.has_token()) {
     const double now = SecondsSinceArrival();
     if (first_token_seconds_ < 0) {
       first_token_seconds_ = now;
-      plane_.metrics.Histogram(Metric::kTimeToFirstToken, labels).Observe(now);
+      metrics_->first_token.Observe(now);
     } else {
-      plane_.metrics.Histogram(Metric::kTimePerOutputToken, labels).Observe(now - last_token_seconds_);
+      metrics_->token_gap.Observe(now - last_token_seconds_);
+      metrics_->token_gap_old_name.Observe(now - last_token_seconds_);
     }
     last_token_seconds_ = now;
     ++tokens_;
+    metrics_->generation_tokens.Increment();
   }
   const bool stopped = text_->Add(event, pending_);
   has_pending_ = true;
@@ -122,9 +140,8 @@ void Generation::OnTokens(std::span<const enigma::v1::TokenEvent* const> events)
   {
     absl::MutexLock lock(&mutex_);
     if (end_) return;
-    const MetricLabels labels = {{"model_name", model_->name}};
     for (const enigma::v1::TokenEvent* event : events) {
-      if (!AddEvent(*event, labels)) continue;
+      if (!AddEvent(*event)) continue;
       // The last stage watches for stop strings too, so it seldom has to be told.
       stop_sequence = event->finish_reason().empty();
       break;
@@ -147,23 +164,30 @@ void Generation::Conclude(std::string_view finish_reason) {
   text_->Finish(pending_);
   pending_.set_finish_reason(std::string(finish_reason));
   pending_.set_contract(contract_);
-  pending_.set_queue_seconds(queue_seconds_);
+  pending_.set_queue_seconds(std::max(queue_seconds_, 0.0));
   pending_.set_first_token_seconds(std::max(first_token_seconds_, 0.0));
   pending_.set_total_seconds(SecondsSinceArrival());
-  plane_.metrics
-      .Counter(Metric::kRequestsFinished,
-               {{"model_name", model_->name}, {"finished_reason", std::string(finish_reason)}})
-      .Increment();
+  finish_reason_ = std::string(finish_reason);
   EndLocked(absl::OkStatus());
 }
 
 void Generation::EndLocked(const absl::Status& status) {
   if (end_) return;
   end_ = status;
-  if (model_ == nullptr) return;
-  const MetricLabels labels = {{"model_name", model_->name}};
-  plane_.metrics.Counter(Metric::kGenerationTokens, labels).Increment(static_cast<double>(tokens_));
-  plane_.metrics.Histogram(Metric::kRequestSeconds, labels).Observe(SecondsSinceArrival());
+  // One that was refused shows in none of these.
+  if (prompt_tokens_ > 0) Measure(status);
+}
+
+void Generation::Measure(const absl::Status& status) {
+  metrics_->CountEnd(!finish_reason_.empty() ? finish_reason_.c_str() : absl::IsCancelled(status) ? "abort" : "error");
+  metrics_->whole.Observe(SecondsSinceArrival());
+  metrics_->answer_length.Observe(static_cast<double>(tokens_));
+  if (tokens_ == 0) return;
+  metrics_->prefill.Observe(first_token_seconds_ - std::max(queue_seconds_, 0.0));
+  metrics_->decode.Observe(last_token_seconds_ - first_token_seconds_);
+  metrics_->inference.Observe(last_token_seconds_ - std::max(queue_seconds_, 0.0));
+  if (tokens_ < 2) return;
+  metrics_->token_mean.Observe((last_token_seconds_ - first_token_seconds_) / static_cast<double>(tokens_ - 1));
 }
 
 Generation::Taken Generation::Take(enigma::v1::GenerateChunk& chunk, absl::Status& end) {

@@ -13,6 +13,7 @@
 #include <absl/synchronization/mutex.h>
 #include <absl/time/time.h>
 
+#include "coordinator/gateway/generation_metrics.h"
 #include "coordinator/gateway/token_text.h"
 #include "coordinator/operations/control_plane.h"
 #include "engine/text/tool_calls/call_reader.h"
@@ -67,9 +68,10 @@ class Generation final : public TokenSink, public std::enable_shared_from_this<G
   // Tells the chunk's text from the calls of tools in it.
   void ReadCalls(enigma::v1::GenerateChunk& chunk) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // True when the event ends the request.
-  bool AddEvent(const enigma::v1::TokenEvent& event, const MetricLabels& labels) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool AddEvent(const enigma::v1::TokenEvent& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Conclude(std::string_view finish_reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndLocked(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Measure(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CancelSequence();
   double SecondsSinceArrival() const { return absl::ToDoubleSeconds(plane_.clock.Monotonic() - arrived_); }
 
@@ -81,6 +83,7 @@ class Generation final : public TokenSink, public std::enable_shared_from_this<G
 
   absl::Mutex mutex_;
   ModelPtr model_ ABSL_GUARDED_BY(mutex_);
+  std::optional<GenerationMetrics> metrics_ ABSL_GUARDED_BY(mutex_);  // with model_
   std::optional<TokenText> text_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<engine::CallReader> reader_ ABSL_GUARDED_BY(mutex_);  // of a chat with tools
   bool has_calls_ ABSL_GUARDED_BY(mutex_) = false;
@@ -91,11 +94,12 @@ class Generation final : public TokenSink, public std::enable_shared_from_this<G
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;           // the front went away
   bool unwanted_ ABSL_GUARDED_BY(mutex_) = false;            // the sequence is to be cancelled once its ticket is known
   std::string contract_ ABSL_GUARDED_BY(mutex_);
-  double queue_seconds_ ABSL_GUARDED_BY(mutex_) = 0;
+  double queue_seconds_ ABSL_GUARDED_BY(mutex_) = -1;        // until a replica had it; -1: none yet
+  std::string finish_reason_ ABSL_GUARDED_BY(mutex_);        // empty: it has not finished by itself
   double first_token_seconds_ ABSL_GUARDED_BY(mutex_) = -1;  // -1: none yet
   double last_token_seconds_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t tokens_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint64_t prompt_tokens_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t prompt_tokens_ ABSL_GUARDED_BY(mutex_) = 0;  // 0 until it is submitted
 };
 
 }  // namespace enigma::coordinator

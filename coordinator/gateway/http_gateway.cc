@@ -6,9 +6,10 @@
 
 namespace enigma::coordinator {
 
-absl::StatusOr<std::unique_ptr<HttpGateway>> HttpGateway::Start(const HttpServer::Options& options, ControlPlane& plane,
-                                                                const Access& access, absl::Duration ping) {
-  std::unique_ptr<HttpGateway> gateway(new HttpGateway(plane, access));
+absl::StatusOr<std::unique_ptr<HttpGateway>> HttpGateway::Start(const HttpServer::Options& options, CorsPolicy cors,
+                                                                ControlPlane& plane, const Access& access,
+                                                                absl::Duration ping) {
+  std::unique_ptr<HttpGateway> gateway(new HttpGateway(std::move(cors), plane, access));
   gateway->api_.ping = ping;
   absl::StatusOr<std::unique_ptr<HttpServer>> server = HttpServer::Start(
       options,

@@ -16,17 +16,20 @@ class HttpGateway {
  public:
   // Plane and access must outlive it. `ping`: after which a stream with nothing to say sends a comment. A busy port is
   // an error that names it.
-  static absl::StatusOr<std::unique_ptr<HttpGateway>> Start(const HttpServer::Options& options, ControlPlane& plane,
-                                                            const Access& access, absl::Duration ping);
+  static absl::StatusOr<std::unique_ptr<HttpGateway>> Start(const HttpServer::Options& options, CorsPolicy cors,
+                                                            ControlPlane& plane, const Access& access,
+                                                            absl::Duration ping);
 
   int port() const { return server_->port(); }
   // Takes no new connection and lets running answers end for as long as told.
   void Stop(absl::Duration grace) { server_->Stop(grace); }
 
  private:
-  HttpGateway(ControlPlane& plane, const Access& access) : access_(access), api_{plane, executor_, schema_executor_} {}
+  HttpGateway(CorsPolicy cors, ControlPlane& plane, const Access& access)
+      : access_(access), cors_(std::move(cors)), api_{plane, executor_, schema_executor_, cors_} {}
 
   const Access& access_;
+  const CorsPolicy cors_;
   Executor executor_{2};
   Executor schema_executor_{1};
   ApiContext api_;

@@ -1,7 +1,7 @@
 #include "coordinator/gateway/inference_service.h"
 
 #include <algorithm>
-#include <optional>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -22,16 +22,15 @@ absl::Status Overloaded() {
 
 grpc::ServerWriteReactor<enigma::v1::GenerateChunk>* InferenceService::Generate(
     grpc::CallbackServerContext* context, const enigma::v1::GenerateRequest* request) {
-  const std::shared_ptr<GenerateStream> stream = GenerateStream::Make(plane_, options_, *request, *context);
-  const absl::StatusOr<Caller> caller = access_.ForInference(*context, context->peer());
-  absl::StatusOr<KeyLease> lease =
-      caller.ok() ? AdmitRequest(plane_.key_limits, *caller, request->model(), EstimateTokens(*request))
-                  : absl::StatusOr<KeyLease>(caller.status());
+  enigma::v1::GenerateRequest settled = *request;
+  absl::StatusOr<Intake::Pass> pass = plane_.intake.Enter(request->ByteSizeLong());
+  absl::StatusOr<KeyLease> lease = pass.ok() ? AdmitCaller(*context, settled) : pass.status();
+  const std::shared_ptr<GenerateStream> stream = GenerateStream::Make(plane_, options_, std::move(settled), *context);
   if (!lease.ok()) {
     stream->generation().Fail(lease.status());
     return stream.get();
   }
-  stream->Hold(*std::move(lease));
+  stream->Hold(*std::move(pass), *std::move(lease));
   const enigma::v1::SamplingParams& sampling = request->sampling();
   // Which schema calls of tools come to is known once the template is read.
   const bool compiles =
@@ -44,37 +43,41 @@ grpc::ServerWriteReactor<enigma::v1::GenerateChunk>* InferenceService::Generate(
 grpc::ServerUnaryReactor* InferenceService::Embed(grpc::CallbackServerContext* context,
                                                   const enigma::v1::EmbedRequest* request,
                                                   enigma::v1::EmbedReply* reply) {
-  const std::shared_ptr<EmbedCall> call = EmbedCall::Make(plane_, *request, *reply, *context);
-  const absl::StatusOr<Caller> caller = access_.ForInference(*context, context->peer());
-  absl::StatusOr<KeyLease> lease =
-      caller.ok() ? AdmitRequest(plane_.key_limits, *caller, request->model(), EstimateTokens(*request))
-                  : absl::StatusOr<KeyLease>(caller.status());
+  enigma::v1::EmbedRequest settled = *request;
+  absl::StatusOr<Intake::Pass> pass = plane_.intake.Enter(request->ByteSizeLong());
+  absl::StatusOr<KeyLease> lease = pass.ok() ? AdmitCaller(*context, settled) : pass.status();
+  const std::shared_ptr<EmbedCall> call = EmbedCall::Make(plane_, std::move(settled), *reply, *context);
   if (!lease.ok()) {
     call->embeddings().Fail(lease.status());
     return call.get();
   }
-  call->Hold(*std::move(lease));
+  call->Hold(*std::move(pass), *std::move(lease));
   if (!executor_.TryRun([call] { call->embeddings().Begin(); })) call->embeddings().Fail(Overloaded());
   return call.get();
 }
 
-grpc::ServerUnaryReactor* InferenceService::Unary(grpc::CallbackServerContext* context,
+grpc::ServerUnaryReactor* InferenceService::Unary(grpc::CallbackServerContext* context, uint64_t bytes,
                                                   std::function<absl::Status(const Caller& caller)> work) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  absl::StatusOr<Intake::Pass> entered = plane_.intake.Enter(bytes);
   const absl::StatusOr<Caller> caller = access_.ForInference(*context, context->peer());
-  if (!caller.ok()) {
-    reactor->Finish(EndOf(*context, caller.status()));
-  } else if (!executor_.TryRun([reactor, context, caller = *caller, work = std::move(work)] {
-               reactor->Finish(EndOf(*context, work(caller)));
-             })) {
+  if (!entered.ok() || !caller.ok()) {
+    reactor->Finish(EndOf(*context, entered.ok() ? caller.status() : entered.status()));
+    return reactor;
+  }
+  // Shared because functions are copied.
+  auto pass = std::make_shared<Intake::Pass>(*std::move(entered));
+  if (!executor_.TryRun([reactor, context, caller = *caller, pass = std::move(pass), work = std::move(work)] {
+        reactor->Finish(EndOf(*context, work(caller)));
+      })) {
     reactor->Finish(EndOf(*context, Overloaded()));
   }
   return reactor;
 }
 
-grpc::ServerUnaryReactor* InferenceService::UnaryOfModel(grpc::CallbackServerContext* context, const std::string& model,
-                                                         std::function<absl::Status()> work) {
-  return Unary(context, [this, &model, work = std::move(work)](const Caller& caller) {
+grpc::ServerUnaryReactor* InferenceService::UnaryOfModel(grpc::CallbackServerContext* context, uint64_t bytes,
+                                                         const std::string& model, std::function<absl::Status()> work) {
+  return Unary(context, bytes, [this, &model, work = std::move(work)](const Caller& caller) {
     const absl::StatusOr<KeyLease> lease = AdmitRequest(plane_.key_limits, caller, model, 0);
     return lease.ok() ? work() : lease.status();
   });
@@ -83,7 +86,7 @@ grpc::ServerUnaryReactor* InferenceService::UnaryOfModel(grpc::CallbackServerCon
 grpc::ServerUnaryReactor* InferenceService::Tokenize(grpc::CallbackServerContext* context,
                                                      const enigma::v1::TokenizeRequest* request,
                                                      enigma::v1::TokenizeReply* reply) {
-  return UnaryOfModel(context, request->model(), [this, request, reply]() -> absl::Status {
+  return UnaryOfModel(context, request->ByteSizeLong(), request->model(), [this, request, reply]() -> absl::Status {
     ENIGMA_ASSIGN_OR_RETURN(const ModelPtr model, plane_.models.Find(request->model()));
     ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, plane_.files.Tokenizer(*model));
     const std::vector<engine::TokenId> ids = tokenizer->Encode(
@@ -96,7 +99,7 @@ grpc::ServerUnaryReactor* InferenceService::Tokenize(grpc::CallbackServerContext
 grpc::ServerUnaryReactor* InferenceService::Detokenize(grpc::CallbackServerContext* context,
                                                        const enigma::v1::DetokenizeRequest* request,
                                                        enigma::v1::DetokenizeReply* reply) {
-  return UnaryOfModel(context, request->model(), [this, request, reply]() -> absl::Status {
+  return UnaryOfModel(context, request->ByteSizeLong(), request->model(), [this, request, reply]() -> absl::Status {
     ENIGMA_ASSIGN_OR_RETURN(const ModelPtr model, plane_.models.Find(request->model()));
     ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, plane_.files.Tokenizer(*model));
     for (const int32_t id : request->ids()) {
@@ -112,7 +115,7 @@ grpc::ServerUnaryReactor* InferenceService::Detokenize(grpc::CallbackServerConte
 grpc::ServerUnaryReactor* InferenceService::ListModels(grpc::CallbackServerContext* context,
                                                        const enigma::v1::ListModelsRequest*,
                                                        enigma::v1::ListModelsReply* reply) {
-  return Unary(context, [this, reply](const Caller& caller) {
+  return Unary(context, 0, [this, reply](const Caller& caller) {
     for (const ModelPtr& model : plane_.models.List()) {
       if (!caller.MayUse(model->name)) continue;
       const std::vector<Replica> replicas = plane_.replicas.OfModel(model->name);

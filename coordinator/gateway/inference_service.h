@@ -29,11 +29,21 @@ class InferenceService final : public enigma::v1::Inference::CallbackService {
                                        enigma::v1::ListModelsReply* reply) override;
 
  private:
-  // Runs `work` on the service's own threads, for who may ask, and finishes the call with its status.
-  grpc::ServerUnaryReactor* Unary(grpc::CallbackServerContext* context,
+  // Who asks, and whether they may right now; settles the request's priority.
+  template <class Request>
+  absl::StatusOr<KeyLease> AdmitCaller(const grpc::CallbackServerContext& context, Request& request) const {
+    const absl::StatusOr<Caller> caller = access_.ForInference(context, context.peer());
+    absl::Status allowed = caller.status();
+    if (allowed.ok()) allowed = SettlePriority(*caller, request);
+    if (!allowed.ok()) return allowed;
+    return AdmitRequest(plane_.key_limits, *caller, request.model(), EstimateTokens(request));
+  }
+  // Runs `work` on the service's own threads, for who may ask, and finishes the call with its status. `bytes`: how large
+  // the request is.
+  grpc::ServerUnaryReactor* Unary(grpc::CallbackServerContext* context, uint64_t bytes,
                                   std::function<absl::Status(const Caller& caller)> work);
   // One that asks for a model, and so counts against the limits of the caller's key.
-  grpc::ServerUnaryReactor* UnaryOfModel(grpc::CallbackServerContext* context, const std::string& model,
+  grpc::ServerUnaryReactor* UnaryOfModel(grpc::CallbackServerContext* context, uint64_t bytes, const std::string& model,
                                          std::function<absl::Status()> work);
 
   ControlPlane& plane_;

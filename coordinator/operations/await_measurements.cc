@@ -25,7 +25,7 @@ void AwaitMeasurements(const ControlPlane& plane, const enigma::v1::PlanOptions&
   while (absl::Now() < deadline && !(cancelled && cancelled())) {
     const std::vector<Node> nodes = plane.nodes.List();
     const bool all = std::none_of(nodes.begin(), nodes.end(), [&](const Node& node) {
-      return node.state == NodeState::kReady && !node.measured() && Allows(options, node);
+      return node.state == NodeState::kReady && !node.leaving && !node.measured() && Allows(options, node);
     });
     if (all) return;
     absl::SleepFor(kLookEvery);

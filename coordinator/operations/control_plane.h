@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "coordinator/scheduling/dispatcher.h"
+#include "coordinator/scheduling/intake.h"
 #include "coordinator/scheduling/key_limits.h"
 #include "coordinator/scheduling/worker_channels.h"
 #include "coordinator/state/api_key_registry.h"
@@ -40,6 +41,7 @@ struct ControlPlane {
   CheckedSchemas& schemas;
   WorkerChannels& channels;
   Dispatcher& dispatcher;
+  Intake& intake;
   Metrics& metrics;
   const CertificateAuthority* authority;  // null with --insecure
   std::string cluster_id;

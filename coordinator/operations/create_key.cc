@@ -22,7 +22,10 @@ absl::StatusOr<enigma::v1::CreateKeyReply> CreateKey(ControlPlane& plane, const 
   wanted.name = request.name();
   wanted.models.assign(request.models().begin(), request.models().end());
   wanted.quota = {request.limits().requests_per_minute(), request.limits().tokens_per_minute(),
-                  request.limits().concurrency_max()};
+                  request.limits().concurrency_max(), request.limits().priority_max()};
+  if (!enigma::v1::Priority_IsValid(wanted.quota.priority_max)) {
+    return absl::InvalidArgumentError(absl::StrCat("priority_max: ", wanted.quota.priority_max, " is no class"));
+  }
   if (request.valid_seconds() > 0) wanted.expires = plane.clock.Now() + absl::Seconds(request.valid_seconds());
   ENIGMA_ASSIGN_OR_RETURN(const ApiKeyRegistry::NewKey made, plane.keys.Create(std::move(wanted)));
   LogInfo("API key {} ({}) is made", made.key->name, made.key->id);

@@ -24,6 +24,7 @@ enigma::v1::KeyInfo DescribeKey(const ControlPlane& plane, const ApiKeyRegistry:
   info.mutable_limits()->set_requests_per_minute(key.quota.requests_per_minute);
   info.mutable_limits()->set_tokens_per_minute(key.quota.tokens_per_minute);
   info.mutable_limits()->set_concurrency_max(key.quota.concurrency_max);
+  info.mutable_limits()->set_priority_max(key.quota.priority_max);
   info.set_created_unix_ms(MillisOf(key.created));
   info.set_expires_unix_ms(MillisOf(key.expires));
   info.set_revoked_unix_ms(MillisOf(key.revoked));

@@ -10,6 +10,7 @@ enigma::v1::ReplicaInfo DescribeReplica(const ControlPlane& plane, const Replica
   info.set_state(std::string(ReplicaStateName(replica.state)));
   info.mutable_stages()->Assign(replica.stages.begin(), replica.stages.end());
   info.set_failure(replica.failure);
+  if (replica.stall) info.set_stall(replica.stall->reason);
   const Dispatcher::Load load = plane.dispatcher.LoadOf(replica.id);
   info.set_running(static_cast<uint32_t>(load.running));
   info.set_waiting(static_cast<uint32_t>(load.waiting));

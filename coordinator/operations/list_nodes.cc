@@ -1,18 +1,26 @@
 #include "coordinator/operations/list_nodes.h"
 
+#include <map>
+#include <string>
+
 namespace enigma::coordinator {
 
 enigma::v1::ListNodesReply ListNodes(const ControlPlane& plane) {
   enigma::v1::ListNodesReply reply;
   reply.set_cluster_id(plane.cluster_id);
   const absl::Duration now = plane.clock.Monotonic();
+  std::map<std::string, std::string> stalls;
+  for (const Replica& replica : plane.replicas.List()) {
+    if (replica.stall) stalls[replica.stall->node_id] = replica.stall->reason;
+  }
   for (const Node& node : plane.nodes.List()) {
     auto* info = reply.add_nodes();
     info->set_node_id(node.id);
     info->set_host_name(node.hello.host_name());
     const bool measuring = node.state == NodeState::kReady && !node.measured();
-    info->set_state(measuring ? "measuring" : std::string(NodeStateName(node.state)));
-    info->set_state_reason(node.state_reason);
+    const bool leaving = node.state == NodeState::kReady && node.leaving;
+    info->set_state(leaving ? "leaving" : measuring ? "measuring" : std::string(NodeStateName(node.state)));
+    info->set_state_reason(node.state == NodeState::kReady ? stalls[node.id] : node.state_reason);
     info->mutable_endpoints()->Assign(node.endpoints.begin(), node.endpoints.end());
     *info->mutable_capability() = node.hello.capability();
     info->mutable_stages()->Assign(node.stages.begin(), node.stages.end());

@@ -58,6 +58,8 @@ absl::StatusOr<std::vector<Node>> Candidates(const ControlPlane& plane, const en
       reason = "not among the nodes asked for";
     } else if (node.state != NodeState::kReady) {
       reason = absl::StrCat(std::string(NodeStateName(node.state)), ": ", node.state_reason);
+    } else if (node.leaving) {
+      reason = "is leaving";
     } else if (!node.measured()) {
       reason = "is still measuring its speed";
     }

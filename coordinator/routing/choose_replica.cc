@@ -1,5 +1,7 @@
 #include "coordinator/routing/choose_replica.h"
 
+#include <tuple>
+
 namespace enigma::coordinator {
 
 std::optional<size_t> ChooseReplica(std::span<const ReplicaLoad> replicas) {
@@ -9,7 +11,9 @@ std::optional<size_t> ChooseReplica(std::span<const ReplicaLoad> replicas) {
     if (!load.in_service || load.running >= load.running_max) continue;
     if (chosen) {
       const ReplicaLoad& best = replicas[*chosen];
-      if (load.running > best.running || (load.running == best.running && load.replica > best.replica)) continue;
+      if (std::tie(load.stalled, load.running, load.replica) > std::tie(best.stalled, best.running, best.replica)) {
+        continue;
+      }
     }
     chosen = i;
   }

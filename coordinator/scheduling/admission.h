@@ -14,6 +14,7 @@ struct AdmissionView {
   size_t running = 0;
   size_t waiting = 0;
   size_t waiting_max = 0;
+  bool last_gives_way = false;  // the last of those that wait would, since the newcomer's turn is before its own
 };
 
 // Whether one more request may come in: OK (to run or to wait), UNAVAILABLE when nothing serves the model, or

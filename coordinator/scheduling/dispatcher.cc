@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "coordinator/routing/choose_replica.h"
 #include "coordinator/scheduling/admission.h"
+#include "coordinator/scheduling/turn.h"
 #include "telemetry/log.h"
 
 namespace enigma::coordinator {
@@ -89,9 +90,7 @@ void Dispatcher::RemoveReplica(uint64_t replica, const absl::Status& why) {
     removed = found->second;
     replicas_.erase(found);
     const std::string& model = removed->replica.model->name;
-    const bool others = std::any_of(replicas_.begin(), replicas_.end(), [&](const auto& entry) {
-      return entry.second->replica.model->name == model && !entry.second->broken;
-    });
+    const bool others = AnyTakesWork(model);
     std::vector<uint64_t> tickets;
     for (const auto& [ticket, request] : requests_) {
       const bool waits_in_vain = request->replica == 0 && !others && request->model == model;
@@ -104,28 +103,75 @@ void Dispatcher::RemoveReplica(uint64_t replica, const absl::Status& why) {
   for (const RequestPtr& request : ended) request->sink->OnEnd(why);
 }
 
-absl::StatusOr<uint64_t> Dispatcher::Submit(std::string_view model, enigma::v1::OpenSequence open,
-                                            std::shared_ptr<TokenSink> sink) {
+bool Dispatcher::AnyTakesWork(std::string_view model) const {
+  return std::any_of(replicas_.begin(), replicas_.end(), [&](const auto& entry) {
+    return entry.second->replica.model->name == model && entry.second->takes_work();
+  });
+}
+
+bool Dispatcher::Retire(uint64_t replica) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = replicas_.find(replica);
+  if (found == replicas_.end()) return true;
+  found->second->retiring = true;
+  const std::string& model = found->second->replica.model->name;
+  const bool awaited = WaitingFor(model) > 0 && !AnyTakesWork(model);
+  return found->second->running == 0 && (!awaited || found->second->broken);
+}
+
+void Dispatcher::SetStalled(uint64_t replica, bool stalled) {
+  absl::MutexLock lock(&mutex_);
+  if (const auto found = replicas_.find(replica); found != replicas_.end()) found->second->stalled = stalled;
+}
+
+size_t Dispatcher::WaitingFor(std::string_view model) const {
+  const auto queue = waiting_.find(model);
+  return queue == waiting_.end() ? 0 : queue->second.size();
+}
+
+absl::Status Dispatcher::AdmitLocked(std::string_view model, absl::Duration turn) const {
+  ENIGMA_RETURN_IF_ERROR(cleared_);
+  AdmissionView view{std::string(model), 0, 0, WaitingFor(model), options_.waiting_max};
+  if (view.waiting > 0) view.last_gives_way = turn < waiting_.find(model)->second.rbegin()->first.first;
+  for (const auto& [id, in_service] : replicas_) {
+    if (!in_service->takes_work() || in_service->replica.model->name != model) continue;
+    ++view.replicas_in_service;
+    view.running += in_service->running;
+  }
+  return Admit(view);
+}
+
+absl::Status Dispatcher::Admits(std::string_view model, enigma::v1::Priority priority) const {
+  absl::MutexLock lock(&mutex_);
+  return AdmitLocked(model, TurnOf(priority, options_.clock->Monotonic()));
+}
+
+absl::StatusOr<uint64_t> Dispatcher::Submit(std::string_view model, enigma::v1::Priority priority,
+                                            enigma::v1::OpenSequence open, std::shared_ptr<TokenSink> sink) {
   auto request = std::make_shared<Request>();
   request->model = std::string(model);
   request->open = std::move(open);
   request->sink = std::move(sink);
+  const absl::Duration turn = TurnOf(priority, options_.clock->Monotonic());
+  RequestPtr gave_way;
   {
     absl::MutexLock lock(&mutex_);
-    ENIGMA_RETURN_IF_ERROR(cleared_);
-    AdmissionView view{request->model, 0, 0, waiting_[request->model].size(), options_.waiting_max};
-    for (const auto& [id, in_service] : replicas_) {
-      if (in_service->broken || in_service->replica.model->name != model) continue;
-      ++view.replicas_in_service;
-      view.running += in_service->running;
-    }
-    ENIGMA_RETURN_IF_ERROR(Admit(view));
+    ENIGMA_RETURN_IF_ERROR(AdmitLocked(model, turn));
+    Queue& queue = waiting_[request->model];
+    if (!queue.empty() && queue.size() >= options_.waiting_max) gave_way = Extract(queue.rbegin()->second->ticket);
     request->ticket = next_ticket_++;
+    request->place = {turn, request->ticket};
     request->open.set_sequence(request->ticket);
     request->open.set_epoch(1);
     requests_[request->ticket] = request;
-    waiting_[request->model].push_back(request);
+    queue.emplace(request->place, request);
     CountModel(request->model);
+  }
+  if (gave_way != nullptr) {
+    gave_way->sink->OnEnd(absl::ResourceExhaustedError(
+        absl::StrCat("'", request->model,
+                     "' is busy: this request waited, and gave way to one of a higher priority "
+                     "when the queue was full; try again later")));
   }
   StartWaiting(request->model);
   return request->ticket;
@@ -137,20 +183,22 @@ void Dispatcher::StartWaiting(const std::string& model) {
     InServicePtr target;
     {
       absl::MutexLock lock(&mutex_);
-      std::deque<RequestPtr>& queue = waiting_[model];
+      Queue& queue = waiting_[model];
       if (queue.empty()) return;
+      const bool retiring_too = !AnyTakesWork(model);
       std::vector<ReplicaLoad> loads;
       std::vector<InServicePtr> in_service;
       for (const auto& [id, entry] : replicas_) {
         if (entry->replica.model->name != model) continue;
-        loads.push_back({id, entry->running, options_.running_max, !entry->broken});
+        const bool in_reach = entry->takes_work() || (retiring_too && !entry->broken);
+        loads.push_back({id, entry->running, options_.running_max, in_reach, entry->stalled});
         in_service.push_back(entry);
       }
       const auto chosen = ChooseReplica(loads);
       if (!chosen) return;
       target = in_service[*chosen];
-      request = queue.front();
-      queue.pop_front();
+      request = queue.begin()->second;
+      queue.erase(queue.begin());
       request->replica = target->replica.id;
       ++target->running;
       CountModel(model);
@@ -195,7 +243,7 @@ Dispatcher::RequestPtr Dispatcher::Extract(uint64_t ticket) {
   RequestPtr request = found->second;
   requests_.erase(found);
   if (request->replica == 0) {
-    std::erase(waiting_[request->model], request);
+    waiting_[request->model].erase(request->place);
   } else if (const auto replica = replicas_.find(request->replica); replica != replicas_.end()) {
     --replica->second->running;
   }
@@ -285,9 +333,7 @@ Dispatcher::Load Dispatcher::LoadOf(uint64_t replica) const {
   const auto found = replicas_.find(replica);
   if (found == replicas_.end()) return load;
   load.running = found->second->running;
-  if (const auto queue = waiting_.find(found->second->replica.model->name); queue != waiting_.end()) {
-    load.waiting = queue->second.size();
-  }
+  load.waiting = WaitingFor(found->second->replica.model->name);
   return load;
 }
 
@@ -305,7 +351,7 @@ void Dispatcher::CountModel(const std::string& model) {
   }
   const MetricLabels labels = {{"model_name", model}};
   metrics_.Gauge(Metric::kRequestsRunning, labels).Set(static_cast<double>(running));
-  metrics_.Gauge(Metric::kRequestsWaiting, labels).Set(static_cast<double>(waiting_[model].size()));
+  metrics_.Gauge(Metric::kRequestsWaiting, labels).Set(static_cast<double>(WaitingFor(model)));
 }
 
 }  // namespace enigma::coordinator

@@ -1,13 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <absl/base/thread_annotations.h>
@@ -18,8 +18,10 @@
 #include <absl/time/time.h>
 #include <grpcpp/channel.h>
 
+#include "base/clock.h"
 #include "coordinator/scheduling/replica_streams.h"
 #include "coordinator/state/replica.h"
+#include "proto/inference.pb.h"
 #include "telemetry/metrics.h"
 
 namespace enigma::coordinator {
@@ -42,6 +44,7 @@ class Dispatcher {
     size_t running_max = 64;   // requests in one replica; its first stage batches them
     size_t waiting_max = 256;  // requests that wait for one model
     absl::Duration attach_timeout = absl::Seconds(10);
+    const Clock* clock = &Clock::System();
   };
   // A replica's stream broke; called on a gRPC thread, without a lock. Its requests stay until RemoveReplica says why
   // they end.
@@ -66,12 +69,23 @@ class Dispatcher {
   // streams are closed; not to be called from a callback. OK when it is not here.
   void RemoveReplica(uint64_t replica, const absl::Status& why);
 
+  // Nothing new comes to the replica: what runs in it goes on, and what waits for its model still comes to it only
+  // where no other replica takes work. True when it is idle, so that RemoveReplica would end nothing; also when it is
+  // not here.
+  bool Retire(uint64_t replica);
+
+  // Others are preferred to a replica that has work and makes no progress. Nothing when it is not here.
+  void SetStalled(uint64_t replica, bool stalled);
+
   // Removes every replica and takes no more requests.
   void Clear(const absl::Status& why);
 
-  // A ticket for Cancel. `open` has all but sequence and epoch. Errors are those of Admit.
-  absl::StatusOr<uint64_t> Submit(std::string_view model, enigma::v1::OpenSequence open,
+  // A ticket for Cancel. `open` has all but sequence and epoch. Errors are those of Admit. Those that wait run in the
+  // order of their turns (turn.h); where as many wait as may, the last gives way to one whose turn is before its own.
+  absl::StatusOr<uint64_t> Submit(std::string_view model, enigma::v1::Priority priority, enigma::v1::OpenSequence open,
                                   std::shared_ptr<TokenSink> sink);
+  // Whether Submit would take one right now: to be asked before work is put into a request.
+  absl::Status Admits(std::string_view model, enigma::v1::Priority priority) const;
   // Its sink hears nothing more once this returns, save what is on its way. Unknown tickets are ignored: the request
   // may have ended.
   void Cancel(uint64_t ticket);
@@ -87,8 +101,11 @@ class Dispatcher {
   size_t running() const;
 
  private:
+  // Turn and ticket: the smallest goes first.
+  using Place = std::pair<absl::Duration, uint64_t>;
   struct Request {
     uint64_t ticket = 0;
+    Place place;
     std::string model;
     uint64_t replica = 0;  // 0: waits
     enigma::v1::OpenSequence open;
@@ -100,6 +117,9 @@ class Dispatcher {
     std::unique_ptr<ReplicaStreams> streams;
     size_t running = 0;
     bool broken = false;
+    bool retiring = false;
+    bool stalled = false;
+    bool takes_work() const { return !broken && !retiring; }
   };
   using InServicePtr = std::shared_ptr<InService>;  // shared with callers that send while it is being removed
 
@@ -112,6 +132,9 @@ class Dispatcher {
   void NotPrepared(const Request& request, uint64_t replica, const absl::Status& why);
   // Starts what waits for the model, as far as there is room.
   void StartWaiting(const std::string& model);
+  absl::Status AdmitLocked(std::string_view model, absl::Duration turn) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  size_t WaitingFor(std::string_view model) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  bool AnyTakesWork(std::string_view model) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // Takes the request out of all books; null when it is in none.
   RequestPtr Extract(uint64_t ticket) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountModel(const std::string& model) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -123,7 +146,8 @@ class Dispatcher {
   mutable absl::Mutex mutex_;
   std::map<uint64_t, InServicePtr> replicas_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<uint64_t, RequestPtr> requests_ ABSL_GUARDED_BY(mutex_);  // by ticket, which is the sequence id
-  std::map<std::string, std::deque<RequestPtr>, std::less<>> waiting_ ABSL_GUARDED_BY(mutex_);
+  using Queue = std::map<Place, RequestPtr>;
+  std::map<std::string, Queue, std::less<>> waiting_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_ticket_ ABSL_GUARDED_BY(mutex_) = 1;
   absl::Status cleared_ ABSL_GUARDED_BY(mutex_);  // why nothing is taken any more
 };

@@ -8,13 +8,16 @@
 
 #include <absl/time/time.h>
 
+#include "proto/inference.pb.h"
+
 namespace enigma::coordinator {
 
 // What one key may take; 0: as much as it likes.
 struct KeyQuota {
   uint32_t requests_per_minute = 0;
-  uint64_t tokens_per_minute = 0;  // of prompts and answers together
-  uint32_t concurrency_max = 0;    // requests at a time
+  uint64_t tokens_per_minute = 0;                                        // of prompts and answers together
+  uint32_t concurrency_max = 0;                                          // requests at a time
+  enigma::v1::Priority priority_max = enigma::v1::PRIORITY_UNSPECIFIED;  // the highest class; unspecified: any
 };
 
 // A key with which a program asks for text. Of its secret only the hash is known here.

@@ -10,6 +10,7 @@
 #include "base/counter_random.h"
 #include "base/status_macros.h"
 #include "base/text.h"
+#include "coordinator/state/priority.h"
 #include "coordinator/state/record_json.h"
 #include "engine/text/utf8.h"
 #include "rpc/digest.h"
@@ -49,6 +50,7 @@ std::string RecordOfKey(const ApiKey& key, absl::Time last_used) {
                         {"requests_per_minute", key.quota.requests_per_minute},
                         {"tokens_per_minute", key.quota.tokens_per_minute},
                         {"concurrency_max", key.quota.concurrency_max},
+                        {"priority_max", std::string(PriorityName(key.quota.priority_max))},
                         {"created_unix_ms", MillisOf(key.created)},
                         {"expires_unix_ms", MillisOf(key.expires)},
                         {"revoked_unix_ms", MillisOf(key.revoked)},
@@ -71,6 +73,12 @@ absl::StatusOr<ApiKey> KeyFromRecord(std::string_view name, std::string_view rec
     json.at("requests_per_minute").get_to(key.quota.requests_per_minute);
     json.at("tokens_per_minute").get_to(key.quota.tokens_per_minute);
     json.at("concurrency_max").get_to(key.quota.concurrency_max);
+    // Absent from records that are older than priorities.
+    const auto priority = json.value("priority_max", std::string("any"));
+    key.quota.priority_max = ParsePriority(priority).value_or(enigma::v1::PRIORITY_UNSPECIFIED);
+    if (priority != PriorityName(key.quota.priority_max)) {
+      return CorruptRecord(name, "priority_max is no class of requests");
+    }
     key.created = absl::FromUnixMillis(json.at("created_unix_ms").get<int64_t>());
     key.expires = TimeOf(json.at("expires_unix_ms").get<int64_t>(), absl::InfiniteFuture());
     key.revoked = TimeOf(json.at("revoked_unix_ms").get<int64_t>(), absl::InfiniteFuture());

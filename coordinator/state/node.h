@@ -29,6 +29,7 @@ struct Node {
   std::vector<enigma::v1::StageStatus> stages;  // of the last heartbeat
   absl::Duration last_seen;                     // on the monotonic clock; meaningless while absent
   bool heard = false;                           // a heartbeat came since it became ready
+  bool leaving = false;                         // it says so: nothing new is to come to it
   std::string found_by;
   std::vector<std::string> endpoints;  // host:port, best first
 

@@ -67,6 +67,7 @@ absl::Status NodeRegistry::Attend(const enigma::v1::WorkerHello& hello, std::str
     node.hello = hello;
     node.stages.clear();
     node.heard = false;
+    node.leaving = false;
     node.last_seen = clock_.Monotonic();
     node.endpoints = EndpointsOf(hello, peer_host);
     const auto sighting = sightings_.find(node.id);
@@ -89,6 +90,7 @@ bool NodeRegistry::Heartbeat(std::string_view node_id, uint64_t incarnation, con
   if (node.hello.incarnation() != incarnation) return false;
   node.last_seen = clock_.Monotonic();
   node.heard = true;
+  if (heartbeat.leaving() && !std::exchange(node.leaving, true)) LogInfo("node {} is leaving", node.Label());
   node.hello.mutable_capability()->set_memory_free_bytes(heartbeat.memory_free_bytes());
   node.hello.mutable_capability()->set_disk_free_bytes(heartbeat.disk_free_bytes());
   node.stages.assign(heartbeat.stages().begin(), heartbeat.stages().end());
@@ -118,7 +120,8 @@ bool NodeRegistry::MarkDead(std::string_view node_id, uint64_t incarnation, std:
     absl::MutexLock lock(&mutex_);
     const auto found = nodes_.find(node_id);
     if (found == nodes_.end() || found->second.hello.incarnation() != incarnation) return false;
-    if (!Move(found->second, NodeState::kDead, reason)) return false;
+    // One that said so does not break off.
+    if (!Move(found->second, NodeState::kDead, found->second.leaving ? "it was stopped" : reason)) return false;
     found->second.stages.clear();
     copy = found->second;
   }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,12 @@ std::string_view ReplicaStateName(ReplicaState state);
 // loading -> ready -> failed, or loading -> failed.
 bool MayMove(ReplicaState from, ReplicaState to);
 
+// Why a replica in service makes no progress though it has work.
+struct Stall {
+  std::string node_id;
+  std::string reason;  // a sentence that names stage, model and node
+};
+
 // A whole copy of a model on workers, or on its way there; plain data, given out as copies.
 struct Replica {
   uint64_t id = 0;
@@ -29,7 +36,9 @@ struct Replica {
   std::string contract;    // numeric contract of its stages; several are joined with '+'
   uint32_t context = 0;    // longest sequence in tokens
   uint32_t kv_blocks = 0;
+  std::optional<Stall> stall;  // empty: it makes progress, or has nothing to do
 
+  [[nodiscard]] bool serves() const { return state == ReplicaState::kReady && !stall; }
   [[nodiscard]] bool UsesNode(std::string_view node_id) const;
 };
 

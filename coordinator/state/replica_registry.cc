@@ -62,6 +62,11 @@ void ReplicaRegistry::SetStages(uint64_t id, std::vector<enigma::v1::StagePlacem
   if (const auto found = replicas_.find(id); found != replicas_.end()) found->second.stages = std::move(stages);
 }
 
+void ReplicaRegistry::SetStall(uint64_t id, std::optional<Stall> stall) {
+  absl::MutexLock lock(&mutex_);
+  if (const auto found = replicas_.find(id); found != replicas_.end()) found->second.stall = std::move(stall);
+}
+
 void ReplicaRegistry::Remove(uint64_t id) {
   absl::MutexLock lock(&mutex_);
   replicas_.erase(id);

@@ -31,6 +31,7 @@ class ReplicaRegistry {
   // False when it is gone or has failed before; the first reason stays.
   bool MarkFailed(uint64_t id, std::string_view reason);
   void SetStages(uint64_t id, std::vector<enigma::v1::StagePlacement> stages);
+  void SetStall(uint64_t id, std::optional<Stall> stall);
   void Remove(uint64_t id);
 
   std::vector<Replica> List() const;  // by id

@@ -137,6 +137,7 @@ BatchView SequenceBook::View() const {
 }
 
 void SequenceBook::Preempt(Sequence& sequence) {
+  ++preemptions_;
   for (const uint32_t block : sequence.blocks) blocks_.Free(block);
   sequence.blocks.clear();
   sequence.computed = 0;

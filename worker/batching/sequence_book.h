@@ -46,6 +46,7 @@ class SequenceBook {
 
   size_t sequences() const { return sequences_.size(); }
   size_t running() const;
+  uint64_t preemptions() const { return preemptions_; }  // so far
   uint32_t free_blocks() const { return blocks_.free_count(); }
   uint32_t steps_in_flight() const { return static_cast<uint32_t>(next_step_ - finished_steps_); }
 
@@ -76,6 +77,7 @@ class SequenceBook {
   uint64_t next_arrival_ = 0;
   uint64_t next_step_ = 0;
   uint64_t finished_steps_ = 0;
+  uint64_t preemptions_ = 0;
 };
 
 }  // namespace enigma::worker

@@ -1,5 +1,6 @@
 #include "worker/pipeline/stage_executor.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -31,7 +32,9 @@ StageExecutor::StageExecutor(Options options, LoadedStage loaded, absl::Mutex& t
                                         .max_rows = options_.max_rows,
                                         .stage_count = options_.stage_count});
     free_blocks_ = book_->free_blocks();
+    sent_at_.resize(options_.stage_count);  // the most steps in flight
   }
+  idle_ns_ = absl::ToInt64Nanoseconds(clock_.Monotonic());
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -88,12 +91,18 @@ v1::StageStatus StageExecutor::Status() const {
   status.set_last_layer(options_.last_layer);
   status.set_sequences(sequences_);
   status.set_steps(steps_);
-  const int64_t last = last_step_ns_;
-  status.set_last_step_age_ms(last < 0 ? -1 : absl::ToInt64Milliseconds(clock_.Monotonic() - absl::Nanoseconds(last)));
   if (is_first() && options_.kv_blocks > 0) {
+    status.set_preemptions(preemptions_);
     status.set_kv_usage(1.0 - static_cast<double>(free_blocks_) / options_.kv_blocks);
   }
-  status.set_busy(computing_ || !inbox_->empty() || (is_first() && sequences_ > 0));
+  // Read before `busy`: a step that begins in between is not older than it is.
+  const absl::Duration now = clock_.Monotonic();
+  const bool busy = computing_ || !inbox_->empty() || (is_first() && sequences_ > 0);
+  status.set_busy(busy);
+  if (!busy) idle_ns_ = absl::ToInt64Nanoseconds(now);
+  const int64_t last = busy ? std::max<int64_t>(last_step_ns_, idle_ns_) : last_step_ns_.load();
+  status.set_last_step_age_ms(
+      last < 0 ? -1 : std::max<int64_t>(0, absl::ToInt64Milliseconds(now - absl::Nanoseconds(last))));
   return status;
 }
 
@@ -160,6 +169,9 @@ void StageExecutor::HandleFrame(const FrameArrived& arrived) {
     absl::MutexLock lock(&mutex_);
     if (failure_) return;
   }
+  metrics_.queue_seconds.Increment(absl::ToDoubleSeconds(Clock::System().Monotonic() - arrived.arrived));
+  metrics_.received_frames.Increment();
+  metrics_.received_bytes.Increment(static_cast<double>(arrived.frame.Length()));
   absl::StatusOr<ReceivedFrame> frame = ReceivedFrame::Parse(arrived.frame);
   absl::Status done = frame.status();
   if (frame.ok()) {
@@ -185,6 +197,8 @@ void StageExecutor::HandleFrame(const FrameArrived& arrived) {
 absl::Status StageExecutor::TakeTokens(const ReceivedFrame& frame) {
   ENIGMA_ASSIGN_OR_RETURN(const std::vector<SampledToken> sampled, DecodeTokens(frame.view()));
   ENIGMA_RETURN_IF_ERROR(book_->Finish(frame.view().header.step, sampled));
+  metrics_.round_trip_seconds.Increment(
+      absl::ToDoubleSeconds(clock_.Monotonic() - sent_at_[frame.view().header.step % sent_at_.size()]));
   UpdateStatus();
   return absl::OkStatus();
 }
@@ -263,9 +277,11 @@ absl::Status StageExecutor::RunStep(const StepPlan& plan, std::string_view encod
   const absl::Duration end = clock_.Monotonic();
   metrics_.steps.Increment();
   metrics_.step_seconds.Observe(absl::ToDoubleSeconds(end - start));
+  metrics_.compute_seconds.Increment(absl::ToDoubleSeconds(end - start));
   metrics_.rows.Observe(plan.rows());
   steps_.fetch_add(1);
   last_step_ns_ = absl::ToInt64Nanoseconds(end);
+  if (is_first() && !is_last()) sent_at_[plan.step % sent_at_.size()] = end;
   ENIGMA_RETURN_IF_ERROR(is_last() ? Deliver(plan, std::move(result)) : SendOn(plan, encoded_plan, result));
   UpdateStatus();
   return absl::OkStatus();
@@ -299,6 +315,8 @@ absl::Status StageExecutor::Send(grpc::ByteBuffer frame) {
   if (next == nullptr) return absl::FailedPreconditionError("the stage is not connected to the next one");
   metrics_.link_frames.Increment();
   metrics_.link_bytes.Increment(static_cast<double>(frame.Length()));
+  const absl::Duration waited = next->waited();
+  metrics_.link_send_seconds.Increment(absl::ToDoubleSeconds(waited - std::exchange(link_waited_, waited)));
   const absl::Status sent = next->Send(std::move(frame));
   // A broken link also arrives as news that name the node; a step that fails meanwhile adds nothing to them.
   if (absl::IsUnavailable(sent) || absl::IsNotFound(sent)) return absl::OkStatus();
@@ -346,6 +364,8 @@ void StageExecutor::UpdateStatus() {
   sequences_ = static_cast<uint32_t>(book_ ? book_->sequences() : runner_.sequences());
   if (!book_) return;
   free_blocks_ = book_->free_blocks();
+  metrics_.preemptions.Increment(
+      static_cast<double>(book_->preemptions() - preemptions_.exchange(book_->preemptions())));
   metrics_.kv_usage.Set(1.0 - static_cast<double>(book_->free_blocks()) / options_.kv_blocks);
 }
 

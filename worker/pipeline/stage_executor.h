@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include <absl/base/thread_annotations.h>
 #include <absl/status/statusor.h>
@@ -107,14 +108,18 @@ class StageExecutor {
   StepRunner runner_;
   std::optional<SequenceBook> book_;  // first stage
   engine::AlignedBuffer<float> received_;
-  uint64_t next_step_ = 0;  // expected from the previous stage
+  uint64_t next_step_ = 0;               // expected from the previous stage
+  std::vector<absl::Duration> sent_at_;  // first stage of several: of the steps in flight, by step modulo its size
+  absl::Duration link_waited_;           // of next_, as last counted
   bool upstream_bye_ = false;
 
   // Written by the compute thread, read by all.
   std::atomic<uint64_t> steps_{0};
   std::atomic<int64_t> last_step_ns_{-1};
+  mutable std::atomic<int64_t> idle_ns_{0};  // when Status last saw it without work; at first when it was made
   std::atomic<uint32_t> sequences_{0};
   std::atomic<uint32_t> free_blocks_{0};
+  std::atomic<uint64_t> preemptions_{0};
   std::atomic<bool> computing_{false};
 
   mutable absl::Mutex mutex_;

@@ -11,6 +11,7 @@
 namespace enigma::worker {
 
 absl::Status StageInbox::OnFrame(const LinkPeer& peer, grpc::ByteBuffer frame) {
+  const absl::Duration now = Clock::System().Monotonic();
   absl::MutexLock lock(&mutex_);
   if (closed_) return absl::NotFoundError("the stage is not loaded any more");
   // The first stage keeps the number of steps in flight small, so a full inbox is a sender that breaks the rules.
@@ -18,7 +19,7 @@ absl::Status StageInbox::OnFrame(const LinkPeer& peer, grpc::ByteBuffer frame) {
     return absl::ResourceExhaustedError(absl::StrCat(frames_, " frames wait already, the most allowed"));
   }
   ++frames_;
-  Push(FrameArrived{peer, std::move(frame)});
+  Push(FrameArrived{peer, std::move(frame), now});
   return absl::OkStatus();
 }
 

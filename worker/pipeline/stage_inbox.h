@@ -10,6 +10,7 @@
 #include <absl/base/thread_annotations.h>
 #include <absl/status/status.h>
 #include <absl/synchronization/mutex.h>
+#include <absl/time/time.h>
 
 #include "proto/worker.pb.h"
 #include "worker/pipeline/frame_receiver.h"
@@ -21,6 +22,7 @@ namespace enigma::worker {
 struct FrameArrived {
   LinkPeer peer;
   grpc::ByteBuffer frame;
+  absl::Duration arrived = {};  // on the system's monotonic clock
 };
 struct LinkLost {
   LinkPeer peer;

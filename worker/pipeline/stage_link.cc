@@ -1,5 +1,6 @@
 #include "worker/pipeline/stage_link.h"
 
+#include <atomic>
 #include <deque>
 #include <utility>
 
@@ -8,6 +9,7 @@
 #include <absl/synchronization/mutex.h>
 #include <grpcpp/generic/generic_stub.h>
 
+#include "base/clock.h"
 #include "base/status_macros.h"
 #include "rpc/status_conversion.h"
 #include "worker/pipeline/frame_buffer.h"
@@ -55,15 +57,17 @@ class StageLink::Stream : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc:
     if (waiting_.size() >= options_.frames_waiting_max) {
       return absl::ResourceExhaustedError(absl::StrCat(waiting_.size(), " frames wait for the network"));
     }
-    waiting_.push_back(std::move(frame));
+    waiting_.push_back({std::move(frame), Clock::System().Monotonic()});
     WriteNext();
     return absl::OkStatus();
   }
 
+  absl::Duration waited() const { return absl::Nanoseconds(waited_ns_.load(std::memory_order_relaxed)); }
+
   void Close() {
     absl::MutexLock lock(&mutex_);
     if (lost_ || closing_) return;
-    waiting_.push_back(MakeBuffer(EncodeByeFrame(options_.replica)));
+    waiting_.push_back({MakeBuffer(EncodeByeFrame(options_.replica)), Clock::System().Monotonic()});
     closing_ = true;
     WriteNext();
   }
@@ -98,6 +102,8 @@ class StageLink::Stream : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc:
   void OnWriteDone(bool ok) override {
     absl::MutexLock lock(&mutex_);
     writing_ = false;
+    waited_ns_.fetch_add(absl::ToInt64Nanoseconds(Clock::System().Monotonic() - current_since_),
+                         std::memory_order_relaxed);
     if (ok) WriteNext();
   }
 
@@ -125,7 +131,8 @@ class StageLink::Stream : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc:
       return;
     }
     writing_ = true;
-    current_.Swap(&waiting_.front());
+    current_.Swap(&waiting_.front().frame);
+    current_since_ = waiting_.front().since;
     waiting_.pop_front();
     StartWrite(&current_);
   }
@@ -136,9 +143,15 @@ class StageLink::Stream : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc:
   grpc::ByteBuffer ignored_;
   std::shared_ptr<Stream> self_;
 
+  struct Waiting {
+    grpc::ByteBuffer frame;
+    absl::Duration since;
+  };
+  std::atomic<int64_t> waited_ns_{0};
   absl::Mutex mutex_;
-  std::deque<grpc::ByteBuffer> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
   grpc::ByteBuffer current_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration current_since_ ABSL_GUARDED_BY(mutex_);
   bool accepted_ ABSL_GUARDED_BY(mutex_) = false;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool writes_done_ ABSL_GUARDED_BY(mutex_) = false;
@@ -165,6 +178,8 @@ StageLink::~StageLink() {
 }
 
 absl::Status StageLink::Send(grpc::ByteBuffer frame) { return stream_->Send(std::move(frame)); }
+
+absl::Duration StageLink::waited() const { return stream_->waited(); }
 
 void StageLink::Abort() { stream_->Abort(); }
 

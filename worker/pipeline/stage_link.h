@@ -38,6 +38,8 @@ class StageLink {
 
   // Does not wait for the network. Unavailable once the link is lost; ResourceExhausted when too many frames wait.
   absl::Status Send(grpc::ByteBuffer frame);
+  // Time that frames have waited here until the transport had taken them, all together. Of late frames a little later.
+  absl::Duration waited() const;
   // Cancels at once, so that the receiver learns of a failure; on_lost is not called.
   void Abort();
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -116,13 +117,18 @@ class Connection final : public HttpConnection,
   bool answered() const override { return answered_; }
   bool gone() const override { return gone_; }
 
+  void AddHeaders(HttpHeaders headers) override {
+    added_.insert(added_.end(), std::make_move_iterator(headers.begin()), std::make_move_iterator(headers.end()));
+  }
+
   asio::awaitable<void> Reply(HttpReply reply) override {
     answered_ = true;
     http::response<http::string_body> response(static_cast<http::status>(reply.status), version_);
-    response.set(http::field::content_type, reply.content_type);
+    if (!reply.content_type.empty()) response.set(http::field::content_type, reply.content_type);
     for (const auto& [name, value] : reply.headers) response.set(name, value);
+    for (const auto& [name, value] : added_) response.set(name, value);
     response.body() = std::move(reply.body);
-    response.keep_alive(keep_alive_ && !ending_);
+    response.keep_alive(keep_alive_ && !ending_ && !reply.close);
     response.prepare_payload();
     if (head_) response.body().clear();
     keep_alive_ = response.keep_alive();
@@ -144,6 +150,7 @@ class Connection final : public HttpConnection,
     response.set(http::field::cache_control, "no-cache");
     response.set("X-Accel-Buffering", "no");  // proxies would hold events back
     for (const auto& [name, value] : headers) response.set(name, value);
+    for (const auto& [name, value] : added_) response.set(name, value);
     response.keep_alive(keep_alive_ && !ending_);
     chunked_ = version_ >= 11;
     if (chunked_) {
@@ -210,8 +217,34 @@ class Connection final : public HttpConnection,
     if constexpr (kTls) {
       Lowest().expires_after(absl::ToChronoNanoseconds(options_.request_timeout));
       co_await stream_.async_handshake(asio::ssl::stream_base::server, Into(error));
+      if (SpeaksPlainHttp(error)) co_await RefusePlainHttp();
     }
     co_return !error;
+  }
+
+  static bool SpeaksPlainHttp(error_code error) {
+    return error.category() == asio::error::get_ssl_category() &&
+           ERR_GET_REASON(static_cast<unsigned long>(error.value())) == SSL_R_HTTP_REQUEST;
+  }
+
+  // In plain text, which is all that this client can read.
+  asio::awaitable<void> RefusePlainHttp() {
+    const HttpReply refusal =
+        ServerError(400, "invalid_request_error", "this port speaks TLS: use https:// in place of http://");
+    http::response<http::string_body> response(static_cast<http::status>(refusal.status), 11);
+    response.set(http::field::content_type, refusal.content_type);
+    response.keep_alive(false);
+    response.body() = refusal.body;
+    response.prepare_payload();
+    error_code ignored;
+    Lowest().expires_after(std::chrono::seconds(2));
+    co_await http::async_write(Lowest(), response, Into(ignored));
+    Socket().shutdown(tcp::socket::shutdown_send, ignored);
+    // What it has sent is read before the socket is closed, which would else be a reset that loses the answer.
+    char rest[4096];
+    for (size_t bytes = 1; bytes > 0 && !ignored;) {
+      bytes = co_await Lowest().async_read_some(asio::buffer(rest), Into(ignored));
+    }
   }
 
   asio::awaitable<void> Close() {
@@ -262,6 +295,7 @@ class Connection final : public HttpConnection,
     keep_alive_ = false;
     head_ = false;
     answered_ = false;
+    added_.clear();
     if (error || overloaded) {
       unread_ = true;
       if (overloaded) {
@@ -399,6 +433,7 @@ class Connection final : public HttpConnection,
   Stream stream_;
   beast::flat_buffer buffer_;
   HttpRequest request_;
+  HttpHeaders added_;
   unsigned version_ = 11;
   bool keep_alive_ = false;
   bool head_ = false;
@@ -427,15 +462,14 @@ asio::awaitable<void> ServeConnection(tcp::socket socket, asio::ssl::context* co
                                       HttpConnections& connections) {
   const asio::any_io_executor executor = socket.get_executor();
   if (context == nullptr) {
-    co_await Run(std::make_shared<Connection<beast::tcp_stream>>(options, handler, connections.bodies(), executor,
-                                                                 std::move(socket)),
-                 options, connections);
-  } else {
-    using TlsStream = beast::ssl_stream<beast::tcp_stream>;
-    co_await Run(std::make_shared<Connection<TlsStream>>(options, handler, connections.bodies(), executor,
-                                                         std::move(socket), *context),
-                 options, connections);
+    return Run(std::make_shared<Connection<beast::tcp_stream>>(options, handler, connections.bodies(), executor,
+                                                               std::move(socket)),
+               options, connections);
   }
+  using TlsStream = beast::ssl_stream<beast::tcp_stream>;
+  return Run(std::make_shared<Connection<TlsStream>>(options, handler, connections.bodies(), executor,
+                                                     std::move(socket), *context),
+             options, connections);
 }
 
 }  // namespace enigma::coordinator

@@ -65,7 +65,8 @@ class HttpConnections {
   bool refusing_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-// Serves one connection until it ends. `context` is null without TLS. All arguments outlive the coroutine.
+// Serves one connection until it ends. `context` is null without TLS, and needed only until this returns. All other
+// arguments outlive the coroutine.
 boost::asio::awaitable<void> ServeConnection(boost::asio::ip::tcp::socket socket, boost::asio::ssl::context* context,
                                              const HttpServer::Options& options, const HttpHandler& handler,
                                              HttpConnections& connections);

@@ -29,9 +29,10 @@ using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpReply {
   unsigned status = 200;
-  std::string content_type = "application/json";
+  std::string content_type = "application/json";  // empty: there is no content
   std::string body;
   HttpHeaders headers;
+  bool close = false;  // the connection ends with this answer
 };
 
 // A request and the way to answer it: whole, or as a stream of server-sent events. Everything but Waker belongs to the
@@ -41,6 +42,9 @@ class HttpExchange {
   virtual ~HttpExchange() = default;
 
   virtual const HttpRequest& request() const = 0;
+
+  // Goes with the answer, whatever it is.
+  virtual void AddHeaders(HttpHeaders headers) = 0;
 
   // Answers whole. One of Reply and StartEvents is to be called, once.
   virtual boost::asio::awaitable<void> Reply(HttpReply reply) = 0;

@@ -21,6 +21,7 @@
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/status_macros.h"
 #include "base/text.h"
 #include "coordinator/gateway/http/connection.h"
 #include "rpc/endpoint.h"
@@ -68,36 +69,37 @@ class HttpServerImpl final : public HttpServer {
     options.connections_max = ConnectionsThatFit(options.connections_max);
     return options;
   }
-  absl::Status UseTls();
   asio::awaitable<void> Accept();
+  asio::awaitable<void> WatchCertificate();
 
   const Options options_;
   const HttpHandler handler_;
   HttpConnections connections_;
   asio::io_context context_;
-  std::unique_ptr<asio::ssl::context> tls_;
-  tcp::acceptor acceptor_;  // on a strand of its own: it is closed from outside of Accept
+  tcp::acceptor acceptor_;                   // on a strand of its own: it is closed from outside of Accept
+  std::unique_ptr<asio::ssl::context> tls_;  // null: no TLS; the acceptor's strand replaces it
   int port_ = 0;
   std::vector<std::thread> threads_;
   std::atomic<bool> stopped_{false};
 };
 
-absl::Status HttpServerImpl::UseTls() {
-  if (options_.certificate_pem.empty()) return absl::OkStatus();
-  tls_ = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_server);
+absl::StatusOr<std::unique_ptr<asio::ssl::context>> MakeTlsContext(const ServerCertificate& certificate) {
+  auto tls = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_server);
   error_code error;
-  tls_->set_options(
+  tls->set_options(
       asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1, error);
-  tls_->use_certificate_chain(asio::buffer(options_.certificate_pem), error);
+  tls->use_certificate_chain(asio::buffer(certificate.chain_pem), error);
   if (error) return absl::InvalidArgumentError(absl::StrCat("the HTTP certificate: ", error.message()));
-  tls_->use_private_key(asio::buffer(options_.private_key_pem), asio::ssl::context::pem, error);
+  tls->use_private_key(asio::buffer(certificate.private_key_pem), asio::ssl::context::pem, error);
   if (error) return absl::InvalidArgumentError(absl::StrCat("the HTTP private key: ", error.message()));
-  return absl::OkStatus();
+  return tls;
 }
 
 absl::Status HttpServerImpl::Start() {
   const std::string where = Endpoint{options_.host, options_.port}.ToText();
-  if (const absl::Status tls = UseTls(); !tls.ok()) return tls;
+  if (options_.certificate) {
+    ENIGMA_ASSIGN_OR_RETURN(tls_, MakeTlsContext(*options_.certificate));
+  }
   error_code error;
   tcp::resolver resolver(context_);
   const auto found = resolver.resolve(options_.host, std::to_string(options_.port),
@@ -116,6 +118,9 @@ absl::Status HttpServerImpl::Start() {
   }
   port_ = acceptor_.local_endpoint().port();
   asio::co_spawn(acceptor_.get_executor(), Accept(), asio::detached);
+  if (tls_ != nullptr && options_.renewed_certificate) {
+    asio::co_spawn(acceptor_.get_executor(), WatchCertificate(), asio::detached);
+  }
   for (int i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { context_.run(); });
   return absl::OkStatus();
 }
@@ -134,6 +139,23 @@ asio::awaitable<void> HttpServerImpl::Accept() {
       LogWarn("cannot take an HTTP connection: {}", error.message());
       asio::steady_timer pause(acceptor_.get_executor(), std::chrono::milliseconds(100));
       co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
+    }
+  }
+}
+
+asio::awaitable<void> HttpServerImpl::WatchCertificate() {
+  asio::steady_timer pause(acceptor_.get_executor());
+  while (acceptor_.is_open()) {
+    error_code ignored;
+    pause.expires_after(absl::ToChronoNanoseconds(options_.renewal_every));
+    co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    const std::optional<ServerCertificate> renewed = options_.renewed_certificate();
+    if (!renewed) continue;
+    absl::StatusOr<std::unique_ptr<asio::ssl::context>> tls = MakeTlsContext(*renewed);
+    if (tls.ok()) {
+      tls_ = *std::move(tls);  // connections that are open hold on to what they were made with
+    } else {
+      LogWarn("{}; new connections are still shown the certificate before", Describe(tls.status()));
     }
   }
 }

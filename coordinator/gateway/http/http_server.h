@@ -1,12 +1,15 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
 
 #include "coordinator/gateway/http/exchange.h"
+#include "rpc/server_certificate.h"
 
 namespace enigma::coordinator {
 
@@ -18,8 +21,10 @@ class HttpServer {
     std::string host = "127.0.0.1";
     int port = 8080;  // 0 picks a free one
     int threads = 2;
-    std::string certificate_pem;  // a chain; empty: no TLS
-    std::string private_key_pem;
+    std::optional<ServerCertificate> certificate = std::nullopt;  // empty: no TLS
+    // Asked every few seconds: another certificate that new connections are to be shown, if there is one. May be null.
+    std::function<std::optional<ServerCertificate>()> renewed_certificate = nullptr;
+    absl::Duration renewal_every = absl::Seconds(5);
     uint32_t header_bytes_max = 32 * 1024;
     uint64_t body_bytes_max = uint64_t{16} << 20;
     size_t body_bytes_free = 16 * 1024;                  // of a body; what goes beyond counts for bodies_bytes_max,

@@ -73,6 +73,7 @@ absl::StatusOr<Plan> ReadPlan(const HttpRequest& http) {
   ReadResponseFormat(fields, *plan.request.mutable_sampling());
   plan.tools = ReadTools(fields);
   plan.chat.tools = plan.tools.tools;
+  plan.request.set_priority(ReadPriority(fields));
   ReadBudget(fields, plan);
   ReadLogprobs(fields, plan);
   plan.options = ReadAnswerOptions(fields);
@@ -94,6 +95,9 @@ struct Prepared {
 
 absl::StatusOr<Prepared> Prepare(ControlPlane& plane, const Plan& plan) {
   ENIGMA_ASSIGN_OR_RETURN(const ModelPtr model, plane.models.Find(plan.request.model()));
+  // A full queue is told before a prompt is made for it.
+  absl::Status room = plane.dispatcher.Admits(plan.request.model(), plan.request.priority());
+  if (absl::IsResourceExhausted(room)) return room;
   ENIGMA_RETURN_IF_ERROR(CheckResponseFormat(plane, plan.request.sampling()));
   ENIGMA_ASSIGN_OR_RETURN(const std::string prompt, RenderChat(plane, *model, plan.chat));
   ENIGMA_ASSIGN_OR_RETURN(const ChatTemplatePtr chat_template, plane.files.Chat(*model));
@@ -122,6 +126,8 @@ AnswerFormat FormatOf(const Plan& plan, const Prepared& prepared) {
 boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exchange) {
   absl::StatusOr<Plan> plan = ReadPlan(exchange.request());
   if (!plan.ok()) co_return co_await ReplyError(exchange, plan.status());
+  absl::Status settled = SettlePriority(api.caller, plan->request);
+  if (!settled.ok()) co_return co_await ReplyError(exchange, std::move(settled));
   const absl::StatusOr<absl::Duration> deadline = DeadlineOf(api, exchange.request());
   if (!deadline.ok()) co_return co_await ReplyError(exchange, deadline.status());
   // As long as the messages are, before the template has made a prompt of them.

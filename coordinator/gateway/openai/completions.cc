@@ -71,6 +71,7 @@ absl::StatusOr<Plan> ReadPlan(const HttpRequest& http) {
   shared.set_model(plan.model);
   *shared.mutable_sampling() = ReadSampling(fields);
   ReadResponseFormat(fields, *shared.mutable_sampling());
+  shared.set_priority(ReadPriority(fields));
   const auto budget = fields.Integer("max_tokens", 1, kTokensMost);
   shared.mutable_sampling()->set_max_tokens(budget ? static_cast<uint32_t>(*budget) : kDefaultTokens);
   if (const auto top = fields.Integer("logprobs", 0, 5)) {
@@ -167,9 +168,12 @@ boost::asio::awaitable<void> Completions(ApiContext& api, HttpExchange& exchange
   const absl::StatusOr<absl::Duration> deadline = DeadlineOf(api, exchange.request());
   if (!deadline.ok()) co_return co_await ReplyError(exchange, deadline.status());
   uint64_t tokens = 0;
-  for (const enigma::v1::GenerateRequest& prompt : plan->prompts) {
+  absl::Status settled;
+  for (enigma::v1::GenerateRequest& prompt : plan->prompts) {
+    settled.Update(SettlePriority(api.caller, prompt));
     tokens += EstimateTokens(prompt) * plan->options.choices_per_prompt;
   }
+  if (!settled.ok()) co_return co_await ReplyError(exchange, std::move(settled));
   absl::StatusOr<KeyLease> lease = AdmitRequest(api, plan->model, tokens);
   if (!lease.ok()) co_return co_await ReplyError(exchange, lease.status());
   absl::StatusOr<TokenizerPtr> tokenizer = TokenizerPtr();
@@ -208,10 +212,12 @@ boost::asio::awaitable<void> PlainGenerate(ApiContext& api, HttpExchange& exchan
   if (request.model().empty()) fields.Fail("model", "several models are here, or none; name one");
   request.set_prompt(fields.Text("prompt"));
   *request.mutable_sampling() = ReadSampling(fields);
+  request.set_priority(ReadPriority(fields));
   if (const auto budget = fields.Integer("max_gen", 1, kTokensMost)) {
     request.mutable_sampling()->set_max_tokens(static_cast<uint32_t>(*budget));
   }
   absl::Status read = fields.Finish();
+  if (read.ok()) read = SettlePriority(api.caller, request);
   if (!read.ok()) co_return co_await ReplyError(exchange, std::move(read));
   const absl::StatusOr<absl::Duration> deadline = DeadlineOf(api, exchange.request());
   if (!deadline.ok()) co_return co_await ReplyError(exchange, deadline.status());

@@ -16,6 +16,7 @@
 #include "coordinator/gateway/embed_inputs.h"
 #include "coordinator/gateway/openai/body.h"
 #include "coordinator/gateway/openai/endpoint.h"
+#include "coordinator/gateway/openai/sampling_fields.h"
 
 namespace enigma::coordinator {
 namespace {
@@ -73,6 +74,7 @@ absl::StatusOr<Plan> ReadPlan(const HttpRequest& http) {
   const std::string pooling = fields.Text("pooling", "mean");
   plan.request.set_pooling(pooling == "last" ? enigma::v1::POOLING_LAST : enigma::v1::POOLING_MEAN);
   if (pooling != "last" && pooling != "mean") fields.Fail("pooling", "it is one of mean and last");
+  plan.request.set_priority(ReadPriority(fields));
   fields.Ignore("user");
   ENIGMA_RETURN_IF_ERROR(fields.Finish());
   ENIGMA_RETURN_IF_ERROR(CheckEmbedRequest(plan.request));
@@ -138,6 +140,8 @@ boost::asio::awaitable<absl::Status> EndOf(ApiContext& api, HttpExchange& exchan
 boost::asio::awaitable<void> EmbeddingsEndpoint(ApiContext& api, HttpExchange& exchange) {
   absl::StatusOr<Plan> plan = ReadPlan(exchange.request());
   if (!plan.ok()) co_return co_await ReplyError(exchange, plan.status());
+  absl::Status settled = SettlePriority(api.caller, plan->request);
+  if (!settled.ok()) co_return co_await ReplyError(exchange, std::move(settled));
   const absl::StatusOr<absl::Duration> deadline = DeadlineOf(api, exchange.request());
   if (!deadline.ok()) co_return co_await ReplyError(exchange, deadline.status());
   absl::StatusOr<KeyLease> lease = AdmitRequest(api, plan->request.model(), EstimateTokens(plan->request));

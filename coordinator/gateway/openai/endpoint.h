@@ -10,6 +10,7 @@
 #include "coordinator/gateway/caller.h"
 #include "coordinator/gateway/executor.h"
 #include "coordinator/gateway/http/exchange.h"
+#include "coordinator/gateway/openai/cors.h"
 #include "coordinator/operations/control_plane.h"
 #include "proto/worker.pb.h"
 
@@ -20,6 +21,7 @@ struct ApiContext {
   ControlPlane& plane;
   Executor& executor;         // for what must not run on the server's threads
   Executor& schema_executor;  // for compiling schemas, so that many of these hold nothing else up
+  const CorsPolicy& cors;
   absl::Duration request_timeout_max = absl::Hours(1);
   absl::Duration ping = absl::Seconds(15);  // of streams with nothing to say
   Caller caller = {};                       // who asks, once the route has let them in

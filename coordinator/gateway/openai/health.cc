@@ -1,6 +1,7 @@
 // GET /health, /health/ready and /metrics.
 #include "coordinator/gateway/openai/body.h"
 #include "coordinator/gateway/openai/endpoint.h"
+#include "coordinator/operations/readiness.h"
 
 namespace enigma::coordinator {
 
@@ -11,24 +12,16 @@ boost::asio::awaitable<void> Health(ApiContext& api, HttpExchange& exchange) {
   co_await exchange.Reply(std::move(reply));
 }
 
-// Ready: a request for at least one model would be served.
+// Ready: requests are taken, and one for at least one model would be served.
 boost::asio::awaitable<void> Ready(ApiContext& api, HttpExchange& exchange) {
-  Json ready = Json::array();
-  Json loading = Json::array();
-  for (const ModelPtr& model : api.plane.models.List()) {
-    for (const Replica& replica : api.plane.replicas.OfModel(model->name)) {
-      if (replica.state == ReplicaState::kReady) {
-        ready.push_back(model->name);
-        break;
-      }
-      if (replica.state == ReplicaState::kLoading) loading.push_back(model->name);
-    }
-  }
+  const Readiness readiness = ReadinessOf(api.plane);
   HttpReply reply;
-  reply.status = ready.empty() ? 503 : 200;
-  reply.body =
-      Json{{"status", ready.empty() ? "no model is in service" : "ready"}, {"models", ready}, {"loading", loading}}
-          .dump();
+  reply.status = readiness.ready ? 200 : 503;
+  reply.body = Json{{"status", readiness.status},
+                    {"models", readiness.models},
+                    {"loading", readiness.loading},
+                    {"stalled", readiness.stalls}}
+                   .dump();
   co_await exchange.Reply(std::move(reply));
 }
 

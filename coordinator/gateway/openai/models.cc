@@ -9,7 +9,7 @@ namespace {
 
 bool IsReady(const ControlPlane& plane, const Model& model) {
   for (const Replica& replica : plane.replicas.OfModel(model.name)) {
-    if (replica.state == ReplicaState::kReady) return true;
+    if (replica.serves()) return true;
   }
   return false;
 }

@@ -5,6 +5,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "base/status_macros.h"
+#include "base/text.h"
 #include "coordinator/gateway/openai/api_error.h"
 
 namespace enigma::coordinator {
@@ -50,20 +52,46 @@ ApiError NoSuchRoute(const HttpRequest& request, const std::string& allowed) {
   return error;
 }
 
+// Every method that the path knows, with commas between; empty where nothing is at the path.
+std::string MethodsOf(std::string_view path) {
+  std::string methods;
+  for (const RouteEntry& route : kRoutes) {
+    if (Matches(route, path)) absl::StrAppend(&methods, methods.empty() ? "" : ", ", ToAbsl(route.method));
+  }
+  return methods;
+}
+
+// Who asks; an error when they may not.
+absl::StatusOr<Caller> CallerOf(const ApiContext& api, const Access& access, const HttpRequest& request) {
+  ENIGMA_ASSIGN_OR_RETURN(Caller caller, access.ForHttp(request.Header("authorization"), request.from_this_machine));
+  // A page that somebody visits must not use what their machine may do without a key.
+  if (caller.key == nullptr && IsCrossSite(request) && !api.cors.Allows(request.Header("origin"))) {
+    return absl::PermissionDeniedError(
+        "a page of another site asks without an API key; the coordinator's --cors-origin lists the sites that may");
+  }
+  return caller;
+}
+
 }  // namespace
 
 boost::asio::awaitable<void> Route(ApiContext& api, const Access& access, HttpExchange& exchange) {
   const HttpRequest& request = exchange.request();
-  std::string allowed;
+  exchange.AddHeaders(api.cors.ForAnswer(request.Header("origin")));
   for (const RouteEntry& route : kRoutes) {
     if (!Matches(route, request.path)) continue;
-    if (route.method != request.method && !(route.method == "GET" && request.method == "HEAD")) {
-      allowed = std::string(route.method);
-      continue;
-    }
+    if (route.method != request.method && !(route.method == "GET" && request.method == "HEAD")) continue;
     ApiContext mine = api;
+    absl::StatusOr<Intake::Pass> pass;
     if (route.open == Open::kToCallers) {
-      absl::StatusOr<Caller> caller = access.ForHttp(request.Header("authorization"), request.from_this_machine);
+      pass = api.plane.intake.Enter(request.body.size());
+      if (!pass.ok()) {
+        HttpReply refusal = ReplyOf(ErrorOf(pass.status()));
+        // The next attempt is to find another server, or this one started anew.
+        refusal.close = absl::IsUnavailable(pass.status());
+        co_await exchange.Reply(std::move(refusal));
+        co_return;
+      }
+      absl::StatusOr<Caller> caller = CallerOf(api, access, request);
       if (!caller.ok()) {
         co_await ReplyError(exchange, caller.status());
         co_return;
@@ -71,6 +99,13 @@ boost::asio::awaitable<void> Route(ApiContext& api, const Access& access, HttpEx
       mine.caller = *std::move(caller);
     }
     co_await route.endpoint(mine, exchange);
+    co_return;
+  }
+  const std::string allowed = MethodsOf(request.path);
+  const bool preflight = request.method == "OPTIONS" && !request.Header("access-control-request-method").empty();
+  if (preflight && api.cors.enabled() && !allowed.empty()) {
+    HttpReply answer = api.cors.Preflight(request, allowed);
+    co_await exchange.Reply(std::move(answer));
     co_return;
   }
   HttpReply reply = ReplyOf(NoSuchRoute(request, allowed));

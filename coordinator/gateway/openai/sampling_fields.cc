@@ -5,6 +5,8 @@
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 
+#include "coordinator/state/priority.h"
+
 namespace enigma::coordinator {
 namespace {
 
@@ -70,6 +72,19 @@ enigma::v1::SamplingParams ReadSampling(Fields& fields) {
   ReadStop(fields, sampling);
   ReadLogitBias(fields, sampling);
   return sampling;
+}
+
+enigma::v1::Priority ReadPriority(Fields& fields) {
+  if (const Json& value = fields.Any("priority"); value.is_string()) {
+    const auto named = ParsePriority(value.get_ref<const std::string&>());
+    if (!named) fields.Fail("priority", "low, normal, high or a whole number is wanted");
+    return named.value_or(enigma::v1::PRIORITY_UNSPECIFIED);
+  }
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  const auto number = fields.Integer("priority", -kMost, kMost);
+  if (!number) return enigma::v1::PRIORITY_UNSPECIFIED;
+  if (*number == 0) return enigma::v1::PRIORITY_NORMAL;
+  return *number < 0 ? enigma::v1::PRIORITY_HIGH : enigma::v1::PRIORITY_LOW;
 }
 
 void ReadUnsupported(Fields& fields) {

@@ -23,7 +23,9 @@ using Variables = std::map<std::string, std::string>;
 
 const std::string kDeploy = std::string(ENIGMA_SOURCE_DIR) + "/deploy/";
 // Served over HTTP by the daemons.
-const std::set<std::string> kHttpPaths = {"/metrics"};
+const std::set<std::string> kHttpPaths = {"/metrics", "/health", "/health/ready"};
+// What a daemon takes, beyond its time to drain, to end answers and close its state.
+constexpr uint64_t kStopSeconds = 10;
 
 // What a container runs: which daemon, with which settings.
 struct Daemon {
@@ -115,8 +117,11 @@ TEST(SystemdTest, UnitsStartDaemonsWithKnownFlags) {
       // Systemd's own StateDirectory= is below /var/lib.
       const auto daemon = DaemonOf(arguments, {}, name);
       ASSERT_TRUE(daemon.has_value());
-      EXPECT_THAT(ReadAll(kDeploy + "systemd/" + name + ".service"),
-                  ::testing::HasSubstr("StateDirectory=" + daemon->settings.Text("data-dir").substr(9)));
+      const std::string text = ReadAll(kDeploy + "systemd/" + name + ".service");
+      const size_t grace = text.find("\nTimeoutStopSec=");
+      ASSERT_NE(grace, std::string::npos) << name;
+      EXPECT_GT(std::stoul(text.substr(grace + 16)), daemon->settings.Count("drain-timeout") + kStopSeconds) << name;
+      EXPECT_THAT(text, ::testing::HasSubstr("StateDirectory=" + daemon->settings.Text("data-dir").substr(9)));
       ++started;
     }
     EXPECT_EQ(started, 1) << name;
@@ -172,6 +177,8 @@ TEST(DockerTest, ComposeStartsKnownDaemonsThatFindEachOther) {
       const std::string text = published.as<std::string>();
       EXPECT_EQ(PortsOf(*daemon).count(std::stoi(text.substr(text.rfind(':') + 1))), 1U) << name << " " << text;
     }
+    const YAML::Node grace = service["stop_grace_period"] ? service["stop_grace_period"] : base["stop_grace_period"];
+    EXPECT_GT(std::stoul(grace.as<std::string>("0")), daemon->settings.Count("drain-timeout") + kStopSeconds) << name;
     std::set<std::string> mounts;
     for (const auto& volume : service["volumes"]) {
       const std::string text = volume.as<std::string>();
@@ -236,6 +243,9 @@ TEST_F(KubernetesTest, ContainerPortsAreThoseOfTheDaemons) {
     for (const auto& port : ContainerOf(set)["ports"]) ports.insert(port["containerPort"].as<int>());
     EXPECT_EQ(ports, PortsOf(*daemon)) << name;
     EXPECT_EQ(daemon->settings.Endpoint("listen").host, "0.0.0.0") << name;
+    EXPECT_GT(set["spec"]["template"]["spec"]["terminationGracePeriodSeconds"].as<uint64_t>(0),
+              daemon->settings.Count("drain-timeout") + kStopSeconds)
+        << name;
   }
 }
 

@@ -90,6 +90,25 @@ TEST_F(UpTest, AnswersRestartsAWorkerAndLeavesNothingBehind) {
   EXPECT_TRUE(Children(kCoordinator).empty());
 }
 
+TEST_F(UpTest, ARequestThatRunsEndsBeforeTheWorkersDo) {
+  ENIGMA_REQUIRE_DATA(model, "models/stories260K-f32.gguf");
+  auto up = StartUp({"--workers", "2", "--stages", "2", "--model", model, "--name", "tale"});
+  ASSERT_TRUE(WaitUntilReady(*up)) << up->Stderr();
+  auto asking = Process::Start({.argv = {ENIGMA_BINARY, "generate", "--model", "tale", "--data-dir", data_dir_,
+                                         "--max-tokens", "500", "Once upon a time"},
+                                .directory = directory_.path(),
+                                .label = "asking"});
+  const auto deadline = std::chrono::steady_clock::now() + seconds(60);
+  while (asking->Stdout().empty() && asking->Running() && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  up->Signal(SIGTERM);
+  EXPECT_EQ(asking->Wait(seconds(60)), 0) << asking->Stderr() << up->Stderr();
+  EXPECT_EQ(up->Wait(seconds(60)), 0) << up->Stderr();
+  EXPECT_THAT(up->Stderr(), HasSubstr("draining: 1 requests are under way"));
+  EXPECT_TRUE(Children(kWorker).empty());
+}
+
 TEST_F(UpTest, AWorkerThatGetsNoTurnForSecondsIsNotCalledDead) {
   auto up = StartUp({});
   ASSERT_TRUE(WaitUntilReady(*up)) << up->Stderr();

@@ -96,7 +96,7 @@ TEST_F(ApiKeyRegistryTest, OnlyTheHashIsStored) {
 TEST_F(ApiKeyRegistryTest, KeysSurviveARestartAsTheyWere) {
   ApiKey wanted = Named("ci");
   wanted.models = {"a", "b"};
-  wanted.quota = {1, uint64_t{5'000'000'000}, 3};
+  wanted.quota = {1, uint64_t{5'000'000'000}, 3, enigma::v1::PRIORITY_NORMAL};
   wanted.expires = clock_.Now() + absl::Hours(1);
   const auto made = keys_.Create(wanted);
   const auto revoked = keys_.Create(Named("old"));
@@ -112,6 +112,7 @@ TEST_F(ApiKeyRegistryTest, KeysSurviveARestartAsTheyWere) {
   EXPECT_EQ((*found)->name, "ci");
   EXPECT_EQ((*found)->models, wanted.models);
   EXPECT_EQ((*found)->quota.tokens_per_minute, uint64_t{5'000'000'000});
+  EXPECT_EQ((*found)->quota.priority_max, enigma::v1::PRIORITY_NORMAL);
   EXPECT_EQ((*found)->expires, wanted.expires);
   const auto refused = again.Check(revoked->secret);
   EXPECT_TRUE(absl::IsUnauthenticated(refused.status()));

@@ -8,6 +8,7 @@
 #include "coordinator/background/blame.h"
 #include "coordinator/background/retry_pacing.h"
 #include "coordinator/background/silence_checker.h"
+#include "coordinator/background/stall.h"
 #include "coordinator/state/link_table.h"
 #include "coordinator/state/node_registry.h"
 #include "coordinator/store/memory_store.h"
@@ -126,6 +127,52 @@ TEST(LinkTableTest, WhatBrokeIsMeasuredAnew) {
   EXPECT_FALSE(links.IsSuspect("b", "a"));
 }
 
+TEST(StallTest, IsWorkWithoutAStepForTooLong) {
+  struct Stage {
+    uint64_t replica;
+    uint32_t index;
+    bool busy;
+    int64_t age_ms;
+  };
+  struct Case {
+    std::vector<Stage> stages;  // each on a node of its own, n0, n1, ...
+    std::string node;           // that is named; empty: no stall
+  };
+  const std::vector<Case> cases = {
+      {{}, ""},
+      {{{7, 0, false, 3'600'000}}, ""},  // nothing to do
+      {{{7, 0, false, -1}}, ""},
+      {{{7, 0, true, 60'000}}, ""},  // busy, and within its time
+      {{{7, 0, true, 60'001}}, "n0"},
+      {{{8, 0, true, 90'000}}, ""},  // another replica's
+      {{{7, 0, true, 90'000}, {7, 1, true, 80'000}}, "n1"},
+      {{{7, 1, true, 80'000}, {7, 0, true, 90'000}}, "n0"},
+      {{{7, 0, true, 90'000}, {7, 1, true, 10}}, "n0"},
+      {{{7, 0, true, 90'000}, {7, 1, false, 90'000}}, "n0"},  // a frame was lost on its way
+  };
+  Replica replica;
+  replica.id = 7;
+  Model model;
+  model.name = "tale";
+  replica.model = std::make_shared<const Model>(model);
+  for (const Case& c : cases) {
+    std::vector<Node> nodes;
+    for (const Stage& stage : c.stages) {
+      Node& node = nodes.emplace_back();
+      node.id = "n" + std::to_string(nodes.size() - 1);
+      auto& status = node.stages.emplace_back();
+      status.set_replica(stage.replica);
+      status.set_stage_index(stage.index);
+      status.set_busy(stage.busy);
+      status.set_last_step_age_ms(stage.age_ms);
+    }
+    const auto stall = StallOf(replica, nodes, absl::Seconds(60));
+    EXPECT_EQ(stall ? stall->node_id : "", c.node);
+    if (!stall) continue;
+    EXPECT_NE(stall->reason.find("tale on node " + c.node), std::string::npos) << stall->reason;
+  }
+}
+
 class NodesTest : public ::testing::Test {
  protected:
   NodesTest() { EXPECT_TRUE(Attend("n0").ok()); }
@@ -169,6 +216,26 @@ TEST_F(NodesTest, TheUseOfKvBlocksIsAMetric) {
   EXPECT_TRUE(reaches(0.75));
   ASSERT_TRUE(nodes_.Heartbeat("n0", 1, {}));
   EXPECT_TRUE(reaches(0)) << "the model was unloaded";
+}
+
+TEST_F(NodesTest, PreemptionsAreCountedOnceEach) {
+  Metrics metrics;
+  const SilenceChecker checker(nodes_, Clock::System(), metrics, absl::Minutes(1));
+  const auto& counter = metrics.Counter(Metric::kPreemptions, {{"model_name", "m"}});
+  const auto beat = [&](uint64_t replica, uint64_t preemptions, double expected) {
+    enigma::v1::Heartbeat heartbeat;
+    heartbeat.add_stages()->set_model("m");
+    heartbeat.mutable_stages(0)->set_replica(replica);
+    heartbeat.mutable_stages(0)->set_preemptions(preemptions);
+    ASSERT_TRUE(nodes_.Heartbeat("n0", 1, heartbeat));
+    const absl::Time deadline = absl::Now() + absl::Seconds(20);
+    while (counter.Value() < expected && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(5));
+    absl::SleepFor(absl::Milliseconds(450));  // two more looks at the same heartbeat
+    EXPECT_EQ(counter.Value(), expected);
+  };
+  beat(1, 3, 3);
+  beat(1, 5, 5);
+  beat(2, 1, 6);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "rpc/join.h"
 #include "tests/unit/coordinator/coordinator_fixture.h"
+#include "tests/unit/coordinator/http_client.h"
 
 namespace enigma::coordinator::testing {
 namespace {
@@ -237,6 +238,62 @@ TEST_F(CoordinatorTest, WithTlsOnlyHoldersOfCertificatesActAndOnlyAsThemselves) 
   grpc::ClientContext again;
   enigma::v1::ListNodesReply nodes;
   EXPECT_EQ(cluster_->ListNodes(&again, {}, &nodes).error_code(), grpc::StatusCode::PERMISSION_DENIED);
+}
+
+TEST_F(CoordinatorTest, AReplicaThatMakesNoProgressIsNotReadyAndNotEnded) {
+  Coordinator::Options options = Options();
+  options.stall_after = absl::Seconds(5);
+  StartCoordinator(options);
+  StartWorker("n0");
+  ASSERT_TRUE(WaitForState("ready", 1));
+  ASSERT_TRUE(Import("stories").ok());
+  const auto ready = [this] { return Get(coordinator_->http_port(), "/health/ready"); };
+  EXPECT_EQ(ready().status, 503);
+  ASSERT_TRUE(Load("stories", 1).ok());
+  EXPECT_EQ(ready().status, 200);
+
+  workers_[0]->BeBusyFor(absl::Seconds(4));
+  absl::SleepFor(absl::Milliseconds(500));
+  EXPECT_EQ(ready().status, 200) << "busy is not stalled";
+  workers_[0]->BeBusyFor(absl::Seconds(6));
+  ASSERT_TRUE(Eventually([&] { return ready().status == 503; }));
+  const HttpAnswer stalled = ready();
+  EXPECT_NE(stalled.body.find("no model makes progress"), std::string::npos) << stalled.body;
+  EXPECT_NE(stalled.body.find("stage 0 of stories on node n0"), std::string::npos) << stalled.body;
+  EXPECT_EQ(Replicas("stories").at(0).state(), "ready");
+  EXPECT_NE(Replicas("stories").at(0).stall().find("no step for 6 s"), std::string::npos);
+  grpc::ClientContext context;
+  enigma::v1::ListNodesReply nodes;
+  ASSERT_TRUE(cluster_->ListNodes(&context, {}, &nodes).ok());
+  EXPECT_EQ(nodes.nodes(0).state(), "ready");
+  EXPECT_NE(nodes.nodes(0).state_reason().find("no step for 6 s"), std::string::npos);
+  const auto metric = [&](const std::string& line) {
+    return Get(coordinator_->http_port(), "/metrics").body.find(line) != std::string::npos;
+  };
+  EXPECT_TRUE(Eventually([&] { return metric("enigma_replicas{model_name=\"stories\",state=\"stalled\"} 1"); }));
+  EXPECT_TRUE(Eventually([&] { return metric("enigma_ready 0"); }));
+  // It may only be slow: what runs goes on, and with nothing better it still gets work.
+  EXPECT_TRUE(Generate(Ask("stories", "a", 2)).status.ok());
+
+  // Another replica makes the model ready, and requests go there.
+  StartWorker("n1");
+  ASSERT_TRUE(WaitForState("ready", 2));
+  grpc::ClientContext load_context;
+  enigma::v1::LoadRequest load;
+  load.set_model("stories");
+  load.set_another_replica(true);
+  load.mutable_options()->add_nodes("n1");
+  const auto stream = cluster_->Load(&load_context, load);
+  enigma::v1::LoadProgress progress;
+  while (stream->Read(&progress)) {
+  }
+  ASSERT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(ready().status, 200);
+  EXPECT_EQ(Generate(Ask("stories", "a", 2)).nodes, std::vector<std::string>{"n1"});
+
+  workers_[0]->BeBusyFor(absl::Milliseconds(-1));
+  EXPECT_TRUE(Eventually([&] { return metric("enigma_replicas{model_name=\"stories\",state=\"stalled\"} 0"); }));
+  EXPECT_TRUE(metric("enigma_replicas{model_name=\"stories\",state=\"ready\"} 2"));
 }
 
 }  // namespace

@@ -48,6 +48,10 @@ void FakePipelines::Open(uint64_t replica, const enigma::v1::OpenSequence& open)
     event.set_id(answer_[i % answer_.size()]);
     if (manner_ == Manner::kAnswer && i + 1 == tokens) event.set_finish_reason(stops ? "stop" : "length");
     events_[replica].push_back(event);
+    if (manner_ != Manner::kHold) continue;
+    event.set_position(event.position() + 1);
+    event.set_finish_reason("length");
+    held_[replica].push_back(event);
   }
 }
 
@@ -59,6 +63,14 @@ void FakePipelines::Embed(uint64_t replica, const enigma::v1::OpenSequence& open
   event.mutable_embedding()->Resize(kEmbeddingWidth, 0);
   event.set_embedding(0, 0.6F);
   event.set_embedding(1 + open.prompt_size() % (kEmbeddingWidth - 1), 0.8F);
+}
+
+void FakePipelines::FinishHeld() {
+  absl::MutexLock lock(&mutex_);
+  for (auto& [replica, events] : held_) {
+    for (TokenEvent& event : events) events_[replica].push_back(std::move(event));
+  }
+  held_.clear();
 }
 
 void FakePipelines::Cancel(uint64_t sequence) {
@@ -184,7 +196,13 @@ void FakeWorker::AttendOnce(const std::string& coordinator) {
         for (const enigma::v1::WorkerReport& one : news) stream->Write(one);
         enigma::v1::WorkerReport beat;
         beat.mutable_heartbeat()->set_memory_free_bytes(options_.memory_bytes);
-        for (const uint64_t replica : stages()) beat.mutable_heartbeat()->add_stages()->set_replica(replica);
+        beat.mutable_heartbeat()->set_leaving(leaving_);
+        for (const uint64_t replica : stages()) {
+          enigma::v1::StageStatus& stage = *beat.mutable_heartbeat()->add_stages();
+          stage.set_replica(replica);
+          stage.set_busy(busy_ms_ >= 0);
+          stage.set_last_step_age_ms(busy_ms_);
+        }
         if (!silent_ && !stream->Write(beat)) return;
         absl::SleepFor(absl::Milliseconds(20));
       }

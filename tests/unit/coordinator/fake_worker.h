@@ -37,6 +37,8 @@ class FakePipelines {
   // Of the first stage.
   void Open(uint64_t replica, const enigma::v1::OpenSequence& open);
   void Cancel(uint64_t sequence);
+  // Gives every sequence that is held its last token.
+  void FinishHeld();
   Manner manner() const;
   // Of the last stage: waits a moment for events.
   enigma::v1::TokenEvents Take(uint64_t replica);
@@ -61,6 +63,7 @@ class FakePipelines {
   bool once_ ABSL_GUARDED_BY(mutex_) = false;
   Manner manner_ ABSL_GUARDED_BY(mutex_) = Manner::kAnswer;
   std::map<uint64_t, std::deque<enigma::v1::TokenEvent>> events_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint64_t, std::deque<enigma::v1::TokenEvent>> held_ ABSL_GUARDED_BY(mutex_);  // by replica
   std::set<uint64_t> cancelled_ ABSL_GUARDED_BY(mutex_);
   std::vector<enigma::v1::PrepareConstraintRequest> prepared_ ABSL_GUARDED_BY(mutex_);
   absl::Status constraint_refusal_ ABSL_GUARDED_BY(mutex_);
@@ -88,6 +91,9 @@ class FakeWorker final : public enigma::v1::Worker::Service {
   void Kill();  // resets everything at once, as the kernel does for a killed process
   void SetSilent(bool silent) { silent_ = silent; }
   void FailLoads(bool fail) { fail_loads_ = fail; }
+  void Leave() { leaving_ = true; }  // says so in its heartbeats
+  // Its stages have work and have finished no step for so long; negative: they have none.
+  void BeBusyFor(absl::Duration age) { busy_ms_ = absl::ToInt64Milliseconds(age); }
   void Measure();
   // Reports that the replica cannot go on; `lost` is the neighbour that it lost, empty: its own failure.
   void ReportFailure(uint64_t replica, const std::string& reason, const std::string& lost);
@@ -128,6 +134,8 @@ class FakeWorker final : public enigma::v1::Worker::Service {
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> silent_ = false;
   std::atomic<bool> fail_loads_ = false;
+  std::atomic<bool> leaving_ = false;
+  std::atomic<int64_t> busy_ms_ = -1;
   std::atomic<bool> measured_;
   mutable absl::Mutex mutex_;
   grpc::ClientContext* attending_ ABSL_GUARDED_BY(mutex_) = nullptr;

@@ -11,6 +11,8 @@
 #include "coordinator/gateway/status_contract.h"
 #include "coordinator/routing/choose_replica.h"
 #include "coordinator/scheduling/admission.h"
+#include "coordinator/scheduling/intake.h"
+#include "coordinator/scheduling/turn.h"
 
 namespace enigma::coordinator {
 namespace {
@@ -74,6 +76,11 @@ TEST(ChooseReplicaTest, TakesTheLeastBusyOneInService) {
       {{{1, 3, 4, true}, {2, 1, 4, true}, {3, 2, 4, true}}, 1},
       {{{2, 1, 4, true}, {1, 1, 4, true}}, 1},
       {{{1, 0, 4, false}, {2, 3, 4, true}}, 1},
+      // One that makes no progress only where there is no other with room: it may be slow rather than stuck.
+      {{{1, 0, 4, true, true}, {2, 3, 4, true}}, 1},
+      {{{2, 3, 4, true}, {1, 0, 4, true, true}}, 0},
+      {{{1, 0, 4, true, true}, {2, 4, 4, true}}, 0},
+      {{{1, 2, 4, true, true}, {2, 1, 4, true, true}}, 1},
   };
   for (const Case& c : cases) EXPECT_EQ(ChooseReplica(c.replicas), c.chosen);
 }
@@ -84,6 +91,64 @@ TEST(AdmissionTest, AFullQueueIsASentence) {
   const absl::Status full = Admit({"m", 1, 64, 2, 2});
   EXPECT_TRUE(absl::IsResourceExhausted(full));
   EXPECT_NE(full.ToString().find("64 requests run and 2 wait"), std::string::npos);
+}
+
+TEST(AdmissionTest, AFullQueueTakesOneWhoseTurnIsBeforeTheLasts) {
+  EXPECT_TRUE(Admit({"m", 1, 64, 2, 2, true}).ok());
+  EXPECT_TRUE(absl::IsUnavailable(Admit({"m", 0, 0, 2, 2, true})));
+}
+
+TEST(TurnTest, HigherClassesGoFirstAndNobodyWaitsForEver) {
+  struct Request {
+    enigma::v1::Priority priority;
+    int arrived;
+  };
+  constexpr auto kLow = enigma::v1::PRIORITY_LOW;
+  constexpr auto kNormal = enigma::v1::PRIORITY_NORMAL;
+  constexpr auto kHigh = enigma::v1::PRIORITY_HIGH;
+  struct Case {
+    Request first;
+    Request second;
+  };
+  const std::vector<Case> cases = {
+      {{kHigh, 100}, {kNormal, 100}},
+      {{kNormal, 100}, {kLow, 100}},
+      {{kHigh, 109}, {kNormal, 100}},  // overtaken
+      {{kNormal, 100}, {kHigh, 111}},  // but no longer
+      {{kNormal, 129}, {kLow, 100}},
+      {{kLow, 100}, {kNormal, 131}},
+      {{kHigh, 139}, {kLow, 100}},
+      {{kLow, 100}, {kHigh, 141}},
+      {{kLow, 100}, {kLow, 101}},
+      {{kHigh, 100}, {kHigh, 101}},
+      {{enigma::v1::PRIORITY_UNSPECIFIED, 100}, {kNormal, 101}},
+      {{kNormal, 100}, {enigma::v1::PRIORITY_UNSPECIFIED, 101}},
+  };
+  for (const Case& c : cases) {
+    EXPECT_LT(TurnOf(c.first.priority, absl::Seconds(c.first.arrived)),
+              TurnOf(c.second.priority, absl::Seconds(c.second.arrived)))
+        << c.first.priority << " at " << c.first.arrived << ", " << c.second.priority << " at " << c.second.arrived;
+  }
+}
+
+TEST(IntakeTest, CountsWhoIsInsideAndHowLargeTheyAreTogether) {
+  Intake intake(100);
+  auto large = intake.Enter(1000);
+  EXPECT_TRUE(large.ok()) << "one alone may be of any size that the servers let in";
+  EXPECT_TRUE(absl::IsResourceExhausted(intake.Enter(1).status()));
+  large->Leave();
+  auto first = intake.Enter(60);
+  auto second = intake.Enter(40);
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(intake.Enter(1).status()));
+  *first = *std::move(second);  // a pass that another takes the place of leaves
+  EXPECT_EQ(intake.inside(), 1u);
+  EXPECT_TRUE(intake.Enter(60).ok());
+  intake.Close(absl::UnavailableError("closed"));
+  EXPECT_TRUE(absl::IsUnavailable(intake.Enter(1).status()));
+  EXPECT_FALSE(intake.AwaitNone(absl::ZeroDuration()));
+  first->Leave();
+  EXPECT_TRUE(intake.AwaitNone(absl::ZeroDuration()));
 }
 
 TEST(SamplingCheckTest, NamesTheFieldThatIsOutOfRange) {

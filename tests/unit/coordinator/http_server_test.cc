@@ -10,7 +10,10 @@
 #include <gtest/gtest.h>
 
 #include "coordinator/gateway/http/url.h"
+#include "rpc/certificate_authority.h"
 #include "tests/unit/coordinator/http_client.h"
+#include "tests/unit/coordinator/https_client.h"
+#include "tests/unit/rpc/scratch_folder.h"
 
 namespace enigma::coordinator::testing {
 namespace {
@@ -66,6 +69,76 @@ class HttpServerTest : public ::testing::Test {
   std::atomic<int> gone_{0};
   std::unique_ptr<HttpServer> server_;
 };
+
+class HttpsServerTest : public HttpServerTest {
+ protected:
+  struct Authority {
+    std::unique_ptr<CertificateAuthority> ca;
+    std::optional<ServerCertificate> certificate;
+  };
+  Authority Make(const std::string& name) {
+    auto ca = CertificateAuthority::LoadOrCreate(folder_ / name);
+    EXPECT_TRUE(ca.ok()) << ca.status();
+    auto certificate = (*ca)->IssueForServer({"localhost", "127.0.0.1", "gate.example"});
+    EXPECT_TRUE(certificate.ok()) << certificate.status();
+    return {*std::move(ca), *std::move(certificate)};
+  }
+  const ScratchFolder folder_;
+};
+
+TEST_F(HttpsServerTest, ClientsThatTrustTheCaAndAskForAKnownNameAreServed) {
+  const Authority authority = Make("ca");
+  Start({.certificate = authority.certificate});
+  for (const std::string host : {"localhost", "gate.example", "127.0.0.1"}) {
+    HttpsClient client(server_->port(), authority.ca->certificate_pem(), host);
+    EXPECT_EQ(client.error(), "") << host;
+    EXPECT_NE(client.Get("/a").find("GET /a  0"), std::string::npos) << host;
+  }
+  EXPECT_NE(HttpsClient(server_->port(), authority.ca->certificate_pem(), "other.example").error(), "");
+  EXPECT_NE(HttpsClient(server_->port(), Make("another").ca->certificate_pem(), "localhost").error(), "");
+}
+
+TEST_F(HttpsServerTest, PlainHttpIsToldToUseHttps) {
+  Start({.certificate = Make("ca").certificate});
+  RawHttp http(server_->port());
+  http.Send("GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+  const HttpAnswer answer = http.Read();
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_NE(answer.body.find("https://"), std::string::npos) << answer.body;
+  EXPECT_TRUE(http.ClosedWithin(5000));
+  RawHttp noise(server_->port());
+  noise.Send(std::string("\x16\x03\x01 no handshake at all", 26));
+  EXPECT_TRUE(Eventually([&] { return server_->connections() == 0; })) << "neither holds its place";
+}
+
+TEST_F(HttpsServerTest, AClientThatLeavesIsNoticed) {
+  const Authority authority = Make("ca");
+  Start({.certificate = authority.certificate});
+  HttpsClient client(server_->port(), authority.ca->certificate_pem(), "localhost");
+  client.Send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  client.Close();
+  EXPECT_TRUE(Eventually([&] { return gone_ == 1; }));
+}
+
+TEST_F(HttpsServerTest, ARenewedCertificateIsShownToNewConnections) {
+  const Authority before = Make("before");
+  const Authority after = Make("after");
+  std::atomic<bool> renew{false};
+  HttpServer::Options options;
+  options.certificate = before.certificate;
+  options.renewal_every = absl::Milliseconds(20);
+  options.renewed_certificate = [&] {
+    return renew.exchange(false) ? after.certificate : std::optional<ServerCertificate>();
+  };
+  Start(options);
+  HttpsClient old(server_->port(), before.ca->certificate_pem(), "localhost");
+  ASSERT_EQ(old.error(), "");
+  renew = true;
+  EXPECT_TRUE(Eventually(
+      [&] { return HttpsClient(server_->port(), after.ca->certificate_pem(), "localhost").error().empty(); }));
+  EXPECT_NE(old.Get("/a").find("GET /a  0"), std::string::npos) << "a connection that is open goes on";
+}
 
 TEST_F(HttpServerTest, AnswersRequestsOfOneConnectionInTheirOrder) {
   Start();

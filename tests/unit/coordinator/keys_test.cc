@@ -77,6 +77,45 @@ class KeysTest : public CoordinatorTest {
   enigma::v1::CreateKeyReply created_;
 };
 
+TEST_F(KeysTest, AKeyMayBeHeldToAClass) {
+  Serve();
+  enigma::v1::CreateKeyRequest request = Named("batch");
+  request.mutable_limits()->set_priority_max(enigma::v1::PRIORITY_LOW);
+  const std::string secret = KeyOf(request);
+  EXPECT_EQ(Keys().keys(0).limits().priority_max(), enigma::v1::PRIORITY_LOW);
+  const auto ask = [&](const json& priority, const std::string& path) {
+    json body = {{"model", "stories"}, {"max_tokens", 1}, {"priority", priority}};
+    if (path == "/v1/chat/completions") {
+      body["messages"] = {{{"role", "user"}, {"content", "Once"}}};
+    } else {
+      body["prompt"] = "Once";
+    }
+    return Post(coordinator_->http_port(), path, body.dump(), {"Authorization: Bearer " + secret});
+  };
+  EXPECT_EQ(ask(nullptr, "/v1/completions").status, 200) << "its own class, where it asks for none";
+  EXPECT_EQ(ask("low", "/v1/completions").status, 200);
+  EXPECT_EQ(ask(7, "/v1/completions").status, 200);
+  for (const std::string path : {"/v1/completions", "/generate", "/v1/chat/completions"}) {
+    for (const json& priority : {json("high"), json("normal"), json(0), json(-1)}) {
+      const HttpAnswer refused = ask(priority, path);
+      EXPECT_EQ(refused.status, 403) << path << " " << priority;
+      EXPECT_EQ(ErrorOf(refused)["param"], "priority") << refused.body;
+      EXPECT_THAT(refused.body, HasSubstr("'low' at most"));
+    }
+    EXPECT_EQ(ask("urgent", path).status, 400) << path;
+    EXPECT_EQ(ask(0.5, path).status, 400) << path;
+  }
+  grpc::ClientContext context;
+  context.AddMetadata("authorization", "Bearer " + secret);
+  auto high = Ask("stories", "Once", 1);
+  high.set_priority(enigma::v1::PRIORITY_HIGH);
+  const auto stream = inference_->Generate(&context, high);
+  enigma::v1::GenerateChunk chunk;
+  while (stream->Read(&chunk)) {
+  }
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::PERMISSION_DENIED);
+}
+
 TEST_F(KeysTest, AKeyOpensTheApiUntilItIsRevoked) {
   Serve();
   const std::string secret = KeyOf(Named("ci"));

@@ -198,5 +198,55 @@ TEST_F(CoordinatorTest, AFullQueueRefusesAndAFreedPlaceIsTaken) {
   EXPECT_EQ(answered.ids.size(), 9u);
 }
 
+TEST_F(CoordinatorTest, HigherClassesRunFirstAndTakeTheLastPlaces) {
+  Coordinator::Options options = Options();
+  options.running_max = 1;
+  options.waiting_max = 3;
+  StartCoordinator(options);
+  StartWorker("n0");
+  ASSERT_TRUE(WaitForState("ready", 1));
+  ASSERT_TRUE(Import("stories").ok());
+  ASSERT_TRUE(Load("stories", 1).ok());
+  pipelines_.SetManner(FakePipelines::Manner::kHold);
+  grpc::ClientContext running_context;
+  const auto running = inference_->Generate(&running_context, Ask("stories", "a", 9));
+  ASSERT_TRUE(Eventually([&] { return Replicas("stories").at(0).running() == 1; }));
+  // Each is known by the length that it asks for.
+  std::vector<std::future<Generated>> waiting;
+  const auto wait = [&](enigma::v1::Priority priority, uint32_t tokens, uint32_t now_waiting) {
+    auto request = Ask("stories", "a", tokens);
+    request.set_priority(priority);
+    waiting.push_back(std::async(std::launch::async, [this, request] { return Generate(request); }));
+    ASSERT_TRUE(Eventually([&] { return Replicas("stories").at(0).waiting() == now_waiting; }));
+  };
+  wait(enigma::v1::PRIORITY_LOW, 1, 1);
+  wait(enigma::v1::PRIORITY_UNSPECIFIED, 2, 2);
+  wait(enigma::v1::PRIORITY_LOW, 3, 3);
+  // The queue is full: a low one is refused, a high one takes the place of the last low one.
+  auto low = Ask("stories", "a", 4);
+  low.set_priority(enigma::v1::PRIORITY_LOW);
+  grpc::ClientContext refused_context;
+  const auto refused = inference_->Generate(&refused_context, low);
+  enigma::v1::GenerateChunk chunk;
+  while (refused->Read(&chunk)) {
+  }
+  EXPECT_EQ(refused->Finish().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  const auto& trailers = refused_context.GetServerTrailingMetadata();
+  ASSERT_EQ(trailers.count("retry-after-ms"), 1u);
+  EXPECT_EQ(trailers.find("retry-after-ms")->second, "1000");
+  wait(enigma::v1::PRIORITY_HIGH, 5, 3);
+  const Generated gave_way = waiting[2].get();
+  EXPECT_EQ(gave_way.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_NE(gave_way.status.error_message().find("gave way"), std::string::npos) << gave_way.status.error_message();
+
+  pipelines_.SetManner(FakePipelines::Manner::kAnswer);
+  running_context.TryCancel();
+  running->Finish();
+  for (const size_t i : {0, 1, 3}) EXPECT_TRUE(waiting[i].get().status.ok());
+  std::vector<uint32_t> order;
+  for (const auto& open : pipelines_.opened()) order.push_back(open.sampling().max_tokens());
+  EXPECT_EQ(order, (std::vector<uint32_t>{9, 5, 2, 1}));
+}
+
 }  // namespace
 }  // namespace enigma::coordinator::testing

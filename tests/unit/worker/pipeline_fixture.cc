@@ -59,7 +59,7 @@ PipelineFixture::PipelineFixture(const Options& options) {
                                   .kv_blocks = options.kv_blocks,
                                   .kv_type = engine::DefaultKvType(**head),
                                   .max_rows = options.max_rows}),
-        hosted->turn, metrics_);
+        hosted->turn, metrics_, *options.clock);
     Hosted* const raw = hosted.get();
     hosted->links = std::make_unique<StageLinkService>(
         Authoriser::Insecure(), [raw](const LinkPeer& peer) -> absl::StatusOr<std::shared_ptr<FrameReceiver>> {

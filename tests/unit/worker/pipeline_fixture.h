@@ -22,6 +22,7 @@ class PipelineFixture {
     uint32_t kv_blocks = 64;
     uint32_t max_rows = 512;
     WireType wire_type = WireType::kF32;
+    const Clock* clock = &Clock::System();
   };
   explicit PipelineFixture(const Options& options);
   ~PipelineFixture();
@@ -30,6 +31,8 @@ class PipelineFixture {
   StageExecutor& first() { return *stages_.front()->executor; }
   StageExecutor& last() { return *stages_.back()->executor; }
   StageExecutor& stage(size_t index) { return *stages_[index]->executor; }
+  Metrics& metrics() { return metrics_; }
+  absl::Mutex& turn(size_t index) { return stages_[index]->turn; }  // held: the stage computes nothing
   void DropStage(size_t index) { stages_[index]->executor.reset(); }
   void KillServer(size_t index) { stages_[index]->server->Shutdown(absl::ZeroDuration()); }
   StageExecutor::Replies& replies() { return *replies_; }

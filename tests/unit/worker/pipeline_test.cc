@@ -89,6 +89,17 @@ constexpr uint32_t kPreemptedTokens = 30;
 constexpr uint32_t kPreemptedTokens = 60;
 #endif
 
+// Moves when it is told to.
+class SetClock final : public Clock {
+ public:
+  absl::Time Now() const override { return absl::UnixEpoch() + Monotonic(); }
+  absl::Duration Monotonic() const override { return absl::Milliseconds(ms_.load()); }
+  void Advance(absl::Duration time) { ms_ += absl::ToInt64Milliseconds(time); }
+
+ private:
+  std::atomic<int64_t> ms_{1000};
+};
+
 const std::vector<std::vector<uint32_t>>& Cuts() {
 #ifdef ENIGMA_SANITIZED
   static const std::vector<std::vector<uint32_t>> cuts = {{0}, {0, 1, 3}};
@@ -96,6 +107,60 @@ const std::vector<std::vector<uint32_t>>& Cuts() {
   static const std::vector<std::vector<uint32_t>> cuts = {{0}, {0, 2}, {0, 1, 3}};
 #endif
   return cuts;
+}
+
+TEST_F(Pipeline, AStageIsAsOldAsItsLastProgressNotAsItsIdleness) {
+  SetClock clock;
+  PipelineFixture pipeline({.model_path = *path_, .cuts = {0}, .clock = &clock});
+  StageExecutor& stage = pipeline.first();
+  EXPECT_FALSE(stage.Status().busy());
+  EXPECT_EQ(stage.Status().last_step_age_ms(), -1) << "no step yet";
+  const auto busy_with = [&](uint64_t sequence) {
+    ASSERT_TRUE(stage.Open(Request(sequence, 5, 1)).ok());
+    const absl::Time end = absl::Now() + absl::Minutes(1);
+    while (!stage.Status().busy() && absl::Now() < end) absl::SleepFor(absl::Milliseconds(1));
+  };
+  for (uint64_t sequence = 1; sequence <= 2; ++sequence) {
+    clock.Advance(absl::Hours(1));
+    EXPECT_FALSE(stage.Status().busy());
+    {
+      absl::MutexLock held(&pipeline.turn(0));
+      busy_with(sequence);
+      EXPECT_EQ(stage.Status().last_step_age_ms(), 0) << "work has just come, whenever the step before it was";
+      clock.Advance(absl::Seconds(70));
+      EXPECT_TRUE(stage.Status().busy());
+      EXPECT_EQ(stage.Status().last_step_age_ms(), 70'000) << "and nothing was done for it since";
+    }
+    EXPECT_EQ(pipeline.Collect(sequence).at(sequence).finish_reason, "length");
+    clock.Advance(absl::Seconds(3));
+    const absl::Time end = absl::Now() + absl::Minutes(1);
+    while (stage.Status().busy() && absl::Now() < end) absl::SleepFor(absl::Milliseconds(1));
+    EXPECT_EQ(stage.Status().last_step_age_ms(), 3000) << "idle: since its last step";
+  }
+}
+
+TEST_F(Pipeline, WhatAHopSendsTheNextReceivesAndEveryTimeIsCounted) {
+  PipelineFixture pipeline({.model_path = *path_, .cuts = {0, 2}});
+  ASSERT_TRUE(pipeline.first().Open(Request(1, 5, 8)).ok());
+  ASSERT_EQ(pipeline.Collect(1).at(1).ids.size(), 8U);
+  const auto counter = [&](Metric metric, const char* stage) {
+    return pipeline.metrics().Counter(metric, {{"model_name", "test"}, {"stage", stage}}).Value();
+  };
+  // The end of the sequence travels with one more step, once there is one.
+  const absl::Time end = absl::Now() + absl::Minutes(1);
+  while (pipeline.first().Status().busy() && absl::Now() < end) absl::SleepFor(absl::Milliseconds(1));
+  for (const auto& [from, to] : {std::pair{"0", "1"}, std::pair{"1", "0"}}) {
+    EXPECT_GE(counter(Metric::kLinkFramesSent, from), 8) << from;
+    EXPECT_EQ(counter(Metric::kLinkFramesSent, from), counter(Metric::kLinkFramesReceived, to)) << from;
+    EXPECT_EQ(counter(Metric::kLinkBytesSent, from), counter(Metric::kLinkBytesReceived, to)) << from;
+    EXPECT_GT(counter(Metric::kLinkSendSeconds, from), 0) << from;
+    EXPECT_GT(counter(Metric::kStageQueueSeconds, to), 0) << to;
+    EXPECT_GT(counter(Metric::kStageComputeSeconds, to), 0) << to;
+  }
+  EXPECT_EQ(counter(Metric::kStageSteps, "0"), counter(Metric::kStageSteps, "1"));
+  // A step is back after the other stage has computed it; nobody else has a round trip.
+  EXPECT_GE(counter(Metric::kStageRoundTripSeconds, "0"), counter(Metric::kStageComputeSeconds, "1"));
+  EXPECT_EQ(counter(Metric::kStageRoundTripSeconds, "1"), 0);
 }
 
 TEST_F(Pipeline, AnyNumberOfStagesGivesTheSameIds) {
@@ -142,6 +207,7 @@ TEST_F(Pipeline, PreemptionChangesNoId) {
     ASSERT_EQ(ended.size(), 4U);
     for (const auto& [id, ids] : expected) EXPECT_EQ(ended.at(id).ids, ids) << id << ", " << cuts.size() << " stages";
     // Four times 70 tokens do not fit into 7 blocks of 32: some row was computed twice.
+    EXPECT_GT(pipeline.first().Status().preemptions(), 0U);
     EXPECT_TRUE(pipeline.failures().empty());
   }
 }

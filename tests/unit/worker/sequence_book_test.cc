@@ -147,6 +147,7 @@ TEST(SequenceBook, PreemptedSequencesAreReplayed) {
   }
   EXPECT_EQ(book.sequences(), 0U);
   EXPECT_GE(resets, 1);
+  EXPECT_EQ(book.preemptions(), static_cast<uint64_t>(resets));
   EXPECT_EQ(fed[1].size(), 89U);
   EXPECT_EQ(fed[2].size(), 89U);
   EXPECT_EQ(fed[2].back(), 2088);

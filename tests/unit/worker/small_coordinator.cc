@@ -66,6 +66,12 @@ uint64_t SmallCoordinator::heartbeats(const std::string& node_id) {
   return heartbeats_[node_id];
 }
 
+bool SmallCoordinator::AwaitLeaving(const std::string& node_id) {
+  absl::MutexLock lock(&mutex_);
+  const auto there = [&] { return leaving_.contains(node_id); };
+  return mutex_.AwaitWithTimeout(absl::Condition(&there), absl::Minutes(1));
+}
+
 bool SmallCoordinator::AwaitFailure() {
   absl::MutexLock lock(&mutex_);
   const auto there = [&] { return !failures_.empty(); };
@@ -122,6 +128,7 @@ grpc::Status SmallCoordinator::Attend(grpc::ServerContext* /*context*/,
       capabilities_[node_id] = report.capability();
     } else {
       ++heartbeats_[node_id];
+      if (report.heartbeat().leaving()) leaving_.insert(node_id);
       if (leave_.empty()) continue;
       order.set_leave(leave_);
       stream->Write(order);

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,7 @@ class SmallCoordinator final : public v1::Membership::Service {
   // What the node reported after its hello; empty when that does not come.
   v1::Capability AwaitCapability(const std::string& node_id);
   uint64_t heartbeats(const std::string& node_id);
+  bool AwaitLeaving(const std::string& node_id);
   bool AwaitFailure();
   // As the coordinator, mTLS.
   std::unique_ptr<v1::Worker::Stub> Dial(const v1::WorkerHello& worker) const;
@@ -68,6 +70,7 @@ class SmallCoordinator final : public v1::Membership::Service {
   std::map<std::string, v1::WorkerHello> hellos_;
   std::map<std::string, v1::Capability> capabilities_;
   std::map<std::string, uint64_t> heartbeats_;
+  std::set<std::string> leaving_;
   std::vector<v1::ReplicaFailure> failures_;
   std::string leave_;
   grpc::Status refusal_;

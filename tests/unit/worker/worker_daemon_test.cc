@@ -253,6 +253,37 @@ TEST_F(WorkerDaemon, ComesBackToARestartedStreamWithoutStages) {
   EXPECT_EQ(Load(*coordinator_->Dial(again), 1, 0, 1, 0, 4, {}).bytes_fetched(), 0U);
 }
 
+TEST_F(WorkerDaemon, LeavesOnceItsStagesAreUnloaded) {
+  Running& running = Start("one", coordinator_->token());
+  const v1::WorkerHello hello = coordinator_->AwaitHellos(1)[0];
+  const auto worker = coordinator_->Dial(hello);
+  Load(*worker, 1, 0, 1, 0, 4, {coordinator_->address()});
+  running.worker->Drain(absl::Minutes(10));
+  ASSERT_TRUE(coordinator_->AwaitLeaving(hello.node_id()));
+  v1::OpenSequence open;
+  open.set_sequence(1);
+  open.add_prompt(5);
+  open.mutable_sampling()->set_max_tokens(4);
+  open.mutable_sampling()->set_ignore_eos(true);
+  EXPECT_EQ(Generate(*worker, *worker, 1, open).size(), 4U) << "what it has still works";
+  grpc::ClientContext context;
+  v1::UnloadStageRequest unload;
+  v1::UnloadStageReply unloaded;
+  unload.set_replica(1);
+  EXPECT_TRUE(worker->UnloadStage(&context, unload, &unloaded).ok());
+  running.Join();
+  EXPECT_TRUE(running.ended.ok()) << running.ended;
+}
+
+TEST_F(WorkerDaemon, LeavesWhenItsTimeIsOverThoughAStageIsLoaded) {
+  Running& running = Start("one", coordinator_->token());
+  const auto worker = coordinator_->Dial(coordinator_->AwaitHellos(1)[0]);
+  Load(*worker, 1, 0, 1, 0, 4, {coordinator_->address()});
+  running.worker->Drain(absl::Milliseconds(100));
+  running.Join();
+  EXPECT_TRUE(running.ended.ok()) << running.ended;
+}
+
 TEST_F(WorkerDaemon, AWrongTokenEndsItWithASentence) {
   auto other = CertificateAuthority::LoadOrCreate(folder_ + "/other");
   ASSERT_TRUE(other.ok());
