@@ -34,7 +34,7 @@ class EmbedCall final : public grpc::ServerUnaryReactor, public std::enable_shar
 
   enigma::v1::EmbedReply& reply_;
   grpc::CallbackServerContext& context_;  // there until OnDone, as the reply is
-  std::shared_ptr<EmbedCall> self_;  // until OnDone
+  std::shared_ptr<EmbedCall> self_;       // until OnDone
   std::shared_ptr<Embeddings> embeddings_;
 
   absl::Mutex mutex_;

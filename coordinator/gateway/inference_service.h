@@ -38,8 +38,8 @@ class InferenceService final : public enigma::v1::Inference::CallbackService {
     if (!allowed.ok()) return allowed;
     return AdmitRequest(plane_.key_limits, *caller, request.model(), EstimateTokens(request));
   }
-  // Runs `work` on the service's own threads, for who may ask, and finishes the call with its status. `bytes`: how large
-  // the request is.
+  // Runs `work` on the service's own threads, for who may ask, and finishes the call with its status. `bytes`: how
+  // large the request is.
   grpc::ServerUnaryReactor* Unary(grpc::CallbackServerContext* context, uint64_t bytes,
                                   std::function<absl::Status(const Caller& caller)> work);
   // One that asks for a model, and so counts against the limits of the caller's key.
