@@ -11,6 +11,7 @@
 #include "base/status_macros.h"
 #include "coordinator/gateway/chat_prompt.h"
 #include "coordinator/gateway/prompt.h"
+#include "engine/spec/sampling_params.h"
 
 namespace enigma::coordinator {
 
@@ -47,7 +48,6 @@ absl::Status Generation::Submit() {
     model = model_->name;
     prompt_tokens_ = static_cast<uint64_t>(open.prompt_size());  // its tokens may come before Submit is back
   }
-  const uint32_t max_tokens = open.sampling().max_tokens();
   const absl::StatusOr<uint64_t> ticket =
       plane_.dispatcher.Submit(model, request_.priority(), std::move(open), shared_from_this());
   bool cancelled = false;
@@ -59,9 +59,6 @@ absl::Status Generation::Submit() {
       return ticket.status();
     }
     ticket_ = *ticket;
-    metrics_->prompt_tokens.Increment(static_cast<double>(prompt_tokens_));
-    metrics_->prompt_length.Observe(static_cast<double>(prompt_tokens_));
-    metrics_->answer_length_asked.Observe(max_tokens);
     cancelled = cancelled_ || unwanted_;
   }
   if (cancelled) plane_.dispatcher.Cancel(*ticket);
@@ -107,6 +104,11 @@ void Generation::OnStart(const Replica& replica) {
     if (end_) return;
     queue_seconds_ = SecondsSinceArrival();
     metrics_->queued.Observe(queue_seconds_);
+    // Before its first token, so that whoever has read an answer finds it counted.
+    metrics_->prompt_tokens.Increment(static_cast<double>(prompt_tokens_));
+    metrics_->prompt_length.Observe(static_cast<double>(prompt_tokens_));
+    metrics_->answer_length_asked.Observe(request_.sampling().has_max_tokens() ? request_.sampling().max_tokens()
+                                                                               : engine::SamplingParams{}.max_tokens);
     contract_ = replica.contract;
     for (const auto& stage : replica.stages) pending_.add_nodes(stage.node_id());
     has_pending_ = true;

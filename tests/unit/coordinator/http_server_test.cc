@@ -107,7 +107,7 @@ TEST_F(HttpsServerTest, PlainHttpIsToldToUseHttps) {
   EXPECT_NE(answer.body.find("https://"), std::string::npos) << answer.body;
   EXPECT_TRUE(http.ClosedWithin(5000));
   RawHttp noise(server_->port());
-  noise.Send(std::string("\x16\x03\x01 no handshake at all", 26));
+  noise.Send(std::string("\x16\x03\x01\x00\x05hello", 10));
   EXPECT_TRUE(Eventually([&] { return server_->connections() == 0; })) << "neither holds its place";
 }
 

@@ -84,7 +84,8 @@ TEST_F(KeysTest, AKeyMayBeHeldToAClass) {
   const std::string secret = KeyOf(request);
   EXPECT_EQ(Keys().keys(0).limits().priority_max(), enigma::v1::PRIORITY_LOW);
   const auto ask = [&](const json& priority, const std::string& path) {
-    json body = {{"model", "stories"}, {"max_tokens", 1}, {"priority", priority}};
+    json body = {{"model", "stories"}, {"priority", priority}};
+    body[path == "/generate" ? "max_gen" : "max_tokens"] = 1;
     if (path == "/v1/chat/completions") {
       body["messages"] = {{{"role", "user"}, {"content", "Once"}}};
     } else {
