@@ -18,7 +18,7 @@
 namespace enigma::coordinator {
 namespace {
 
-constexpr char kPrefix[] = "key/";
+constexpr char kKeyPrefix[] = "key/";
 constexpr size_t kIdBytes = 6;
 constexpr size_t kSecretBytes = 32;
 constexpr size_t kHashBytes = 32;
@@ -40,7 +40,7 @@ absl::Time TimeOf(int64_t unix_ms, absl::Time without) {
   return unix_ms == 0 ? without : absl::FromUnixMillis(unix_ms);
 }
 
-std::string RecordKey(std::string_view id) { return absl::StrCat(kPrefix, ToAbsl(id)); }
+std::string RecordKey(std::string_view id) { return absl::StrCat(kKeyPrefix, ToAbsl(id)); }
 
 std::string RecordOfKey(const ApiKey& key, absl::Time last_used) {
   return nlohmann::json{{"id", key.id},
@@ -107,7 +107,7 @@ absl::Status CheckText(std::string_view field, std::string_view text, size_t byt
 
 absl::Status ApiKeyRegistry::Restore() {
   absl::MutexLock lock(&mutex_);
-  return store_.Scan(kPrefix, [this](std::string_view name, std::string_view record) -> absl::Status {
+  return store_.Scan(kKeyPrefix, [this](std::string_view name, std::string_view record) -> absl::Status {
     mutex_.AssertHeld();
     Entry entry;
     ENIGMA_ASSIGN_OR_RETURN(ApiKey key, KeyFromRecord(name, record, entry.last_used));

@@ -11,9 +11,9 @@
 namespace enigma::coordinator {
 namespace {
 
-constexpr char kPrefix[] = "model/";
+constexpr char kModelPrefix[] = "model/";
 
-std::string KeyOf(std::string_view name) { return absl::StrCat(kPrefix, ToAbsl(name)); }
+std::string KeyOf(std::string_view name) { return absl::StrCat(kModelPrefix, ToAbsl(name)); }
 
 std::string RecordOfModel(const Model& model) {
   return nlohmann::json{{"name", model.name},
@@ -74,12 +74,13 @@ absl::Status CheckModelName(std::string_view name) {
 
 absl::Status ModelRegistry::Restore() {
   absl::MutexLock lock(&mutex_);
-  ENIGMA_RETURN_IF_ERROR(store_.Scan(kPrefix, [this](std::string_view key, std::string_view value) -> absl::Status {
-    mutex_.AssertHeld();
-    ENIGMA_ASSIGN_OR_RETURN(ModelPtr model, ModelFromRecord(key, value));
-    models_[model->name] = std::move(model);
-    return absl::OkStatus();
-  }));
+  ENIGMA_RETURN_IF_ERROR(
+      store_.Scan(kModelPrefix, [this](std::string_view key, std::string_view value) -> absl::Status {
+        mutex_.AssertHeld();
+        ENIGMA_ASSIGN_OR_RETURN(ModelPtr model, ModelFromRecord(key, value));
+        models_[model->name] = std::move(model);
+        return absl::OkStatus();
+      }));
   Index();
   return absl::OkStatus();
 }

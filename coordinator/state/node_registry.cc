@@ -14,7 +14,7 @@
 namespace enigma::coordinator {
 namespace {
 
-constexpr char kPrefix[] = "node/";
+constexpr char kNodePrefix[] = "node/";
 constexpr char kRemovedPrefix[] = "removed/";
 
 std::string HostOf(const Node& node) {
@@ -30,7 +30,7 @@ absl::Status NodeRegistry::Restore() {
     removed_.emplace(key.substr(sizeof(kRemovedPrefix) - 1));
     return absl::OkStatus();
   }));
-  return store_.Scan(kPrefix, [this](std::string_view key, std::string_view value) -> absl::Status {
+  return store_.Scan(kNodePrefix, [this](std::string_view key, std::string_view value) -> absl::Status {
     mutex_.AssertHeld();
     Node node;
     ENIGMA_RETURN_IF_ERROR(MessageFromRecord(key, value, node.hello));
@@ -75,7 +75,7 @@ absl::Status NodeRegistry::Attend(const enigma::v1::WorkerHello& hello, std::str
     copy = node;
   }
   // A record that cannot be written costs a line in `enigma nodes` after a restart, no more: the node still serves.
-  if (absl::Status written = store_.Put(absl::StrCat(kPrefix, copy.id), RecordOf(hello)); !written.ok()) {
+  if (absl::Status written = store_.Put(absl::StrCat(kNodePrefix, copy.id), RecordOf(hello)); !written.ok()) {
     LogError("node {} is not remembered: {}", copy.id, Describe(written));
   }
   if (listener_) listener_(copy);
@@ -107,7 +107,7 @@ bool NodeRegistry::Measured(std::string_view node_id, uint64_t incarnation, cons
     *found->second.hello.mutable_capability() = capability;
     copy = found->second;
   }
-  if (absl::Status written = store_.Put(absl::StrCat(kPrefix, copy.id), RecordOf(copy.hello)); !written.ok()) {
+  if (absl::Status written = store_.Put(absl::StrCat(kNodePrefix, copy.id), RecordOf(copy.hello)); !written.ok()) {
     LogError("what node {} can do is not remembered: {}", copy.id, Describe(written));
   }
   if (listener_) listener_(copy);
@@ -174,7 +174,7 @@ absl::Status NodeRegistry::Remove(const std::string& node_id) {
         absl::StrCat("node ", found->second.Label(), " is attached; stop its worker first, then remove it"));
   }
   ENIGMA_RETURN_IF_ERROR(
-      store_.Apply({{absl::StrCat(kPrefix, node_id), std::nullopt}, {absl::StrCat(kRemovedPrefix, node_id), ""}}));
+      store_.Apply({{absl::StrCat(kNodePrefix, node_id), std::nullopt}, {absl::StrCat(kRemovedPrefix, node_id), ""}}));
   nodes_.erase(found);
   removed_.insert(node_id);
   return absl::OkStatus();

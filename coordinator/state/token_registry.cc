@@ -12,7 +12,7 @@
 namespace enigma::coordinator {
 namespace {
 
-constexpr char kPrefix[] = "token/";
+constexpr char kTokenPrefix[] = "token/";
 
 absl::StatusOr<JoinTokenRecord> TokenFromRecord(std::string_view key, std::string_view record) {
   ENIGMA_ASSIGN_OR_RETURN(const nlohmann::json json, JsonFromRecord(key, record));
@@ -32,7 +32,7 @@ absl::StatusOr<JoinTokenRecord> TokenFromRecord(std::string_view key, std::strin
 }  // namespace
 
 absl::Status TokenRegistry::Add(const JoinTokenRecord& record) {
-  return store_.Put(absl::StrCat(kPrefix, record.token_id),
+  return store_.Put(absl::StrCat(kTokenPrefix, record.token_id),
                     nlohmann::json{{"id", record.token_id},
                                    {"verifier", absl::BytesToHexString(record.verifier)},
                                    {"expires_unix_ms", absl::ToUnixMillis(record.expires)}}
@@ -40,7 +40,7 @@ absl::Status TokenRegistry::Add(const JoinTokenRecord& record) {
 }
 
 absl::StatusOr<JoinTokenRecord> TokenRegistry::Find(std::string_view token_id) const {
-  const std::string key = absl::StrCat(kPrefix, ToAbsl(token_id));
+  const std::string key = absl::StrCat(kTokenPrefix, ToAbsl(token_id));
   const absl::StatusOr<std::string> record = store_.Get(key);
   if (absl::IsNotFound(record.status())) {
     return absl::NotFoundError("this cluster has not made this join token, or it expired long ago");
@@ -51,7 +51,7 @@ absl::StatusOr<JoinTokenRecord> TokenRegistry::Find(std::string_view token_id) c
 
 absl::Status TokenRegistry::RemoveExpired(absl::Time now) {
   std::vector<Store::Write> batch;
-  ENIGMA_RETURN_IF_ERROR(store_.Scan(kPrefix, [&](std::string_view key, std::string_view record) -> absl::Status {
+  ENIGMA_RETURN_IF_ERROR(store_.Scan(kTokenPrefix, [&](std::string_view key, std::string_view record) -> absl::Status {
     ENIGMA_ASSIGN_OR_RETURN(const JoinTokenRecord token, TokenFromRecord(key, record));
     if (token.expires < now) batch.push_back({std::string(key), std::nullopt});
     return absl::OkStatus();

@@ -11,9 +11,9 @@
 namespace enigma::coordinator {
 namespace {
 
-constexpr char kPrefix[] = "wanted/";
+constexpr char kWantedPrefix[] = "wanted/";
 
-std::string KeyOf(uint64_t id) { return absl::StrCat(kPrefix, id); }
+std::string KeyOf(uint64_t id) { return absl::StrCat(kWantedPrefix, id); }
 
 std::string RecordOfWanted(const WantedPlacement& wanted) {
   return nlohmann::json{
@@ -25,7 +25,7 @@ std::string RecordOfWanted(const WantedPlacement& wanted) {
 
 absl::Status WantedRegistry::Restore() {
   absl::MutexLock lock(&mutex_);
-  return store_.Scan(kPrefix, [this](std::string_view key, std::string_view value) -> absl::Status {
+  return store_.Scan(kWantedPrefix, [this](std::string_view key, std::string_view value) -> absl::Status {
     mutex_.AssertHeld();
     ENIGMA_ASSIGN_OR_RETURN(const nlohmann::json json, JsonFromRecord(key, value));
     WantedPlacement wanted;

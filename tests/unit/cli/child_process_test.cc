@@ -55,17 +55,25 @@ TEST(ChildProcessTest, AChildDoesNotInheritBlockedSignals) {
   EXPECT_THAT(WaitForEnd(*child), HasSubstr("signal 15"));
 }
 
-TEST(StopSignalsTest, ASignalBecomesACall) {
-  std::atomic<int> calls{0};
-  {
-    const StopSignals signals([&calls] { ++calls; });
-    EXPECT_FALSE(signals.stopped());
-    ASSERT_EQ(::kill(::getpid(), SIGTERM), 0);
+TEST(StopSignalsTest, TheFirstSignalDrainsAndLaterOnesStop) {
+  std::atomic<int> drains{0};
+  std::atomic<int> stops{0};
+  const auto await = [](const std::atomic<int>& calls) {
     const absl::Time deadline = absl::Now() + absl::Seconds(30);
     while (calls.load() == 0 && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(5));
+  };
+  {
+    const StopSignals signals([&drains] { ++drains; }, [&stops] { ++stops; });
+    EXPECT_FALSE(signals.stopped());
+    ASSERT_EQ(::kill(::getpid(), SIGTERM), 0);
+    await(drains);
     EXPECT_TRUE(signals.stopped());
+    EXPECT_EQ(stops.load(), 0);
+    ASSERT_EQ(::kill(::getpid(), SIGINT), 0);
+    await(stops);
   }
-  EXPECT_EQ(calls.load(), 1);
+  EXPECT_EQ(drains.load(), 1);
+  EXPECT_EQ(stops.load(), 1);
 }
 
 TEST(TokenFileTest, WaitsUntilTheTokenIsThere) {
