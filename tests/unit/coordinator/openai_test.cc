@@ -324,11 +324,12 @@ TEST_F(OpenAiTest, AFullQueueSaysWhenToComeAgain) {
   ASSERT_TRUE(Eventually([&] { return pipelines_.opened().size() == 1; }));
   RawHttp waiting(port());
   waiting.Send(CompletionRequest(Ask("a", 100)));
-  HttpAnswer refused;
   ASSERT_TRUE(Eventually([&] {
-    refused = Complete(Ask("a", 1), {"x-request-timeout-ms: 200"});
-    return refused.status == 503;
+    return Get(port(), "/metrics").body.find("vllm:num_requests_waiting{model_name=\"stories\"} 1\n") !=
+           std::string::npos;
   }));
+  const HttpAnswer refused = Complete(Ask("a", 1));
+  EXPECT_EQ(refused.status, 503) << refused.body;
   EXPECT_EQ(json::parse(refused.body)["error"]["code"], "overloaded");
   EXPECT_EQ(refused.headers.at("retry-after"), "1");
   EXPECT_EQ(refused.headers.at("retry-after-ms"), "1000");
