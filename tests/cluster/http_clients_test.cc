@@ -43,5 +43,7 @@ TEST_F(HttpClientsTest, AnswersAreAsOpenAiDescribesThem) { Run("answers_test.mjs
 
 TEST_F(HttpClientsTest, OpenAisOwnClientWorksUnchanged) { Run("openai_test.mjs"); }
 
+TEST_F(HttpClientsTest, AnswersAreHeldToFormatsAndCallTools) { Run("formats_test.mjs"); }
+
 }  // namespace
 }  // namespace enigma::testing

@@ -17,6 +17,12 @@
 namespace enigma::testing {
 namespace {
 
+void AddChatTemplate(EditableModel& model) {
+  model.metadata.Set("tokenizer.chat_template",
+                     std::string("{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+                                 "{% if add_generation_prompt %}assistant:{% endif %}"));
+}
+
 nlohmann::json EndpointOf(const std::string& data_dir) {
   std::ifstream in(data_dir + "/endpoint.json");
   return nlohmann::json::parse(in);
@@ -32,13 +38,10 @@ int PortOf(const std::string& data_dir) {
 std::unique_ptr<HttpCluster> HttpCluster::Start(const std::string& stories, std::vector<std::string> environment) {
   std::unique_ptr<HttpCluster> cluster(new HttpCluster);
   const std::string& folder = cluster->directory_.path();
-  EditModel(stories, folder + "/chat.gguf", [](EditableModel& model) {
-    model.metadata.Set("tokenizer.chat_template",
-                       std::string("{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
-                                   "{% if add_generation_prompt %}assistant:{% endif %}"));
-  });
-  const auto slow = engine::SynthesiseModel("27m", "f16", folder + "/slow.gguf");
-  EXPECT_TRUE(slow.ok()) << slow.status();
+  EditModel(stories, folder + "/chat.gguf", &AddChatTemplate);
+  const auto synthetic = engine::SynthesiseModel("27m", "f16", folder + "/synthetic.gguf");
+  EXPECT_TRUE(synthetic.ok()) << synthetic.status();
+  EditModel(folder + "/synthetic.gguf", folder + "/slow.gguf", &AddChatTemplate);
   cluster->up_ = Process::Start({.argv = {EnigmaBinary(), "up",
                                           "--data-dir",   cluster->data_dir_,
                                           "--listen",     "127.0.0.1:0",

@@ -10,8 +10,9 @@
 
 namespace enigma::testing {
 
-// `enigma up` with two workers and models for the tests of the HTTP API: "chat" is stories260K with a chat template,
-// "slow" takes seconds for an answer, and "later" is known and not in service. Each model is cut into two stages.
+// `enigma up` with two workers and models for the tests of the HTTP API: "chat" is stories260K, "slow" takes seconds
+// for an answer and holds 2,048 tokens, and "later" is known and not in service. The first two have a chat template and
+// are cut into two stages.
 class HttpCluster {
  public:
   // `environment`: NAME=value, for all of its processes. Needs stories260K, whose path is given. Fails the test (and
