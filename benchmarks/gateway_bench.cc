@@ -3,12 +3,14 @@
 //     time from a request to its first token, one over HTTP and one over gRPC in turn, and the difference of
 //     percentiles
 //   gateway_bench streams --data-dir DIR --model M [--streams 1000] [--tokens 400]
-//     the coordinator's memory with so many streams open (it needs --running-max N, or ENIGMA_RUNNING_MAX)
+//     the coordinator's memory with so many streams open, most of which wait for their turn at the worker (it needs
+//     --running-max N, or ENIGMA_RUNNING_MAX, and answers that take long)
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -62,6 +64,16 @@ int64_t ResidentMemory(int pid) {
     if (line.rfind("VmRSS:", 0) == 0) return std::stoll(line.substr(6));
   }
   return -1;
+}
+
+// Requests that the coordinator has handed to workers.
+int Running(int http_port) {
+  std::istringstream lines(coordinator::testing::Get(http_port, "/metrics").body);
+  int sum = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.rfind("vllm:num_requests_running{", 0) == 0) sum += std::stoi(line.substr(line.rfind(' ')));
+  }
+  return sum;
 }
 
 std::string CompletionRequest(const std::string& model, int tokens) {
@@ -142,11 +154,13 @@ int Streams(const Settings& settings) {
     streams.push_back(std::make_unique<RawHttp>(endpoint.http_port));
     if (!streams.back()->Send(request)) return 1;
   }
-  for (const auto& stream : streams) {
-    if (!stream->ReadUntil("data: {")) {
-      std::fprintf(stderr, "gateway_bench: a stream did not begin\n");
+  const auto start = SteadyClock::now();
+  while (Running(endpoint.http_port) < settings.streams) {
+    if (Since(start) > 60'000) {
+      std::fprintf(stderr, "gateway_bench: only %d streams run\n", Running(endpoint.http_port));
       return 1;
     }
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   const int64_t open = ResidentMemory(endpoint.pid);
   streams.clear();
