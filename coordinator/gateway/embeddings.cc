@@ -27,7 +27,7 @@ class Embeddings::InputSink final : public TokenSink {
  public:
   InputSink(std::shared_ptr<Embeddings> owner, size_t index) : owner_(std::move(owner)), index_(index) {}
 
-  void OnStart(const Replica& replica) override { owner_->Started(replica); }
+  void OnStart(const Replica& replica) override { owner_->Started(index_, replica); }
   void OnTokens(std::span<const enigma::v1::TokenEvent* const> events) override {
     for (const enigma::v1::TokenEvent* event : events) owner_->Arrived(index_, *event);
   }
@@ -93,8 +93,6 @@ bool Embeddings::SubmitOne(size_t index, enigma::v1::OpenSequence open) {
   const absl::StatusOr<uint64_t> ticket = plane_.dispatcher.Submit(
       request_.model(), request_.priority(), std::move(open), std::make_shared<InputSink>(shared_from_this(), index));
   if (ticket.ok()) {
-    plane_.metrics.Counter(Metric::kPromptTokens, {{"model_name", request_.model()}})
-        .Increment(static_cast<double>(tokens));
     bool unwanted = false;
     {
       absl::MutexLock lock(&mutex_);
@@ -119,8 +117,10 @@ bool Embeddings::SubmitOne(size_t index, enigma::v1::OpenSequence open) {
   return false;
 }
 
-void Embeddings::Started(const Replica& replica) {
+void Embeddings::Started(size_t index, const Replica& replica) {
   absl::MutexLock lock(&mutex_);
+  // Before its result can come, so that who has that finds it counted.
+  plane_.metrics.Counter(Metric::kPromptTokens, {{"model_name", model_->name}}).Increment(inputs_[index].prompt_size());
   AddOnce(contracts_, replica.contract);
   std::vector<std::string> nodes(reply_.nodes().begin(), reply_.nodes().end());
   for (const auto& stage : replica.stages) AddOnce(nodes, stage.node_id());

@@ -53,7 +53,7 @@ class Embeddings final : public std::enable_shared_from_this<Embeddings> {
   void SubmitMore();
   // False when the input had to go back, or everything has ended.
   bool SubmitOne(size_t index, enigma::v1::OpenSequence open);
-  void Started(const Replica& replica);
+  void Started(size_t index, const Replica& replica);
   void Arrived(size_t index, const enigma::v1::TokenEvent& event);
   void InputEnded(size_t index, const absl::Status& status);
 

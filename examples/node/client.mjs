@@ -1,7 +1,7 @@
 // What a program does with enigma.v1.Inference: models, a stream of text, a chat, embeddings, deadline, cancellation.
 //
 //   npm ci
-//   node client.mjs --address localhost:50051 --ca enigma-ca.crt --model NAME
+//   node client.mjs --address localhost:50051 --ca cluster-ca.crt --model NAME
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';

@@ -2,7 +2,7 @@
 """What a program does with enigma.v1.Inference: models, a stream of text, a chat, embeddings, deadline, cancellation.
 
     ./make_stubs.sh stubs
-    PYTHONPATH=stubs ./client.py --address localhost:50051 --ca enigma-ca.crt --model NAME
+    PYTHONPATH=stubs ./client.py --address localhost:50051 --ca cluster-ca.crt --model NAME
 """
 
 import argparse

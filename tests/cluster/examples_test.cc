@@ -1,10 +1,7 @@
 // Conversations over gRPC against a live cluster: `enigma chat`, and the example clients as their README runs them.
-#include <sys/stat.h>
-
 #include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -53,20 +50,7 @@ class ExamplesTest : public ::testing::Test {
     argv.insert(argv.end(), arguments.begin(), arguments.end());
     return RunCommand(argv);
   }
-  // The cluster's CA without its key, as clients copy it.
-  static std::string CaCertificate() {
-    std::ifstream in(cluster_->data_dir() + "/pki/ca.pem");
-    std::stringstream pem;
-    pem << in.rdbuf();
-    constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
-    constexpr std::string_view kEnd = "-----END CERTIFICATE-----\n";
-    const size_t begin = pem.str().find(kBegin);
-    const size_t end = pem.str().find(kEnd);
-    EXPECT_TRUE(begin != std::string::npos && end != std::string::npos) << "no certificate in ca.pem";
-    const std::string path = directory_->path() + "/enigma-ca.crt";
-    std::ofstream(path) << pem.str().substr(begin, end + kEnd.size() - begin);
-    return path;
-  }
+  static std::string CaCertificate() { return cluster_->data_dir() + "/pki/cluster-ca.crt"; }
   // What both clients print, whatever language they are in.
   static void ExpectAbilities(const RunResult& result) {
     ASSERT_EQ(result.status, 0) << result.out << result.err << cluster_->Logs();

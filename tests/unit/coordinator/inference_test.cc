@@ -129,7 +129,7 @@ TEST_F(InferenceTest, ToolsAreShownAndCallsOfThemAreToldFromText) {
   EXPECT_THAT(pieces[0].id(), ::testing::StartsWith("call_"));
   std::string arguments;
   for (const auto& piece : pieces) arguments += piece.arguments_json();
-  EXPECT_EQ(arguments, R"({"a": 4})");
+  EXPECT_EQ(arguments, R"({"a":4})");
   std::string prompt;
   for (const int32_t id : called.prompt_ids) prompt += tokenizer->TokenBytes(id, true);
   EXPECT_THAT(prompt, HasSubstr("add")) << "the model is told of the tool";
@@ -156,8 +156,11 @@ TEST_F(InferenceTest, WrongMessagesAreNamed) {
   };
   EXPECT_THAT(refused(Talk({})), HasSubstr("messages: "));
   EXPECT_THAT(refused(Talk({{"user", "Hi"}, {"king", "Hi"}})), HasSubstr("messages[1].role: "));
-  EXPECT_THAT(refused(Talk({{"tool", "4"}})), HasSubstr("no tools here"));
-  auto request = Talk({{"user", "Hi"}});
+  auto request = Talk({{"tool", "4"}});
+  EXPECT_THAT(refused(request), HasSubstr("messages[0].tool_call_id: "));
+  request.mutable_chat()->mutable_messages(0)->set_tool_call_id("call_1");
+  EXPECT_THAT(refused(request), HasSubstr("no tools here")) << "what the template itself refuses";
+  request = Talk({{"user", "Hi"}});
   request.mutable_chat()->set_template_variables_json("[1]");
   EXPECT_THAT(refused(request), HasSubstr("template_variables_json"));
   EXPECT_TRUE(pipelines_.opened().empty());
