@@ -23,8 +23,8 @@ class InferenceTest : public CoordinatorTest {
   void GiveTemplate() {
     enigma::testing::EditModel(model_path_, model_path_, [](enigma::testing::EditableModel& model) {
       model.metadata.Set("tokenizer.chat_template",
-                         std::string("{{ bos_token }}{% for m in messages %}{% if m.role == 'tool' %}"
-                                     "{{ raise_exception('no tools here') }}{% endif %}{{ m.role }}: {{ m.content }}\n"
+                         std::string("{{ bos_token }}{% for m in messages %}{% if m.content == 'hush' %}"
+                                     "{{ raise_exception('not of that') }}{% endif %}{{ m.role }}: {{ m.content }}\n"
                                      "{% endfor %}{% if loud %}LOUD {% endif %}assistant:"));
     });
   }
@@ -158,8 +158,8 @@ TEST_F(InferenceTest, WrongMessagesAreNamed) {
   EXPECT_THAT(refused(Talk({{"user", "Hi"}, {"king", "Hi"}})), HasSubstr("messages[1].role: "));
   auto request = Talk({{"tool", "4"}});
   EXPECT_THAT(refused(request), HasSubstr("messages[0].tool_call_id: "));
-  request.mutable_chat()->mutable_messages(0)->set_tool_call_id("call_1");
-  EXPECT_THAT(refused(request), HasSubstr("no tools here")) << "what the template itself refuses";
+  EXPECT_THAT(refused(Talk({{"user", "hush"}})), HasSubstr("messages: ")) << "what the template itself refuses";
+  EXPECT_THAT(refused(Talk({{"user", "hush"}})), HasSubstr("not of that"));
   request = Talk({{"user", "Hi"}});
   request.mutable_chat()->set_template_variables_json("[1]");
   EXPECT_THAT(refused(request), HasSubstr("template_variables_json"));
