@@ -44,6 +44,8 @@ class MembershipService::Attendance final
   void OnCancel() override { End("its connection was reset", absl::CancelledError("the connection was reset")); }
   void OnWriteDone(bool) override {}
   void OnDone() override {
+    // gRPC calls this behind all others, by counts of its own; the mutex shows the same order to everybody.
+    { absl::MutexLock lock(&mutex_); }
     {
       absl::MutexLock lock(&service_.mutex_);
       service_.attendances_.erase(this);
@@ -187,7 +189,8 @@ MembershipService::MembershipService(ControlPlane& plane, const Access& access, 
       report_failure_(std::move(report_failure)),
       joins_(options.joins) {}
 
-MembershipService::~MembershipService() = default;
+// The server has ended, and every attendance has left; the mutex shows to everybody that they did so before.
+MembershipService::~MembershipService() { absl::MutexLock lock(&mutex_); }
 
 grpc::Status MembershipService::Join(grpc::ServerContext* context, const enigma::v1::JoinRequest* request,
                                      enigma::v1::JoinReply* reply) {
