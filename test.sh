@@ -83,6 +83,7 @@ fi
 if ((!fast)); then
   # Tests ask for more memory than there is and expect an error, not the sanitizer's own end of the program.
   export ASAN_OPTIONS=${ASAN_OPTIONS:-allocator_may_return_null=1:detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1}
+  export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$ENIGMA_ROOT/tools/lsan.supp}
   export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
   export TSAN_OPTIONS=${TSAN_OPTIONS:-allocator_may_return_null=1:halt_on_error=0:second_deadlock_stack=1:history_size=7:suppressions=$ENIGMA_ROOT/tools/tsan.supp}
   if build_step asan unit_tests fuzz_replays; then
