@@ -1,6 +1,6 @@
 # enigma_library(NAME SOURCES a.cc ... DEPS targets...): a static library enigma_NAME that includes from the
-# repository root and is held to the project's warnings. Most of the time a file of a library with PCH or TOGETHER takes is
-# its headers', so sanitizer builds, which are compiled whole and seldom touched, compile eight such files at once; APART
+# repository root and is held to the project's warnings. Most of the time a file of a library with PCH takes is its
+# headers', so sanitizer builds, which are compiled whole and seldom touched, compile eight such files at once; APART
 # names those whose file-local names clash with others'.
 # enigma_test(NAME LABELS unit SOURCES ... DEPS ...): a GoogleTest binary and its ctest entries. ONE_THREAD says that
 # what it tests starts no thread, so that ThreadSanitizer builds leave it out.
@@ -22,10 +22,10 @@ function(enigma_settings target)
 endfunction()
 
 function(enigma_library name)
-  cmake_parse_arguments(ARG "TOGETHER" "PCH" "SOURCES;APART;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "PCH" "SOURCES;APART;DEPS" ${ARGN})
   add_library(enigma_${name} STATIC ${ARG_SOURCES})
   enigma_settings(enigma_${name})
-  if(ENIGMA_SANITIZE AND (ARG_PCH OR ARG_TOGETHER))
+  if(ENIGMA_SANITIZE AND ARG_PCH)
     set_target_properties(enigma_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
     set_source_files_properties(${ARG_APART} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   endif()
