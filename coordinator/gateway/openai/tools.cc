@@ -119,6 +119,12 @@ std::vector<std::string> NamesOf(const ToolChoice& choice) {
   return names;
 }
 
+std::shared_ptr<const std::vector<Json>> SchemasOf(const ToolChoice& choice) {
+  auto schemas = std::make_shared<std::vector<Json>>();
+  for (const Json& function : choice.functions) schemas->push_back(function["parameters"]);
+  return schemas;
+}
+
 absl::Status CheckParameters(ControlPlane& plane, const ToolChoice& choice) {
   for (size_t i = 0; i < choice.functions.size(); ++i) {
     const Json& parameters = choice.functions[i]["parameters"];
@@ -141,8 +147,7 @@ absl::Status Constrain(ControlPlane& plane, const std::string& schema, enigma::v
 
 void ShowMarks(const engine::ToolSyntax& syntax, const engine::Tokenizer& tokenizer,
                enigma::v1::GenerateRequest& request) {
-  const std::string marks = absl::StrCat(syntax.begin, syntax.open, syntax.before_id, syntax.separator, syntax.close,
-                                         syntax.end, engine::FreeCallReader::kPythonTag);
+  const std::string marks = syntax.Marks() + engine::FreeCallReader::kPythonTag;
   for (const engine::TokenId id : tokenizer.Encode(marks, {.add_special = false, .parse_special = true})) {
     if (tokenizer.IsControl(id) && !tokenizer.IsEndOfGeneration(id)) request.add_shown_tokens(id);
   }
@@ -185,6 +190,7 @@ absl::StatusOr<ToolPlan> PlanTools(ControlPlane& plane, const engine::ChatTempla
   }
   engine::FreeCallReader::Options reader;
   reader.names = NamesOf(choice);
+  reader.schemas = SchemasOf(choice);
   if (!choice.several) reader.calls_max = 1;
   reader.syntax = chat.abilities().tools ? chat.tool_syntax() : engine::ToolSyntax();
   const bool has_form = chat.abilities().tools && chat.abilities().tool_calls;

@@ -59,9 +59,11 @@ Json MovedSchema(const Json& schema, const std::string& place) {
 
 ForcedCalls PlanForcedCalls(const ToolSyntax& known, const std::vector<Json>& functions, size_t calls_max) {
   ToolSyntax syntax = known;
-  // A name in front of the arguments can be given where there is one, but not chosen by a schema.
+  // A name in front of the arguments can be given where there is one, but not chosen by a schema. Nor can a schema hold
+  // an answer to arguments that are no JSON.
   const bool chosen = syntax.shape == ToolSyntax::Shape::kNamed && functions.size() > 1;
-  if (syntax.shape == ToolSyntax::Shape::kUnknown || chosen) syntax = ToolSyntax::PlainJson();
+  const bool json = syntax.shape == ToolSyntax::Shape::kObject || syntax.shape == ToolSyntax::Shape::kNamed;
+  if (!json || chosen) syntax = ToolSyntax::PlainJson();
   ForcedCalls forced;
   forced.prefill = syntax.begin + syntax.open;
   forced.list = syntax.list;

@@ -25,7 +25,7 @@ struct ForcedCalls {
 };
 
 // One call of one of `functions` (objects with "name" and "parameters", a JSON Schema or nothing for no arguments), or
-// up to `calls_max` where the syntax has lists. A syntax of unknown shape stands for plain JSON.
+// up to `calls_max` where the syntax has lists. A syntax that is no JSON (kUnknown, kFields) stands for plain JSON.
 ForcedCalls PlanForcedCalls(const ToolSyntax& syntax, const std::vector<nlohmann::ordered_json>& functions,
                             size_t calls_max);
 

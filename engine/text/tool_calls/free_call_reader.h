@@ -1,11 +1,16 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
+#include "engine/text/tool_calls/call_mark.h"
 #include "engine/text/tool_calls/call_reader.h"
+#include "engine/text/tool_calls/field_call.h"
 #include "engine/text/tool_calls/json_extent.h"
 #include "engine/text/tool_calls/tool_syntax.h"
 
@@ -16,7 +21,8 @@ namespace enigma::engine {
 // where a call may begin, text is held back until that is known.
 //
 // Marks are recognised without the white space around them, and white space between text and a call is dropped. A form
-// without marks counts only where the answer begins with it.
+// without marks counts only where the answer begins with it. Arguments that a form writes as text become JSON as
+// ArgumentFromText (argument_value.h) has it.
 class FreeCallReader final : public CallReader {
  public:
   // Models that write bare JSON may put this token before it.
@@ -25,7 +31,10 @@ class FreeCallReader final : public CallReader {
   struct Options {
     ToolSyntax syntax;               // of no unknown shape
     std::vector<std::string> names;  // of the tools
-    size_t calls_max = ~size_t{0};   // more are read, and dropped
+    // JSON Schemas of their arguments, in the same order; null, and those missing, say nothing. Shared, because each of
+    // the answers to one request has a reader.
+    std::shared_ptr<const std::vector<nlohmann::ordered_json>> schemas = nullptr;
+    size_t calls_max = ~size_t{0};  // more are read, and dropped
   };
   explicit FreeCallReader(Options options);
 
@@ -56,15 +65,19 @@ class FreeCallReader final : public CallReader {
   Parsed Parse(bool final);
   Parsed ParseObjects(std::string_view text, size_t at);
   Parsed ParseNamed(std::string_view text, size_t at);
+  Parsed ParseFields(bool final);
   void ParseClose(std::string_view text, bool final, Parsed& parsed) const;
   std::optional<Call> CallOf(std::string_view json) const;
+  Call CallOf(const FieldCall& fields) const;
   bool IsKnown(std::string_view name) const;
 
   const Options options_;
   const std::string begin_, open_, before_id_, separator_, close_, end_;  // the marks, trimmed
-  std::vector<std::string> marks_;                                        // that calls begin with
+  const CallMark begin_mark_, open_mark_, name_mark_;
+  std::vector<std::string> marks_;  // that calls begin with
   std::string pending_;
   JsonExtent extent_;  // of the call at its front
+  FieldCall fields_;   // the same, of that shape
   bool in_call_ = false;
   bool after_call_ = false;
   bool at_start_ = true;  // nothing but white space and calls so far

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/text/tool_calls/call_mark.h"
 #include "engine/text/tool_calls/json_extent.h"
 
 namespace enigma::engine {
@@ -22,7 +23,11 @@ size_t CommonSuffix(std::string_view a, std::string_view b) {
   return static_cast<size_t>(std::mismatch(a.rbegin(), a.rend(), b.rbegin(), b.rend()).first - a.rbegin());
 }
 
-bool IsSpace(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
+bool IsSpace(char c) { return kToolSpaces.find(c) != kNowhere; }
+
+constexpr std::string_view kMarkOpens = "<[";
+constexpr std::string_view kMarkCloses = ">]";
+constexpr std::string_view kValue = "value";  // of the probes' argument
 
 // A call in an answer: the bytes [first, last) of its JSON, or from its name to its arguments' end.
 struct Place {
@@ -85,6 +90,40 @@ std::optional<Place> FindNamed(std::string_view text, size_t from, const ToolPro
   return Place{name, *end};
 }
 
+// Behind the mark that the probes' value at or behind `from` is followed by; notes that mark, and the one before the
+// value. Parts of marks are called "value", too: the value stands between two marks.
+std::optional<size_t> FindValue(std::string_view text, size_t from, ToolSyntax& syntax) {
+  for (size_t at = text.find(kValue, from); at != kNowhere; at = text.find(kValue, at + 1)) {
+    const std::string_view before = TrimmedToolText(text.substr(from, at - from));
+    const size_t behind = at + kValue.size();
+    const size_t mark = SkipToolSpaces(text, behind);
+    const size_t end = text.find_first_of(kMarkCloses, mark);
+    if (before.empty() || kMarkCloses.find(before.back()) == kNowhere || end == kNowhere) continue;
+    if (kMarkOpens.find(text[mark]) == kNowhere) continue;
+    syntax.key_close = text.substr(from, at - from);
+    syntax.value_close = text.substr(behind, end + 1 - behind);
+    return end + 1;
+  }
+  return std::nullopt;
+}
+
+// The first name at or behind `from` with the argument as a field behind it. One argument does not tell what belongs
+// to each of them and what to all, so there must be one mark before its name; and the one behind its value is its own.
+std::optional<Place> FindFields(std::string_view text, size_t from, const ToolProbes& probes, ToolSyntax& syntax) {
+  const size_t name = text.find(probes.tool, from);
+  if (name == kNowhere) return std::nullopt;
+  const size_t behind = name + probes.tool.size();
+  const size_t key = text.find(probes.argument, behind);
+  if (key == kNowhere) return std::nullopt;
+  const std::string_view between = text.substr(behind, key - behind);
+  const size_t mark = between.find_first_of(kMarkOpens);
+  if (mark == kNowhere || mark != between.find_last_of(kMarkOpens)) return std::nullopt;
+  syntax.separator = between.substr(0, mark);
+  syntax.key_open = between.substr(mark);
+  const std::optional<size_t> end = FindValue(text, key + probes.argument.size(), syntax);
+  return end ? std::optional(Place{name, *end}) : std::nullopt;
+}
+
 using Find = std::optional<Place> (*)(std::string_view, size_t, const ToolProbes&, ToolSyntax&);
 
 // Takes the brackets of a list around the call out of what stands before and behind it.
@@ -103,11 +142,11 @@ void TakeList(std::string& before, std::string& behind, ToolSyntax& syntax) {
 // lies in none.
 size_t StartOfMark(std::string_view text, size_t at, bool forward = false) {
   const std::string_view before = text.substr(0, at);
-  const size_t opened = before.find_last_of("<[");
-  const size_t closed = before.find_last_of(">]");
+  const size_t opened = before.find_last_of(kMarkOpens);
+  const size_t closed = before.find_last_of(kMarkCloses);
   if (opened == kNowhere || (closed != kNowhere && closed > opened)) return at;
   if (!forward) return opened;
-  const size_t next = text.find_first_of("<[", at);
+  const size_t next = text.find_first_of(kMarkOpens, at);
   return next == kNowhere ? at : next;
 }
 
@@ -144,21 +183,30 @@ ToolSyntax FindToolSyntax(const ToolProbes& probes) {
   const size_t head = StartOfMark(probes.said, CommonPrefix(probes.said, probes.called));
   const std::string_view turn_end = std::string_view(probes.said).substr(mark + probes.mark.size());
   const std::string_view called = std::string_view(probes.called).substr(head);
-  for (const Find find : {&FindObject, &FindNamed}) {
+  constexpr struct {
+    Find find;
+    ToolSyntax::Shape shape;
+  } kForms[] = {{&FindObject, ToolSyntax::Shape::kObject},
+                {&FindNamed, ToolSyntax::Shape::kNamed},
+                {&FindFields, ToolSyntax::Shape::kFields}};
+  for (const auto& [find, shape] : kForms) {
     ToolSyntax syntax;
     const std::optional<Place> call = find(called, 0, probes, syntax);
     if (!call) continue;
-    syntax.shape = find == &FindObject ? ToolSyntax::Shape::kObject : ToolSyntax::Shape::kNamed;
+    syntax.shape = shape;
     std::string before(called.substr(0, call->first));
     std::string behind(called.substr(call->last));
     behind.resize(StartOfMark(behind, behind.size() - CommonSuffix(behind, turn_end)));
-    if (syntax.shape == ToolSyntax::Shape::kObject) TakeList(before, behind, syntax);
+    if (shape == ToolSyntax::Shape::kObject) TakeList(before, behind, syntax);
     syntax.open = before;
     syntax.close = behind;
     if (!syntax.list && !probes.called_two.empty()) DivideBy(probes, head, find, behind, syntax);
-    // Nothing tells a bare name from a text.
-    const bool bare = syntax.begin.empty() && syntax.open.find_first_not_of(" \n") == kNowhere;
-    return bare && syntax.shape == ToolSyntax::Shape::kNamed ? ToolSyntax() : syntax;
+    // Nothing tells a bare name from a text, or what may follow a field from the next one.
+    const bool bare = syntax.begin.empty() && TrimmedToolText(syntax.open).empty();
+    const bool unclosed = TrimmedToolText(syntax.close).empty();
+    const bool unread = (bare && shape != ToolSyntax::Shape::kObject) ||
+                        (shape == ToolSyntax::Shape::kFields && (unclosed || TrimmedToolText(syntax.open).empty()));
+    return unread ? ToolSyntax() : syntax;
   }
   return {};
 }

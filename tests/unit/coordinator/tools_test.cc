@@ -34,9 +34,7 @@ class ToolsTest : public CoordinatorTest {
       model.metadata.Set("tokenizer.chat_template", std::string(chat_template));
       model.metadata.Set("llama.context_length", uint64_t{4096});
     });
-    StartCluster(1);
-    ASSERT_TRUE(Import("stories").ok());
-    ASSERT_TRUE(Load("stories", 1).ok());
+    CoordinatorTest::Serve();
     tokenizer_ = Tokenizer();
   }
   // Of a continuation: the tokenizer's own space in front is none.
@@ -119,6 +117,24 @@ TEST_F(ToolsTest, CallsAreReadOutOfAnswers) {
   choice = Choice(Ask({{"tool_choice", "none"}}));
   EXPECT_EQ(choice["message"]["content"], kCall);
   EXPECT_THAT(PromptSent(), Not(HasSubstr("TOOLS")));
+}
+
+TEST_F(ToolsTest, ArgumentsThatAreNoJsonTakeTheKindsOfTheirSchema) {
+  ASSERT_NO_FATAL_FAILURE(Serve(
+      "{{ tools }}{% for m in messages %}[{{ m.role }}]{{ m.content }}{% for c in m.tool_calls or [] %}\n<tool_call>"
+      "\n<function={{ c.function.name }}>\n{% for k, v in c.function.arguments.items() %}<parameter={{ k }}>\n{{ v "
+      "}}\n</parameter>\n{% endfor %}</function>\n</tool_call>{% endfor %}[/]{% endfor %}"));
+  ASSERT_NO_FATAL_FAILURE(
+      AnswerWith("<tool_call>\n<function=now>\n<parameter=zone>\n2\n</parameter>\n<parameter=label>\n2\n</"
+                 "parameter>\n</function>\n"
+                 "</tool_call>"));
+  const json tools = json::parse(R"([{"type": "function", "function": {"name": "time_in"}}, {"type": "function",
+      "function": {"name": "now", "parameters": {"type": "object", "properties": {"zone": {"type": "integer"}, "label":
+      {"type": "string"}}}}}])");
+  const json message = Choice(Ask({{"tools", tools}}))["message"];
+  ASSERT_EQ(message["tool_calls"].size(), 1U) << message;
+  EXPECT_EQ(message["tool_calls"][0]["function"]["name"], "now");
+  EXPECT_EQ(message["tool_calls"][0]["function"]["arguments"], R"({"zone":2,"label":"2"})");
 }
 
 TEST_F(ToolsTest, CallsAreStreamedAsOpenAiDoes) {

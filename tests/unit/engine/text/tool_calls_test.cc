@@ -12,12 +12,17 @@
 #include "engine/text/tool_calls/forced_calls.h"
 #include "engine/text/tool_calls/free_call_reader.h"
 #include "tests/support/test_data.h"
+#include "tests/unit/engine/text/read_calls.h"
 
 namespace enigma::engine {
 namespace {
 
 using Json = nlohmann::ordered_json;
 using ::testing::HasSubstr;
+using testing::MakeTemplate;
+using testing::ReadFreely;
+using testing::ReadIn;
+using testing::SyntaxOf;
 using Shape = ToolSyntax::Shape;
 
 // The forms, as their models' templates write them, cut down to what matters.
@@ -38,14 +43,6 @@ constexpr char kWrapped[] =
     "{{ c.function.arguments | tojson }}}}{% if not loop.last %}, {% endif %}{% endfor %}]</calls>{% endif %}<end>"
     "{% endfor %}";
 constexpr char kNoCalls[] = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}";
-
-ChatTemplate Make(const std::string& source) {
-  auto made = ChatTemplate::Create(source, {.bos_text = "<s>", .eos_text = "</s>", .limits = {}});
-  EXPECT_TRUE(made.ok()) << made.status();
-  return *std::move(made);
-}
-
-ToolSyntax SyntaxOf(const std::string& source) { return Make(source).tool_syntax(); }
 
 TEST(ToolSyntaxTest, IsReadOffTheTemplate) {
   const ToolSyntax tagged = SyntaxOf(kTagged);
@@ -80,8 +77,8 @@ TEST(ToolSyntaxTest, IsReadOffTheTemplate) {
 
 TEST(ToolSyntaxTest, OfRealTemplates) {
   const auto of = [](const char* name) {
-    const auto path = testing::TestDataPath(std::string("chat_templates/templates/") + name);
-    return path ? std::optional(Make(testing::ReadFileOrDie(*path))) : std::nullopt;
+    const auto path = enigma::testing::TestDataPath(std::string("chat_templates/templates/") + name);
+    return path ? std::optional(MakeTemplate(enigma::testing::ReadFileOrDie(*path))) : std::nullopt;
   };
   const auto qwen = of("Qwen-Qwen2.5-7B-Instruct.jinja");
   if (!qwen) GTEST_SKIP() << "test data absent: chat_templates (set ENIGMA_TEST_DATA)";
@@ -110,34 +107,8 @@ TEST(ToolSyntaxTest, OfRealTemplates) {
   }
 }
 
-// What a reader makes of an answer that comes in pieces of `size` bytes: "content|name(arguments)|name(arguments)".
-std::string ReadIn(CallReader& reader, const std::string& answer, size_t size) {
-  std::string content;
-  std::vector<std::string> calls;
-  const auto add = [&](const ToolOutput& out) {
-    content += out.content;
-    for (const ToolOutput::Piece& piece : out.calls) {
-      EXPECT_LE(piece.call, calls.size());
-      EXPECT_EQ(piece.call == calls.size(), !piece.name.empty()) << "the first piece has the name, and no other";
-      if (piece.call == calls.size()) calls.push_back("|" + piece.name + "(");
-      calls[piece.call] += piece.arguments;
-    }
-  };
-  for (size_t at = 0; at < answer.size(); at += size) add(reader.Add(answer.substr(at, size)));
-  add(reader.Finish());
-  for (const std::string& call : calls) content += call + ")";
-  return content;
-}
-
 std::string Read(const ToolSyntax& syntax, const std::string& answer, size_t calls_max = 100) {
-  std::string result;
-  for (const size_t size : {size_t{1}, size_t{2}, size_t{3}, size_t{7}, answer.size()}) {
-    FreeCallReader reader({.syntax = syntax, .names = {"f", "get_time"}, .calls_max = calls_max});
-    const std::string read = ReadIn(reader, answer, size);
-    if (result.empty()) result = read;
-    EXPECT_EQ(read, result) << "in pieces of " << size;
-  }
-  return result;
+  return ReadFreely({.syntax = syntax, .names = {"f", "get_time"}, .calls_max = calls_max}, answer);
 }
 
 TEST(FreeCallReaderTest, TaggedCalls) {
@@ -196,6 +167,7 @@ TEST(FreeCallReaderTest, OtherForms) {
   const ToolSyntax function = SyntaxOf(kFunctionTag);
   const ToolSyntax sections = SyntaxOf(kSections);
   const ToolSyntax wrapped = SyntaxOf(kWrapped);
+  const std::string padded = "<function=f" + std::string(300, ' ') + ">{}</function>";
   const struct {
     const ToolSyntax& syntax;
     const char* answer;
@@ -228,6 +200,8 @@ TEST(FreeCallReaderTest, OtherForms) {
        "</call></calls>",
        "Hm.|f({\"x\":1})|get_time({})"},
       {sections, "<calls>none</calls>", "<calls>none</calls>"},
+      // What is longer than any name, however it comes.
+      {function, padded.c_str(), padded.c_str()},
       {wrapped, "<calls>[{\"type\": \"function\", \"function\": {\"name\": \"f\", \"arguments\": {}}}]</calls>",
        "|f({})"},
   };
@@ -395,7 +369,7 @@ std::string Rendered(const std::string& source, const char* tools = "null") {
   ChatRequest request;
   request.messages = Json::parse(kConversation);
   request.tools = Json::parse(tools);
-  return Make(source).Render(request).value();
+  return MakeTemplate(source).Render(request).value();
 }
 
 TEST(ToolMessagesTest, TakeTheFormThatTheTemplateKnows) {
@@ -425,7 +399,8 @@ TEST(ToolMessagesTest, ToolsAreDescribedWhereTheTemplateHasNoPlaceForThem) {
   ChatRequest request;
   request.messages = Json::parse(R"([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "q"}])");
   request.tools = Json::parse(tools);
-  EXPECT_THAT(Make(kNoCalls).Render(request).value(), HasSubstr("<system>Be brief.\n\nYou can call functions."));
+  EXPECT_THAT(MakeTemplate(kNoCalls).Render(request).value(),
+              HasSubstr("<system>Be brief.\n\nYou can call functions."));
 }
 
 }  // namespace
