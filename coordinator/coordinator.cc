@@ -354,9 +354,22 @@ absl::Status CoordinatorImpl::WriteFiles() {
     ENIGMA_RETURN_IF_ERROR(WritePrivateFile(options_.token_file, token.token() + "\n"));
   }
   wrote_files_ = true;
-  return WriteEndpointFile(options_.data_dir,
-                           {LocalEndpoint(options_.listen_host, server_->port()),
-                            LocalEndpoint(options_.http_host, http_->port()), plane_->cluster_id, options_.insecure});
+  const auto absolute = [](const std::string& path) {
+    std::error_code ignored;  // then it stays as it was given
+    const std::filesystem::path whole = std::filesystem::absolute(path, ignored);
+    return path.empty() || ignored ? path : whole.string();
+  };
+  const bool is_public = server_->public_port() != 0;
+  return WriteEndpointFile(
+      options_.data_dir,
+      {.grpc = LocalEndpoint(options_.listen_host, server_->port()),
+       .http = LocalEndpoint(options_.http_host, http_->port()),
+       .https = certificate_.has_value(),
+       .public_grpc = is_public ? LocalEndpoint(options_.public_grpc_host, server_->public_port()) : "",
+       .tls_chain_path = absolute(options_.tls_chain_path),
+       .tls_key_path = absolute(options_.tls_key_path),
+       .cluster_id = plane_->cluster_id,
+       .insecure = options_.insecure});
 }
 
 void CoordinatorImpl::DescribeDiscovery(enigma::v1::DiagnoseReply& reply) const {

@@ -21,7 +21,7 @@ namespace enigma::coordinator {
 //   pki/cluster-ca.crt  the CA's certificate alone, for clients
 //   pki/admin.pem       an identity for commands given on this machine (rpc/identity.h: LoadIdentity)
 //   audit.log           who administered what (coordinator/gateway/audit.h)
-//   endpoint.json       {"grpc": "host:port", "http": "host:port", "cluster_id", "pid", "insecure"}, while it runs
+//   endpoint.json       where it listens and how, while it runs (coordinator/endpoint_file.h)
 class Coordinator {
  public:
   struct Options {

@@ -16,12 +16,21 @@ std::string PathIn(const std::string& data_dir) { return data_dir + "/endpoint.j
 }  // namespace
 
 absl::Status WriteEndpointFile(const std::string& data_dir, const EndpointRecord& record) {
-  const nlohmann::json json{{"grpc", record.grpc},
-                            {"http", record.http},
-                            {"cluster_id", record.cluster_id},
-                            {"pid", getpid()},
-                            {"insecure", record.insecure}};
-  return WritePrivateFile(PathIn(data_dir), json.dump() + "\n");
+  nlohmann::json json{{"grpc", record.grpc},
+                      {"http", record.http},
+                      {"http_scheme", record.https ? "https" : "http"},
+                      {"cluster_id", record.cluster_id},
+                      {"pid", getpid()},
+                      {"insecure", record.insecure}};
+  const auto add = [&json](const char* name, const std::string& value) {
+    if (!value.empty()) json[name] = value;
+  };
+  add("public_grpc", record.public_grpc);
+  add("tls_cert", record.tls_chain_path);
+  add("tls_key", record.tls_key_path);
+  // A path may hold bytes that are no UTF-8, which JSON cannot; readers then find no such file, and say so.
+  const std::string text = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return WritePrivateFile(PathIn(data_dir), text + "\n");
 }
 
 void RemoveEndpointFile(const std::string& data_dir) {

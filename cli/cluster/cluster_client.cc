@@ -7,10 +7,9 @@
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
-#include <nlohmann/json.hpp>
 
 #include "base/status_macros.h"
-#include "cli/input/read_text.h"
+#include "cli/cluster/announcement.h"
 #include "cli/settings/daemon_flags.h"
 #include "cli/usage_error.h"
 #include "rpc/channel.h"
@@ -27,33 +26,6 @@ constexpr int kCoordinatorPort = 50051;
 constexpr absl::Duration kProbe = absl::Seconds(3);
 constexpr absl::Duration kProbeLeast = absl::Seconds(1);
 constexpr absl::Duration kLookAgain = absl::Milliseconds(500);
-
-struct Announcement {
-  std::string grpc;
-  bool insecure = false;
-};
-
-// What a coordinator writes into its data directory once it listens.
-absl::StatusOr<Announcement> ReadAnnouncement(const std::string& data_dir) {
-  const std::string path = data_dir + "/endpoint.json";
-  const auto text = ReadText(path, size_t{1} << 20);
-  if (absl::IsNotFound(text.status())) {
-    return absl::NotFoundError(absl::StrCat("no coordinator has run with the data directory ", data_dir,
-                                            ": start one with `enigma up` or `enigma coordinator`, or name another "
-                                            "directory with --data-dir"));
-  }
-  ENIGMA_RETURN_IF_ERROR(text.status());
-  const auto json = nlohmann::json::parse(*text, nullptr, false);
-  const auto grpc = json.is_object() ? json.find("grpc") : json.end();
-  if (!json.is_object() || grpc == json.end() || !grpc->is_string()) {
-    return absl::DataLossError(absl::StrCat(path, " is damaged; start the coordinator again, or use --coordinator"));
-  }
-  Announcement announcement;
-  announcement.grpc = grpc->get<std::string>();
-  const auto insecure = json.find("insecure");
-  announcement.insecure = insecure != json.end() && insecure->is_boolean() && insecure->get<bool>();
-  return announcement;
-}
 
 // A coordinator that listens on every address is reached on this machine's own.
 std::string Dialable(const Endpoint& endpoint) {

@@ -106,8 +106,12 @@ absl::Status RunCoordinator(const DaemonFlags& flags) {
   ENIGMA_ASSIGN_OR_RETURN(coordinator, coordinator::Coordinator::Create(options));
   running.store(coordinator.get());
   if (signals.stopped()) return absl::OkStatus();
-  std::printf("coordinator of cluster %s: gRPC port %d, metrics port %d, data in %s\n",
-              coordinator->cluster_id().c_str(), coordinator->grpc_port(), coordinator->http_port(),
+  const bool tls = !options.tls_chain_path.empty() || options.tls_self_signed;
+  const std::string public_grpc = coordinator->public_grpc_port() == 0
+                                      ? ""
+                                      : absl::StrCat("public gRPC port ", coordinator->public_grpc_port(), ", ");
+  std::printf("coordinator of cluster %s: gRPC port %d, %s port %d, %sdata in %s\n", coordinator->cluster_id().c_str(),
+              coordinator->grpc_port(), tls ? "HTTPS" : "HTTP", coordinator->http_port(), public_grpc.c_str(),
               options.data_dir.c_str());
   std::fflush(stdout);
   coordinator->Run();

@@ -7,6 +7,7 @@
 
 #include "cli/cluster/cluster_flags.h"
 #include "cli/commands/commands.h"
+#include "cli/doctor/api_checks.h"
 #include "cli/doctor/cluster_checks.h"
 #include "cli/doctor/machine_checks.h"
 #include "cli/doctor/port_checks.h"
@@ -34,10 +35,16 @@ absl::Status RunDoctor(const ClusterFlags& flags, bool json) {
   CheckCpu(findings);
   CheckMemory(findings);
   CheckGpu(findings);
-  CheckDisk(flags.data_dir.empty() ? DefaultDataDir() : flags.data_dir, findings);
+  const std::string data_dir = flags.data_dir.empty() ? DefaultDataDir() : flags.data_dir;
+  CheckDisk(data_dir, findings);
   CheckLimits(findings);
   CheckInterfaces(findings);
-  const auto listening = CheckCluster(flags, findings);
+  std::vector<uint16_t> listening;
+  if (const auto grpc = CheckCluster(flags, findings)) {
+    // Nothing here says where the API of another machine's coordinator is.
+    if (flags.coordinator.empty()) listening = CheckApi(data_dir, findings);
+    listening.push_back(*grpc);
+  }
   CheckPorts(listening, findings);
   const auto problems = std::count_if(findings.begin(), findings.end(),
                                       [](const Finding& finding) { return finding.verdict == Verdict::kProblem; });
@@ -63,7 +70,8 @@ absl::Status RunDoctor(const ClusterFlags& flags, bool json) {
 }  // namespace
 
 void AddDoctor(Command& root) {
-  Command command = root.Add("doctor", "ports, interfaces, clocks, GPU, disk, reachability, and what to do about each");
+  Command command =
+      root.Add("doctor", "ports, interfaces, clocks, GPU, disk, TLS, reachability, and what to do about each");
   auto flags = std::make_shared<ClusterFlags>();
   auto json = std::make_shared<bool>(false);
   flags->AddTo(command);

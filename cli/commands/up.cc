@@ -69,8 +69,10 @@ void AddUp(Command& root) {
       .Or("ENIGMA_DATA_DIR");
   command.Text("--listen", options->listen,
                "the coordinator's gRPC address; port 0 picks a free one (default 0.0.0.0:50051)", "HOST:PORT");
-  command.Text("--http", options->http,
-               "the coordinator's address of /metrics; port 0 picks a free one (default 127.0.0.1:8080)", "HOST:PORT");
+  command.Text(
+      "--http", options->http,
+      "the coordinator's address of the HTTP API and /metrics; port 0 picks a free one (default 127.0.0.1:8080)",
+      "HOST:PORT");
   command.Number("--udp-port", options->udp_port, "port of the beacons, 1 to 65535 (default 50052)", "PORT")
       .Between(1, 65535);
   command.Number("--threads", options->threads, "threads of all workers together (default: one per core)", "N")

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include <absl/strings/str_cat.h>
@@ -59,7 +60,7 @@ PortState ProbePort(uint16_t port, bool udp) {
   return error == EADDRINUSE ? PortState::kInUse : PortState::kForbidden;
 }
 
-void CheckPorts(std::optional<uint16_t> listening_port, Findings& findings) {
+void CheckPorts(const std::vector<uint16_t>& listening, Findings& findings) {
   struct Use {
     const char* what;
     const char* option;
@@ -79,7 +80,9 @@ void CheckPorts(std::optional<uint16_t> listening_port, Findings& findings) {
         findings.push_back({"ports", Verdict::kFine, name + " is free", ""});
         break;
       case PortState::kInUse:
-        findings.push_back(DescribeTaken(name, port, use.udp, use.option, listening_port == port && !use.udp));
+        findings.push_back(
+            DescribeTaken(name, port, use.udp, use.option,
+                          !use.udp && std::find(listening.begin(), listening.end(), port) != listening.end()));
         break;
       case PortState::kForbidden:
         findings.push_back({"ports", Verdict::kProblem, name + " may not be opened by this user",

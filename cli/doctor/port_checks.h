@@ -1,16 +1,16 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/doctor/finding.h"
 
 namespace enigma::cli {
 
-// Whether the daemons' default ports can be had. `listening_port`: where a coordinator of this user listens now, whose
-// port being in use is as it should be.
-void CheckPorts(std::optional<uint16_t> listening_port, Findings& findings);
+// Whether the daemons' default ports can be had. `listening`: TCP ports of a coordinator of this user that runs, whose
+// being in use is as it should be.
+void CheckPorts(const std::vector<uint16_t>& listening, Findings& findings);
 
 enum class PortState { kFree, kInUse, kForbidden };
 PortState ProbePort(uint16_t port, bool udp);

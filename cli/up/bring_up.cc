@@ -8,6 +8,7 @@
 
 #include "base/status_macros.h"
 #include "base/text.h"
+#include "cli/cluster/announcement.h"
 #include "cli/cluster/model_operations.h"
 #include "cli/generation/cluster_generation.h"
 #include "rpc/private_file.h"
@@ -34,9 +35,21 @@ ClusterFlags FlagsOf(const LocalClusterOptions& options) {
   return flags;
 }
 
-void Say(const std::string& text) { std::fprintf(stderr, "enigma up: %s\n", text.c_str()); }
+// For programs that are no part of the cluster.
+void PrintApi(const std::string& data_dir) {
+  const auto announcement = ReadAnnouncement(data_dir);
+  if (!announcement.ok()) return;  // it has ended just now, which is told elsewhere
+  const bool signed_here = announcement->https && announcement->tls_chain_path.empty();
+  const std::string trust = signed_here ? absl::StrCat("; clients trust ", data_dir, "/pki/cluster-ca.crt") : "";
+  std::printf("  the API for OpenAI's clients: %s%s\n", announcement->ApiUrl().c_str(), trust.c_str());
+  if (!announcement->public_grpc.empty()) {
+    std::printf("  gRPC for clients with an API key: %s, over TLS\n", announcement->public_grpc.c_str());
+  }
+}
 
 }  // namespace
+
+void Say(const std::string& text) { std::fprintf(stderr, "enigma up: %s\n", text.c_str()); }
 
 BringUp::BringUp(const LocalClusterOptions& options, std::string token_file, std::function<void()> start_workers,
                  const std::atomic<bool>& stop)
@@ -139,6 +152,7 @@ absl::Status BringUp::Run() {
     ENIGMA_RETURN_IF_ERROR(WritePrivateFile(options_.ready_file, ready.dump() + "\n"));
   }
   std::printf("ready: coordinator at %s, data in %s\n", client_->endpoint().c_str(), options_.data_dir.c_str());
+  PrintApi(options_.data_dir);
   for (const std::string& name : names) {
     std::printf("  enigma generate --model %s --data-dir %s \"Once upon a time\"\n", name.c_str(),
                 options_.data_dir.c_str());

@@ -14,6 +14,9 @@
 
 namespace enigma::cli {
 
+// A line of `enigma up` about itself, on stderr. Thread-safe.
+void Say(const std::string& text);
+
 // What has to happen between the start of the coordinator and "ready", in order; runs on a thread of its own while the
 // main thread looks after the processes.
 class BringUp {

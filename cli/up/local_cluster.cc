@@ -32,8 +32,6 @@ namespace {
 constexpr absl::Duration kStopGrace = absl::Seconds(10);
 constexpr char kSilenceMs[] = "15000";
 
-void Say(const std::string& text) { std::fprintf(stderr, "enigma up: %s\n", text.c_str()); }
-
 uint64_t AvailableMemory() {
   std::ifstream in("/proc/meminfo");
   std::string key;

@@ -22,12 +22,15 @@ using ::testing::HasSubstr;
 
 class UpTest : public ::testing::Test {
  protected:
-  std::unique_ptr<Process> StartUp(std::vector<std::string> more) {
+  std::unique_ptr<Process> StartUp(std::vector<std::string> more, std::vector<std::string> environment = {}) {
     std::vector<std::string> argv = {ENIGMA_BINARY, "up",          "--data-dir",   data_dir_,
                                      "--listen",    "127.0.0.1:0", "--http",       "127.0.0.1:0",
                                      "--udp-port",  udp_port_,     "--ready-file", ready_};
     argv.insert(argv.end(), more.begin(), more.end());
-    return Process::Start({.argv = argv, .directory = directory_.path(), .label = "up" + std::to_string(starts_++)});
+    return Process::Start({.argv = argv,
+                           .directory = directory_.path(),
+                           .label = "up" + std::to_string(starts_++),
+                           .environment = std::move(environment)});
   }
   bool WaitUntilReady(Process& up) {
     const auto deadline = std::chrono::steady_clock::now() + seconds(90);
@@ -107,6 +110,25 @@ TEST_F(UpTest, ARequestThatRunsEndsBeforeTheWorkersDo) {
   EXPECT_EQ(up->Wait(seconds(60)), 0) << up->Stderr();
   EXPECT_THAT(up->Stderr(), HasSubstr("draining: 1 requests are under way"));
   EXPECT_TRUE(Children(kWorker).empty());
+}
+
+TEST_F(UpTest, ItSaysWhereTheApiIsAndHowItIsReached) {
+  const auto told = [this](const char* what) {
+    std::ifstream in(data_dir_ + "/endpoint.json");
+    return nlohmann::json::parse(in).at(what).get<std::string>();
+  };
+  auto plain = StartUp({});
+  ASSERT_TRUE(plain->WaitForOutput("ready: ", seconds(90))) << plain->Stderr();
+  EXPECT_TRUE(plain->WaitForOutput(": http://" + told("http") + "/v1\n", seconds(10))) << plain->Stdout();
+  plain->Signal(SIGTERM);
+  ASSERT_EQ(plain->Wait(seconds(60)), 0) << plain->Stderr();
+
+  auto tls = StartUp({}, {"ENIGMA_TLS_SELF_SIGNED=true", "ENIGMA_PUBLIC_GRPC=127.0.0.1:0"});
+  ASSERT_TRUE(tls->WaitForOutput("ready: ", seconds(90))) << tls->Stderr();
+  EXPECT_TRUE(tls->WaitForOutput(
+      ": https://" + told("http") + "/v1; clients trust " + data_dir_ + "/pki/cluster-ca.crt\n", seconds(10)))
+      << tls->Stdout();
+  EXPECT_TRUE(tls->WaitForOutput(told("public_grpc") + ", over TLS\n", seconds(10))) << tls->Stdout();
 }
 
 TEST_F(UpTest, AWorkerThatGetsNoTurnForSecondsIsNotCalledDead) {
