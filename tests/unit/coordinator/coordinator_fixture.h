@@ -85,6 +85,17 @@ class CoordinatorTest : public ::testing::Test {
     ASSERT_TRUE(WaitForState("ready", static_cast<size_t>(workers)));
   }
 
+  // The model "stories" in service, in as many stages as there are workers.
+  void Serve(const Coordinator::Options& options, int workers = 1) {
+    StartCoordinator(options);
+    for (int i = 0; i < workers; ++i) StartWorker("n" + std::to_string(i));
+    ASSERT_TRUE(WaitForState("ready", static_cast<size_t>(workers)));
+    ASSERT_TRUE(Import("stories").ok());
+    ASSERT_TRUE(Load("stories", static_cast<uint32_t>(workers)).ok());
+  }
+  void Serve(int workers = 1) { Serve(Options(), workers); }
+  int port() const { return coordinator_->http_port(); }
+
   size_t NodesIn(const std::string& state) {
     grpc::ClientContext context;
     enigma::v1::ListNodesReply reply;

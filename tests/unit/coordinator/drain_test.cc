@@ -22,11 +22,6 @@ class DrainTest : public CoordinatorTest {
     if (coordinator_ != nullptr) coordinator_->Stop();
     if (running_.joinable()) running_.join();
   }
-  void Serve(int workers) {
-    StartCluster(workers);
-    ASSERT_TRUE(Import("stories").ok());
-    ASSERT_TRUE(Load("stories", 1).ok());
-  }
   void Run() {
     running_ = std::thread([this] {
       coordinator_->Run();
@@ -62,7 +57,7 @@ class DrainTest : public CoordinatorTest {
 };
 
 TEST_F(DrainTest, RunningRequestsEndAndNewOnesAreRefused) {
-  Serve(1);
+  Serve();
   Run();
   std::future<Generated> over_grpc = HoldOne();
   RawHttp over_http(coordinator_->http_port());
@@ -102,7 +97,7 @@ TEST_F(DrainTest, RunningRequestsEndAndNewOnesAreRefused) {
 }
 
 TEST_F(DrainTest, WhatIsNotDoneInTimeIsEnded) {
-  Serve(1);
+  Serve();
   Run();
   std::future<Generated> held = HoldOne();
   coordinator_->Drain(absl::Milliseconds(200));
@@ -113,7 +108,7 @@ TEST_F(DrainTest, WhatIsNotDoneInTimeIsEnded) {
 }
 
 TEST_F(DrainTest, ASecondWordEndsAtOnce) {
-  Serve(1);
+  Serve();
   Run();
   std::future<Generated> held = HoldOne();
   coordinator_->Drain(absl::Hours(1));
@@ -123,7 +118,7 @@ TEST_F(DrainTest, ASecondWordEndsAtOnce) {
 }
 
 TEST_F(DrainTest, AWorkerThatLeavesEndsWhatItHasAndItsModelMovesOn) {
-  Serve(1);
+  Serve();
   std::future<Generated> held = HoldOne();
   workers_[0]->Leave();
   ASSERT_TRUE(WaitForState("leaving", 1));

@@ -19,12 +19,6 @@ using ::testing::HasSubstr;
 
 class EmbeddingsTest : public CoordinatorTest {
  protected:
-  void Serve() {
-    StartCluster(1);
-    ASSERT_TRUE(Import("stories").ok());
-    ASSERT_TRUE(Load("stories", 1).ok());
-  }
-  int port() const { return coordinator_->http_port(); }
   static json Ask(const json& input) { return {{"model", "stories"}, {"input", input}}; }
   HttpAnswer Embed(const json& body, const std::vector<std::string>& headers = {}) {
     return Post(port(), "/v1/embeddings", body.dump(), headers);
@@ -151,11 +145,7 @@ TEST_F(EmbeddingsTest, AListLongerThanTheQueueGoesThrough) {
   Coordinator::Options options = Options();
   options.running_max = 2;
   options.waiting_max = 40;
-  StartCoordinator(options);
-  StartWorker("n0");
-  ASSERT_TRUE(WaitForState("ready", 1));
-  ASSERT_TRUE(Import("stories").ok());
-  ASSERT_TRUE(Load("stories", 1).ok());
+  Serve(options);
   const json body = json::parse(Embed(Ask(std::vector<std::string>(300, "a"))).body);
   ASSERT_EQ(body["data"].size(), 300u) << body.dump().substr(0, 300);
   for (const json& one : body["data"]) EXPECT_EQ(one["embedding"].get<std::vector<float>>(), Expected(2));

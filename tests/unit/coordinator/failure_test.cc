@@ -40,9 +40,7 @@ TEST_F(CoordinatorTest, ANodesDeathEndsItsRequestsByNameAndTheModelIsPlacedAgain
 }
 
 TEST_F(CoordinatorTest, WhereTheModelFitsNoMoreItFailsWithAReasonUntilANodeReturns) {
-  StartCluster(2);
-  ASSERT_TRUE(Import("stories").ok());
-  ASSERT_TRUE(Load("stories", 2).ok());
+  Serve(2);
   workers_[1]->Kill();
   ASSERT_TRUE(Eventually([&] {
     const auto replicas = Replicas("stories");
@@ -55,9 +53,7 @@ TEST_F(CoordinatorTest, WhereTheModelFitsNoMoreItFailsWithAReasonUntilANodeRetur
 }
 
 TEST_F(CoordinatorTest, ALoadAfterAFailureTakesThePlaceOfWhatCouldNotBePlacedAgain) {
-  StartCluster(2);
-  ASSERT_TRUE(Import("stories").ok());
-  ASSERT_TRUE(Load("stories", 2).ok());
+  Serve(2);
   workers_[1]->Kill();
   ASSERT_TRUE(Eventually([&] {
     const auto replicas = Replicas("stories");
@@ -138,9 +134,7 @@ TEST_F(CoordinatorTest, AFailedLoadLeavesNothingBehindAndNamesTheNode) {
 }
 
 TEST_F(CoordinatorTest, UnloadTakesItOutOfServiceForGood) {
-  StartCluster(2);
-  ASSERT_TRUE(Import("stories").ok());
-  ASSERT_TRUE(Load("stories", 2).ok());
+  Serve(2);
   EXPECT_EQ(workers_[0]->stages().size() + workers_[1]->stages().size(), 2u);
   ASSERT_TRUE(Unload("stories").ok());
   EXPECT_TRUE(workers_[0]->stages().empty());

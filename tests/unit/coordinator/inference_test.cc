@@ -28,11 +28,6 @@ class InferenceTest : public CoordinatorTest {
                                      "{% endfor %}{% if loud %}LOUD {% endif %}assistant:"));
     });
   }
-  void Serve() {
-    StartCluster(1);
-    ASSERT_TRUE(Import("stories").ok());
-    ASSERT_TRUE(Load("stories", 1).ok());
-  }
   static enigma::v1::GenerateRequest Talk(const std::vector<std::pair<std::string, std::string>>& turns) {
     enigma::v1::GenerateRequest request;
     request.set_model("stories");

@@ -20,9 +20,7 @@ using ::testing::Not;
 class KeysTest : public CoordinatorTest {
  protected:
   void Serve() {
-    StartCluster(1);
-    ASSERT_TRUE(Import("stories").ok());
-    ASSERT_TRUE(Load("stories", 1).ok());
+    CoordinatorTest::Serve();
     pipelines_.SetAnswer(Tokenizer()->Encode("one two three", {}));
   }
   grpc::Status Create(const enigma::v1::CreateKeyRequest& request) {

@@ -17,12 +17,6 @@ using nlohmann::json;
 
 class OpenAiTest : public CoordinatorTest {
  protected:
-  void Serve(int stages = 1) {
-    StartCluster(static_cast<size_t>(stages));
-    ASSERT_TRUE(Import("stories").ok());
-    ASSERT_TRUE(Load("stories", static_cast<uint32_t>(stages)).ok());
-  }
-  int port() const { return coordinator_->http_port(); }
   void AnswerWith(const std::string& text) { pipelines_.SetAnswer(Tokenizer()->Encode(text, {})); }
   HttpAnswer Complete(const json& body, const std::vector<std::string>& headers = {}) {
     return Post(port(), "/v1/completions", body.dump(), headers);
@@ -258,11 +252,7 @@ TEST_F(OpenAiTest, AStreamWithNothingToSayPings) {
   Coordinator::Options options = Options();
   options.http_ping = absl::Milliseconds(50);
   options.running_max = 1;
-  StartCoordinator(options);
-  StartWorker("n0");
-  ASSERT_TRUE(WaitForState("ready", 1));
-  ASSERT_TRUE(Import("stories").ok());
-  ASSERT_TRUE(Load("stories", 1).ok());
+  Serve(options);
   pipelines_.SetManner(FakePipelines::Manner::kHold);
   json ask = Ask("a", 100);
   ask["stream"] = true;
@@ -318,11 +308,7 @@ TEST_F(OpenAiTest, AFullQueueSaysWhenToComeAgain) {
   Coordinator::Options options = Options();
   options.running_max = 1;
   options.waiting_max = 1;
-  StartCoordinator(options);
-  StartWorker("n0");
-  ASSERT_TRUE(WaitForState("ready", 1));
-  ASSERT_TRUE(Import("stories").ok());
-  ASSERT_TRUE(Load("stories", 1).ok());
+  Serve(options);
   pipelines_.SetManner(FakePipelines::Manner::kHold);
   RawHttp running(port());
   running.Send(CompletionRequest(Ask("a", 100)));

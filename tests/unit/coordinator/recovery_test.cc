@@ -44,9 +44,7 @@ class RecoveryTest : public CoordinatorTest {
 };
 
 TEST_F(RecoveryTest, AReplicaThatKeepsBreakingIsPlacedMoreAndMoreSeldom) {
-  StartCluster(1);
-  ASSERT_TRUE(Import("stories").ok());
-  ASSERT_TRUE(Load("stories", 1).ok());
+  Serve();
   const absl::Time start = absl::Now();
   std::set<uint64_t> broken;
   const auto break_what_serves = [&] {
@@ -65,9 +63,7 @@ TEST_F(RecoveryTest, AReplicaThatKeepsBreakingIsPlacedMoreAndMoreSeldom) {
 }
 
 TEST_F(RecoveryTest, TheStageThatFailedIsNamedWhateverItsNeighboursSay) {
-  StartCluster(3);
-  ASSERT_TRUE(Import("stories").ok());
-  ASSERT_TRUE(Load("stories", 3).ok());
+  Serve(3);
   const std::vector<std::string> nodes = NodesOf("stories");
   ASSERT_EQ(nodes.size(), 3u);
   const uint64_t replica = Replicas("stories").at(0).replica();
@@ -88,9 +84,7 @@ TEST_F(RecoveryTest, TheStageThatFailedIsNamedWhateverItsNeighboursSay) {
 }
 
 TEST_F(RecoveryTest, ARequestThatIsRefusedAloneEndsAlone) {
-  StartCluster(1);
-  ASSERT_TRUE(Import("stories").ok());
-  ASSERT_TRUE(Load("stories", 1).ok());
+  Serve();
   pipelines_.SetManner(FakePipelines::Manner::kRefuse);
   const Generated refused = Generate(Ask("stories", "a", 100));
   EXPECT_EQ(refused.status.error_code(), grpc::StatusCode::ABORTED);
@@ -160,9 +154,7 @@ TEST_F(RecoveryTest, ANodeThatStillMeasuresIsListedAndWaitedFor) {
 }
 
 TEST_F(RecoveryTest, ACoordinatorThatStopsSaysSoAndTakesNobodyForDead) {
-  StartCluster(2);
-  ASSERT_TRUE(Import("stories").ok());
-  ASSERT_TRUE(Load("stories", 2).ok());
+  Serve(2);
   pipelines_.SetManner(FakePipelines::Manner::kHold);
   auto held = std::async(std::launch::async, [this] { return Generate(Ask("stories", "a", 100)); });
   ASSERT_TRUE(Eventually([&] { return pipelines_.opened().size() == 1; }));

@@ -13,15 +13,11 @@ namespace {
 
 class RequestMetricsTest : public CoordinatorTest {
  protected:
-  void Serve(size_t running_max = 64, size_t waiting_max = 256) {
+  void ServeAtMost(size_t running_max, size_t waiting_max = 256) {
     Coordinator::Options options = Options();
     options.running_max = running_max;
     options.waiting_max = waiting_max;
-    StartCoordinator(options);
-    StartWorker("n0");
-    ASSERT_TRUE(WaitForState("ready", 1));
-    ASSERT_TRUE(Import("stories").ok());
-    ASSERT_TRUE(Load("stories", 1).ok());
+    Serve(options);
   }
   // Of the series with these labels beside the model's; -1 where there is none.
   double Value(const std::string& name, const std::string& labels = "") {
@@ -68,7 +64,7 @@ TEST_F(RequestMetricsTest, EveryTokenCountsOnceAndEveryTimeIsObserved) {
 }
 
 TEST_F(RequestMetricsTest, GaugesComeBackToNothingHoweverARequestEnds) {
-  Serve(/*running_max=*/1);
+  ServeAtMost(/*running_max=*/1);
   pipelines_.SetManner(FakePipelines::Manner::kHold);
   const auto hold = [&](grpc::ClientContext& context) {
     return inference_->Generate(&context, Ask("stories", "a", 9));
@@ -133,7 +129,7 @@ TEST_F(RequestMetricsTest, GaugesComeBackToNothingHoweverARequestEnds) {
 }
 
 TEST_F(RequestMetricsTest, WhatIsRefusedIsCountedAsThatAlone) {
-  Serve(/*running_max=*/1, /*waiting_max=*/1);
+  ServeAtMost(/*running_max=*/1, /*waiting_max=*/1);
   pipelines_.SetManner(FakePipelines::Manner::kHold);
   grpc::ClientContext context;
   const auto running = inference_->Generate(&context, Ask("stories", "a", 9));

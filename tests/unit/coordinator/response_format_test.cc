@@ -26,9 +26,7 @@ class ResponseFormatTest : public CoordinatorTest {
       model.metadata.Set("tokenizer.chat_template",
                          std::string("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"));
     });
-    StartCluster(2);
-    ASSERT_TRUE(Import("stories").ok());
-    ASSERT_TRUE(Load("stories", 2).ok());
+    Serve(2);
   }
 
   HttpAnswer Ask(const std::string& path, const json& format, const json& more = json::object(),

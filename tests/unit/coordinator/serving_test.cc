@@ -40,9 +40,7 @@ TEST_F(CoordinatorTest, AModelCutAcrossTwoNodesAnswers) {
 }
 
 TEST_F(CoordinatorTest, ManyRequestsRunAtOnceAndEachGetsItsOwn) {
-  StartCluster(2);
-  ASSERT_TRUE(Import("stories").ok());
-  ASSERT_TRUE(Load("stories", 2).ok());
+  Serve(2);
   pipelines_.SetAnswer({10, 11, 12, 13});
   std::vector<std::future<Generated>> answers;
   for (uint32_t i = 1; i <= 16; ++i) {
@@ -57,9 +55,7 @@ TEST_F(CoordinatorTest, ManyRequestsRunAtOnceAndEachGetsItsOwn) {
 }
 
 TEST_F(CoordinatorTest, AStopStringIsCutOutEvenAcrossTokens) {
-  StartCluster(1);
-  ASSERT_TRUE(Import("stories").ok());
-  ASSERT_TRUE(Load("stories", 1).ok());
+  Serve();
   const auto tokenizer = Tokenizer();
   pipelines_.SetAnswer(tokenizer->Encode("one two three four five", {}));
   auto request = Ask("stories", "Count", 200);
@@ -71,9 +67,7 @@ TEST_F(CoordinatorTest, AStopStringIsCutOutEvenAcrossTokens) {
 }
 
 TEST_F(CoordinatorTest, AClientThatGoesAwayFreesItsSequence) {
-  StartCluster(1);
-  ASSERT_TRUE(Import("stories").ok());
-  ASSERT_TRUE(Load("stories", 1).ok());
+  Serve();
   pipelines_.SetManner(FakePipelines::Manner::kHold);
   grpc::ClientContext context;
   const auto stream = inference_->Generate(&context, Ask("stories", "a", 100));
@@ -125,9 +119,7 @@ TEST_F(CoordinatorTest, WrongRequestsAreSentences) {
 }
 
 TEST_F(CoordinatorTest, ARefusedSequenceEndsWithTheWorkersReason) {
-  StartCluster(1);
-  ASSERT_TRUE(Import("stories").ok());
-  ASSERT_TRUE(Load("stories", 1).ok());
+  Serve();
   pipelines_.SetManner(FakePipelines::Manner::kRefuse);
   const Generated refused = Generate(Ask("stories", "a", 5));
   EXPECT_FALSE(refused.status.ok());
@@ -175,11 +167,7 @@ TEST_F(CoordinatorTest, AFullQueueRefusesAndAFreedPlaceIsTaken) {
   Coordinator::Options options = Options();
   options.running_max = 1;
   options.waiting_max = 1;
-  StartCoordinator(options);
-  StartWorker("n0");
-  ASSERT_TRUE(WaitForState("ready", 1));
-  ASSERT_TRUE(Import("stories").ok());
-  ASSERT_TRUE(Load("stories", 1).ok());
+  Serve(options);
   pipelines_.SetManner(FakePipelines::Manner::kHold);
   grpc::ClientContext running_context;
   const auto running = inference_->Generate(&running_context, Ask("stories", "a", 9));
@@ -202,11 +190,7 @@ TEST_F(CoordinatorTest, HigherClassesRunFirstAndTakeTheLastPlaces) {
   Coordinator::Options options = Options();
   options.running_max = 1;
   options.waiting_max = 3;
-  StartCoordinator(options);
-  StartWorker("n0");
-  ASSERT_TRUE(WaitForState("ready", 1));
-  ASSERT_TRUE(Import("stories").ok());
-  ASSERT_TRUE(Load("stories", 1).ok());
+  Serve(options);
   pipelines_.SetManner(FakePipelines::Manner::kHold);
   grpc::ClientContext running_context;
   const auto running = inference_->Generate(&running_context, Ask("stories", "a", 9));
