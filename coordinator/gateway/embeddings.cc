@@ -8,6 +8,8 @@
 
 #include "base/status_macros.h"
 #include "coordinator/gateway/embed_inputs.h"
+#include "coordinator/gateway/generation_metrics.h"
+#include "coordinator/gateway/prompt.h"
 #include "engine/spec/unit_length.h"
 
 namespace enigma::coordinator {
@@ -54,7 +56,7 @@ absl::Status Embeddings::Prepare() {
   ENIGMA_RETURN_IF_ERROR(CheckEmbedRequest(request_));
   ENIGMA_ASSIGN_OR_RETURN(const ServedModel served, FindServed(plane_, request_.model()));
   // A full queue is told before anything is tokenised for it.
-  ENIGMA_RETURN_IF_ERROR(plane_.dispatcher.Admits(served.model->name, request_.priority()));
+  ENIGMA_RETURN_IF_ERROR(CheckRoom(plane_, served.model->name, request_.priority()));
   ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, plane_.files.Tokenizer(*served.model));
   ENIGMA_ASSIGN_OR_RETURN(std::vector<enigma::v1::OpenSequence> inputs,
                           MakeEmbedSequences(request_, served, *tokenizer, [this] { return !end().has_value(); }));
@@ -112,6 +114,9 @@ bool Embeddings::SubmitOne(size_t index, enigma::v1::OpenSequence open) {
       waiting_.push_front(index);
       return false;
     }
+  }
+  if (absl::IsResourceExhausted(ticket.status())) {
+    GenerationMetrics::RejectionsOf(plane_.metrics, request_.model()).Increment();
   }
   Fail(ticket.status());
   return false;

@@ -68,11 +68,7 @@ absl::Status Generation::Submit() {
 absl::StatusOr<enigma::v1::OpenSequence> Generation::Prepare() {
   ENIGMA_ASSIGN_OR_RETURN(const ServedModel served, FindServed(plane_, request_.model()));
   // A full queue is told before anything is tokenised for it.
-  if (absl::Status admitted = plane_.dispatcher.Admits(served.model->name, request_.priority()); !admitted.ok()) {
-    if (absl::IsResourceExhausted(admitted))
-      GenerationMetrics(plane_.metrics, served.model->name).rejections.Increment();
-    return admitted;
-  }
+  ENIGMA_RETURN_IF_ERROR(CheckRoom(plane_, served.model->name, request_.priority()));
   ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, plane_.files.Tokenizer(*served.model));
   enigma::v1::GenerateRequest request = request_;
   ToolPlan tools;

@@ -27,6 +27,11 @@ struct GenerationMetrics {
   prometheus::Histogram& answer_length;
   prometheus::Histogram& answer_length_asked;
 
+  // The requests that a full queue refused, also those that get no metrics of their own.
+  static prometheus::Counter& RejectionsOf(Metrics& registry, const std::string& model) {
+    return registry.Counter(Metric::kAdmissionRejections, {{"model_name", model}, {"reason", "queue_full"}});
+  }
+
   // `reason`: "stop", "length", "abort" (the client went away), "error".
   void CountEnd(const char* reason) const {
     registry_.Counter(Metric::kRequestsFinished, {{"model_name", model_}, {"finished_reason", reason}}).Increment();
@@ -36,8 +41,7 @@ struct GenerationMetrics {
   GenerationMetrics(Metrics& registry, const MetricLabels& labels)
       : prompt_tokens(registry.Counter(Metric::kPromptTokens, labels)),
         generation_tokens(registry.Counter(Metric::kGenerationTokens, labels)),
-        rejections(registry.Counter(Metric::kAdmissionRejections,
-                                    {{"model_name", labels.at("model_name")}, {"reason", "queue_full"}})),
+        rejections(RejectionsOf(registry, labels.at("model_name"))),
         first_token(registry.Histogram(Metric::kTimeToFirstToken, labels)),
         token_gap(registry.Histogram(Metric::kInterTokenLatency, labels)),
         token_gap_old_name(registry.Histogram(Metric::kTimePerOutputToken, labels)),

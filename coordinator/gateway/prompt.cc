@@ -7,6 +7,7 @@
 
 #include "base/status_macros.h"
 #include "base/text.h"
+#include "coordinator/gateway/generation_metrics.h"
 #include "coordinator/gateway/sampling_check.h"
 #include "engine/spec/sampling_params.h"
 
@@ -61,6 +62,12 @@ absl::StatusOr<ServedModel> FindServed(const ControlPlane& plane, std::string_vi
   return absl::FailedPreconditionError(absl::StrCat("'", ToAbsl(name), "' is not in service: ", reason,
                                                     " (see `enigma models`; `enigma load ", ToAbsl(name),
                                                     "` places it anew)"));
+}
+
+absl::Status CheckRoom(const ControlPlane& plane, const std::string& model, enigma::v1::Priority priority) {
+  absl::Status room = plane.dispatcher.Admits(model, priority);
+  if (absl::IsResourceExhausted(room)) GenerationMetrics::RejectionsOf(plane.metrics, model).Increment();
+  return room;
 }
 
 absl::Status CheckTextBytes(std::string_view field, std::string_view text, const ServedModel& served,

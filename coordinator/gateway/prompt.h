@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include <absl/status/statusor.h>
@@ -19,6 +20,10 @@ struct ServedModel {
 // NOT_FOUND, naming the models there are; FAILED_PRECONDITION, with the command to give or the reason, when the model
 // is known but no replica is ready.
 absl::StatusOr<ServedModel> FindServed(const ControlPlane& plane, std::string_view model);
+
+// Whether there is room for one more request for the model right now (Dispatcher::Admits), to be asked before work is
+// put into it. A full queue is counted as a refusal in the metrics.
+absl::Status CheckRoom(const ControlPlane& plane, const std::string& model, enigma::v1::Priority priority);
 
 // INVALID_ARGUMENT, naming the field, for a text that is longer than the context whatever its tokens are: known before
 // the work of tokenising it.

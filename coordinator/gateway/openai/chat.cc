@@ -13,6 +13,7 @@
 #include "coordinator/gateway/openai/response_format.h"
 #include "coordinator/gateway/openai/sampling_fields.h"
 #include "coordinator/gateway/openai/tools.h"
+#include "coordinator/gateway/prompt.h"
 
 namespace enigma::coordinator {
 namespace {
@@ -96,7 +97,7 @@ struct Prepared {
 absl::StatusOr<Prepared> Prepare(ControlPlane& plane, const Plan& plan) {
   ENIGMA_ASSIGN_OR_RETURN(const ModelPtr model, plane.models.Find(plan.request.model()));
   // A full queue is told before a prompt is made for it.
-  absl::Status room = plane.dispatcher.Admits(plan.request.model(), plan.request.priority());
+  absl::Status room = CheckRoom(plane, plan.request.model(), plan.request.priority());
   if (absl::IsResourceExhausted(room)) return room;
   ENIGMA_RETURN_IF_ERROR(CheckResponseFormat(plane, plan.request.sampling()));
   ENIGMA_ASSIGN_OR_RETURN(const std::string prompt, RenderChat(plane, *model, plan.chat));

@@ -139,7 +139,25 @@ TEST_F(RequestMetricsTest, WhatIsRefusedIsCountedAsThatAlone) {
   ASSERT_TRUE(Eventually([&] { return Value("vllm:num_requests_waiting") == 1; }));
   const double prompt_tokens = Value("vllm:prompt_tokens_total");
   EXPECT_EQ(Generate(Ask("stories", "a", 9)).status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
-  EXPECT_EQ(Value("vllm:admission_rejections_total", ",reason=\"queue_full\""), 1);
+  const auto refused = [&] { return Value("vllm:admission_rejections_total", ",reason=\"queue_full\""); };
+  EXPECT_EQ(refused(), 1);
+  // Once for each request, whatever it asks for and however many inputs it has.
+  EXPECT_EQ(Post(port(), "/v1/embeddings", R"({"model": "stories", "input": ["a", "b", "c"]})").status, 503);
+  EXPECT_EQ(refused(), 2);
+  enigma::v1::EmbedRequest embed;
+  embed.set_model("stories");
+  embed.add_input()->set_text("a");
+  enigma::v1::EmbedReply reply;
+  grpc::ClientContext embed_context;
+  EXPECT_EQ(inference_->Embed(&embed_context, embed, &reply).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(refused(), 3);
+  EXPECT_EQ(
+      Post(port(), "/v1/chat/completions", R"({"model": "stories", "messages": [{"role": "user", "content": "a"}]})")
+          .status,
+      503);
+  EXPECT_EQ(refused(), 4);
+  EXPECT_EQ(Post(port(), "/v1/completions", R"({"model": "stories", "prompt": "a"})").status, 503);
+  EXPECT_EQ(refused(), 5);
   EXPECT_EQ(Value("vllm:prompt_tokens_total"), prompt_tokens);
   EXPECT_EQ(Ended("error"), -1);
   waiting_context.TryCancel();
