@@ -17,6 +17,11 @@ constexpr uint64_t kBytesPerToken = 4;
 // An answer whose length the client left open would otherwise hold a key's whole minute; what is longer is settled.
 constexpr uint32_t kAnswerTokensMax = 1024;
 
+uint64_t AnswerTokens(const enigma::v1::SamplingParams& sampling) {
+  const uint32_t asked = sampling.has_max_tokens() ? sampling.max_tokens() : engine::SamplingParams{}.max_tokens;
+  return std::min(asked, kAnswerTokensMax);
+}
+
 }  // namespace
 
 absl::Status CheckModel(const Caller& caller, std::string_view model) {
@@ -36,13 +41,16 @@ absl::StatusOr<enigma::v1::Priority> PriorityFor(const Caller& caller, enigma::v
 }
 
 uint64_t EstimateTokens(const enigma::v1::GenerateRequest& request) {
+  if (request.has_prompt_ids()) {
+    return static_cast<uint64_t>(request.prompt_ids().ids_size()) + AnswerTokens(request.sampling());
+  }
   uint64_t bytes = request.prompt().size();
   for (const enigma::v1::ChatMessage& message : request.chat().messages()) bytes += message.content().size();
-  const uint64_t prompt =
-      request.has_prompt_ids() ? static_cast<uint64_t>(request.prompt_ids().ids_size()) : 1 + bytes / kBytesPerToken;
-  const uint32_t answer =
-      request.sampling().has_max_tokens() ? request.sampling().max_tokens() : engine::SamplingParams{}.max_tokens;
-  return prompt + std::min(answer, kAnswerTokensMax);
+  return EstimateTokens(bytes, request.sampling());
+}
+
+uint64_t EstimateTokens(uint64_t prompt_bytes, const enigma::v1::SamplingParams& sampling) {
+  return 1 + prompt_bytes / kBytesPerToken + AnswerTokens(sampling);
 }
 
 uint64_t EstimateTokens(const enigma::v1::EmbedRequest& request) {

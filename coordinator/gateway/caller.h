@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -26,21 +27,29 @@ absl::Status CheckModel(const Caller& caller, std::string_view model);
 // The class that a request of the caller has: what it asks for, else normal, or lower where the key allows no more.
 // PERMISSION_DENIED when it asks for more than that.
 absl::StatusOr<enigma::v1::Priority> PriorityFor(const Caller& caller, enigma::v1::Priority asked);
-template <class Request>
-absl::Status SettlePriority(const Caller& caller, Request& request) {
-  const absl::StatusOr<enigma::v1::Priority> priority = PriorityFor(caller, request.priority());
-  if (priority.ok()) request.set_priority(*priority);
-  return priority.status();
-}
-
 // What a request will probably take: its prompt, counted where it came as ids and else taken as four bytes a token,
 // and its answer, as long as it may become but at most 1,024 tokens. Cheap: done before anything is tokenised.
 uint64_t EstimateTokens(const enigma::v1::GenerateRequest& request);
+// Likewise, of a prompt of so many bytes that is still to be made.
+uint64_t EstimateTokens(uint64_t prompt_bytes, const enigma::v1::SamplingParams& sampling);
 uint64_t EstimateTokens(const enigma::v1::EmbedRequest& request);  // all inputs; there is no answer
 
 // One more request of the caller for the model: allowed to use it, and within the key's limits (KeyLimits::Admit). A
 // caller without a key always is. The lease is the front's, who ends it before it tells the client the end.
 absl::StatusOr<KeyLease> AdmitRequest(KeyLimits& limits, const Caller& caller, std::string_view model,
                                       uint64_t tokens_estimated);
+
+// Likewise for what is generated or embedded: `requests`, all of one model, count as one, and the priority of each is
+// settled.
+template <class Request>
+absl::StatusOr<KeyLease> AdmitRequests(KeyLimits& limits, const Caller& caller, std::span<Request> requests,
+                                       uint64_t tokens_estimated) {
+  for (Request& request : requests) {
+    const absl::StatusOr<enigma::v1::Priority> priority = PriorityFor(caller, request.priority());
+    if (!priority.ok()) return priority.status();
+    request.set_priority(*priority);
+  }
+  return AdmitRequest(limits, caller, requests.front().model(), tokens_estimated);
+}
 
 }  // namespace enigma::coordinator

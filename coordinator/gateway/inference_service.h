@@ -1,5 +1,7 @@
 #pragma once
 
+#include <span>
+
 #include "coordinator/gateway/access.h"
 #include "coordinator/gateway/executor.h"
 #include "coordinator/gateway/generate_stream.h"
@@ -33,10 +35,8 @@ class InferenceService final : public enigma::v1::Inference::CallbackService {
   template <class Request>
   absl::StatusOr<KeyLease> AdmitCaller(const grpc::CallbackServerContext& context, Request& request) const {
     const absl::StatusOr<Caller> caller = access_.ForInference(context, context.peer());
-    absl::Status allowed = caller.status();
-    if (allowed.ok()) allowed = SettlePriority(*caller, request);
-    if (!allowed.ok()) return allowed;
-    return AdmitRequest(plane_.key_limits, *caller, request.model(), EstimateTokens(request));
+    if (!caller.ok()) return caller.status();
+    return AdmitRequests(plane_.key_limits, *caller, std::span(&request, 1), EstimateTokens(request));
   }
   // Runs `work` on the service's own threads, for who may ask, and finishes the call with its status. `bytes`: how
   // large the request is.

@@ -1,5 +1,6 @@
 // POST /v1/chat/completions.
 #include <memory>
+#include <span>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -25,6 +26,7 @@ struct Plan {
   engine::ChatRequest chat;
   ToolChoice tools;
   AnswerOptions options;
+  size_t body_bytes = 0;
   bool logprobs = false;
   size_t top_logprobs = 0;
 };
@@ -63,10 +65,11 @@ void RefuseUnsupported(Fields& fields) {
   ReadUnsupported(fields);
 }
 
-absl::StatusOr<Plan> ReadPlan(const HttpRequest& http) {
-  ENIGMA_ASSIGN_OR_RETURN(const Json body, ParseBody(http.body));
+absl::StatusOr<Plan> ReadPlan(std::string_view text) {
+  ENIGMA_ASSIGN_OR_RETURN(const Json body, ParseBody(text));
   Fields fields(body);
   Plan plan;
+  plan.body_bytes = text.size();
   plan.request.set_model(fields.Text("model"));
   if (plan.request.model().empty()) fields.Fail("model", "no model is named");
   plan.chat.messages = ReadMessages(fields);
@@ -125,21 +128,17 @@ AnswerFormat FormatOf(const Plan& plan, const Prepared& prepared) {
 }  // namespace
 
 boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exchange) {
-  absl::StatusOr<Plan> plan = ReadPlan(exchange.request());
-  if (!plan.ok()) co_return co_await ReplyError(exchange, plan.status());
-  absl::Status settled = SettlePriority(api.caller, plan->request);
-  if (!settled.ok()) co_return co_await ReplyError(exchange, std::move(settled));
-  const absl::StatusOr<absl::Duration> deadline = DeadlineOf(api, exchange.request());
-  if (!deadline.ok()) co_return co_await ReplyError(exchange, deadline.status());
+  absl::StatusOr<Plan> read = ReadPlan(exchange.request().body);
+  if (!read.ok()) co_return co_await ReplyError(exchange, read.status());
+  const auto plan = std::make_shared<Plan>(*std::move(read));  // shared with what prepares it
   // As long as the messages are, before the template has made a prompt of them.
-  enigma::v1::GenerateRequest estimated = plan->request;
-  estimated.set_prompt(exchange.request().body);
-  absl::StatusOr<KeyLease> lease =
-      AdmitRequest(api, plan->request.model(), EstimateTokens(estimated) * plan->options.choices_per_prompt);
-  if (!lease.ok()) co_return co_await ReplyError(exchange, lease.status());
+  const uint64_t tokens = EstimateTokens(plan->body_bytes, plan->request.sampling());
+  absl::StatusOr<Admission> admission =
+      AdmitRequests(api, exchange.request(), std::span(&plan->request, 1), tokens * plan->options.choices_per_prompt);
+  if (!admission.ok()) co_return co_await ReplyError(exchange, admission.status());
 
   auto prepared = std::make_shared<absl::StatusOr<Prepared>>(absl::CancelledError("not run"));
-  std::function<void()> prepare = [&plane = api.plane, prepared, mine = *plan] { *prepared = Prepare(plane, mine); };
+  std::function<void()> prepare = [&plane = api.plane, prepared, plan] { *prepared = Prepare(plane, *plan); };
   // Which schema calls of tools come to is known once the template is read.
   const bool compiles = plan->tools.mode == ToolChoice::Mode::kRequired ||
                         (plan->tools.mode == ToolChoice::Mode::kAuto && plan->request.sampling().has_json_schema());
@@ -147,10 +146,10 @@ boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exch
   absl::Status ran = co_await RunElsewhere(executor, exchange, std::move(prepare));
   if (ran.ok()) ran = prepared->status();
   if (!ran.ok()) {
-    lease->End(0);  // before the client hears of it and asks again
+    admission->lease.End(0);  // before the client hears of it and asks again
     co_return co_await ReplyError(exchange, std::move(ran));
   }
-  Choices choices(api.plane, api.executor, exchange, *deadline, *std::move(lease));
+  Choices choices(api.plane, api.executor, exchange, admission->deadline, std::move(admission->lease));
   const AnswerFormat format = FormatOf(*plan, **prepared);
   for (size_t i = 0; i < plan->options.choices_per_prompt; ++i) {
     enigma::v1::GenerateRequest one = (*prepared)->request;

@@ -1,11 +1,13 @@
 // POST /v1/completions and the plain POST /generate.
 #include <functional>
 #include <memory>
+#include <span>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
 
+#include "base/status_macros.h"
 #include "coordinator/gateway/openai/answer.h"
 #include "coordinator/gateway/openai/endpoint.h"
 #include "coordinator/gateway/openai/logprobs_json.h"
@@ -60,8 +62,8 @@ void ReadPrompts(Fields& fields, const enigma::v1::GenerateRequest& shared, Plan
   }
 }
 
-absl::StatusOr<Plan> ReadPlan(const HttpRequest& http) {
-  absl::StatusOr<Json> body = ParseBody(http.body);
+absl::StatusOr<Plan> ReadPlan(std::string_view text) {
+  absl::StatusOr<Json> body = ParseBody(text);
   if (!body.ok()) return body.status();
   Fields fields(*body);
   Plan plan;
@@ -149,6 +151,29 @@ AnswerFormat FormatOf(const Plan& plan, TokenizerPtr tokenizer) {
   return format;
 }
 
+absl::StatusOr<enigma::v1::GenerateRequest> ReadPlain(ControlPlane& plane, const Caller& caller,
+                                                      std::string_view text) {
+  ENIGMA_ASSIGN_OR_RETURN(const Json body, ParseBody(text));
+  Fields fields(body);
+  enigma::v1::GenerateRequest request;
+  request.set_model(fields.Text("model"));
+  if (request.model().empty()) {
+    // The plain form needs no model where only one answers.
+    std::vector<ModelPtr> models = plane.models.List();
+    std::erase_if(models, [&caller](const ModelPtr& model) { return !caller.MayUse(model->name); });
+    if (models.size() == 1) request.set_model(models[0]->name);
+  }
+  if (request.model().empty()) fields.Fail("model", "several models are here, or none; name one");
+  request.set_prompt(fields.Text("prompt"));
+  *request.mutable_sampling() = ReadSampling(fields);
+  request.set_priority(ReadPriority(fields));
+  if (const auto budget = fields.Integer("max_gen", 1, kTokensMost)) {
+    request.mutable_sampling()->set_max_tokens(static_cast<uint32_t>(*budget));
+  }
+  ENIGMA_RETURN_IF_ERROR(fields.Finish());
+  return request;
+}
+
 boost::asio::awaitable<absl::Status> CheckFormat(ApiContext& api, HttpExchange& exchange,
                                                  const enigma::v1::SamplingParams& sampling) {
   if (!sampling.has_json_schema()) co_return absl::OkStatus();
@@ -163,28 +188,22 @@ boost::asio::awaitable<absl::Status> CheckFormat(ApiContext& api, HttpExchange& 
 }  // namespace
 
 boost::asio::awaitable<void> Completions(ApiContext& api, HttpExchange& exchange) {
-  absl::StatusOr<Plan> plan = ReadPlan(exchange.request());
+  absl::StatusOr<Plan> plan = ReadPlan(exchange.request().body);
   if (!plan.ok()) co_return co_await ReplyError(exchange, plan.status());
-  const absl::StatusOr<absl::Duration> deadline = DeadlineOf(api, exchange.request());
-  if (!deadline.ok()) co_return co_await ReplyError(exchange, deadline.status());
   uint64_t tokens = 0;
-  absl::Status settled;
-  for (enigma::v1::GenerateRequest& prompt : plan->prompts) {
-    settled.Update(SettlePriority(api.caller, prompt));
-    tokens += EstimateTokens(prompt) * plan->options.choices_per_prompt;
-  }
-  if (!settled.ok()) co_return co_await ReplyError(exchange, std::move(settled));
-  absl::StatusOr<KeyLease> lease = AdmitRequest(api, plan->model, tokens);
-  if (!lease.ok()) co_return co_await ReplyError(exchange, lease.status());
+  for (const enigma::v1::GenerateRequest& prompt : plan->prompts) tokens += EstimateTokens(prompt);
+  absl::StatusOr<Admission> admission =
+      AdmitRequests(api, exchange.request(), std::span(plan->prompts), tokens * plan->options.choices_per_prompt);
+  if (!admission.ok()) co_return co_await ReplyError(exchange, admission.status());
   absl::StatusOr<TokenizerPtr> tokenizer = TokenizerPtr();
   if (plan->logprobs) tokenizer = TokenizerOf(api.plane, plan->model);
   absl::Status ready = tokenizer.status();
   if (ready.ok()) ready = co_await CheckFormat(api, exchange, plan->prompts[0].sampling());
   if (!ready.ok()) {
-    lease->End(0);  // before the client hears of it and asks again
+    admission->lease.End(0);  // before the client hears of it and asks again
     co_return co_await ReplyError(exchange, std::move(ready));
   }
-  Choices choices(api.plane, api.executor, exchange, *deadline, *std::move(lease));
+  Choices choices(api.plane, api.executor, exchange, admission->deadline, std::move(admission->lease));
   const AnswerFormat format = FormatOf(*plan, *tokenizer);
   for (const enigma::v1::GenerateRequest& prompt : plan->prompts) {
     for (size_t i = 0; i < plan->options.choices_per_prompt; ++i) {
@@ -198,41 +217,21 @@ boost::asio::awaitable<void> Completions(ApiContext& api, HttpExchange& exchange
 }
 
 boost::asio::awaitable<void> PlainGenerate(ApiContext& api, HttpExchange& exchange) {
-  absl::StatusOr<Json> body = ParseBody(exchange.request().body);
-  if (!body.ok()) co_return co_await ReplyError(exchange, body.status());
-  Fields fields(*body);
-  enigma::v1::GenerateRequest request;
-  request.set_model(fields.Text("model"));
-  if (request.model().empty()) {
-    // The plain form needs no model where only one answers.
-    std::vector<ModelPtr> models = api.plane.models.List();
-    std::erase_if(models, [&api](const ModelPtr& model) { return !api.caller.MayUse(model->name); });
-    if (models.size() == 1) request.set_model(models[0]->name);
-  }
-  if (request.model().empty()) fields.Fail("model", "several models are here, or none; name one");
-  request.set_prompt(fields.Text("prompt"));
-  *request.mutable_sampling() = ReadSampling(fields);
-  request.set_priority(ReadPriority(fields));
-  if (const auto budget = fields.Integer("max_gen", 1, kTokensMost)) {
-    request.mutable_sampling()->set_max_tokens(static_cast<uint32_t>(*budget));
-  }
-  absl::Status read = fields.Finish();
-  if (read.ok()) read = SettlePriority(api.caller, request);
-  if (!read.ok()) co_return co_await ReplyError(exchange, std::move(read));
-  const absl::StatusOr<absl::Duration> deadline = DeadlineOf(api, exchange.request());
-  if (!deadline.ok()) co_return co_await ReplyError(exchange, deadline.status());
+  absl::StatusOr<enigma::v1::GenerateRequest> request = ReadPlain(api.plane, api.caller, exchange.request().body);
+  if (!request.ok()) co_return co_await ReplyError(exchange, request.status());
+  absl::StatusOr<Admission> admission =
+      AdmitRequests(api, exchange.request(), std::span(&*request, 1), EstimateTokens(*request));
+  if (!admission.ok()) co_return co_await ReplyError(exchange, admission.status());
   AnswerFormat format;
-  format.whole = [model = request.model()](const std::vector<ChoiceText>& choices) {
+  format.whole = [model = request->model()](const std::vector<ChoiceText>& choices) {
     return Json{{"model", model},
                 {"text", choices[0].text},
                 {"finish_reason", choices[0].finish_reason},
                 {"prompt_tokens", choices[0].prompt_tokens},
                 {"completion_tokens", choices[0].completion_tokens}};
   };
-  absl::StatusOr<KeyLease> lease = AdmitRequest(api, request.model(), EstimateTokens(request));
-  if (!lease.ok()) co_return co_await ReplyError(exchange, lease.status());
-  Choices choices(api.plane, api.executor, exchange, *deadline, *std::move(lease));
-  choices.Start({}, std::move(request));
+  Choices choices(api.plane, api.executor, exchange, admission->deadline, std::move(admission->lease));
+  choices.Start({}, *std::move(request));
   co_await Answer(exchange, choices, std::move(format), AnswerOptions());
 }
 

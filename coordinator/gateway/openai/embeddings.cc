@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <utility>
 
 #include <absl/strings/escaping.h>
@@ -60,8 +61,8 @@ void ReadInputs(Fields& fields, enigma::v1::EmbedRequest& request) {
   }
 }
 
-absl::StatusOr<Plan> ReadPlan(const HttpRequest& http) {
-  ENIGMA_ASSIGN_OR_RETURN(const Json body, ParseBody(http.body));
+absl::StatusOr<Plan> ReadPlan(std::string_view text) {
+  ENIGMA_ASSIGN_OR_RETURN(const Json body, ParseBody(text));
   Fields fields(body);
   Plan plan;
   plan.request.set_model(fields.Text("model"));
@@ -138,21 +139,18 @@ boost::asio::awaitable<absl::Status> EndOf(ApiContext& api, HttpExchange& exchan
 }  // namespace
 
 boost::asio::awaitable<void> EmbeddingsEndpoint(ApiContext& api, HttpExchange& exchange) {
-  absl::StatusOr<Plan> plan = ReadPlan(exchange.request());
+  absl::StatusOr<Plan> plan = ReadPlan(exchange.request().body);
   if (!plan.ok()) co_return co_await ReplyError(exchange, plan.status());
-  absl::Status settled = SettlePriority(api.caller, plan->request);
-  if (!settled.ok()) co_return co_await ReplyError(exchange, std::move(settled));
-  const absl::StatusOr<absl::Duration> deadline = DeadlineOf(api, exchange.request());
-  if (!deadline.ok()) co_return co_await ReplyError(exchange, deadline.status());
-  absl::StatusOr<KeyLease> lease = AdmitRequest(api, plan->request.model(), EstimateTokens(plan->request));
-  if (!lease.ok()) co_return co_await ReplyError(exchange, lease.status());
+  absl::StatusOr<Admission> admission =
+      AdmitRequests(api, exchange.request(), std::span(&plan->request, 1), EstimateTokens(plan->request));
+  if (!admission.ok()) co_return co_await ReplyError(exchange, admission.status());
 
   const bool base64 = plan->base64;
   const auto embeddings = Embeddings::Make(api.plane, std::move(plan->request), exchange.Waker());
   if (!api.executor.TryRun([embeddings] { embeddings->Begin(); })) {
     embeddings->Fail(absl::ResourceExhaustedError("too many requests wait for tokenisation; try again later"));
   }
-  absl::Status end = co_await EndOf(api, exchange, *embeddings, *deadline);
+  absl::Status end = co_await EndOf(api, exchange, *embeddings, admission->deadline);
   auto reply = std::make_shared<HttpReply>();
   if (end.ok()) {
     std::function<void()> write = [embeddings, reply, base64] {
@@ -162,7 +160,7 @@ boost::asio::awaitable<void> EmbeddingsEndpoint(ApiContext& api, HttpExchange& e
     };
     end = co_await RunElsewhere(api, exchange, std::move(write));
   }
-  lease->End(embeddings->tokens_used());  // before the client hears of it and asks again
+  admission->lease.End(embeddings->tokens_used());  // before the client hears of it and asks again
   if (!end.ok()) co_return co_await ReplyError(exchange, std::move(end));
   HttpReply whole = std::move(*reply);
   co_await exchange.Reply(std::move(whole));

@@ -1,12 +1,15 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>  // for Boost 1.74, which forgets it
 
+#include <absl/status/statusor.h>
 #include <boost/asio/awaitable.hpp>
 
+#include "base/status_macros.h"
 #include "coordinator/gateway/caller.h"
 #include "coordinator/gateway/executor.h"
 #include "coordinator/gateway/http/exchange.h"
@@ -35,6 +38,22 @@ absl::StatusOr<KeyLease> AdmitRequest(const ApiContext& api, std::string_view mo
 // The deadline of a request: what `x-request-timeout-ms` asks for, else the longest allowed; on the plane's monotonic
 // clock. INVALID_ARGUMENT for a header that is no number of milliseconds.
 absl::StatusOr<absl::Duration> DeadlineOf(const ApiContext& api, const HttpRequest& request);
+
+// What a request that generates or embeds may go on with.
+struct Admission {
+  absl::Duration deadline;  // on the plane's monotonic clock
+  KeyLease lease;           // of the caller's limits
+};
+
+// As AdmitRequest, for `requests` of one model that count as one; settles the priority of each. Errors are also those
+// of DeadlineOf, and PERMISSION_DENIED for a priority that the key may not ask for.
+template <class Request>
+absl::StatusOr<Admission> AdmitRequests(const ApiContext& api, const HttpRequest& http, std::span<Request> requests,
+                                        uint64_t tokens_estimated) {
+  ENIGMA_ASSIGN_OR_RETURN(const absl::Duration deadline, DeadlineOf(api, http));
+  ENIGMA_ASSIGN_OR_RETURN(KeyLease lease, AdmitRequests(api.plane.key_limits, api.caller, requests, tokens_estimated));
+  return Admission{deadline, std::move(lease)};
+}
 
 // "chatcmpl-..." and the like: never the same twice.
 std::string NewAnswerId(std::string_view prefix);
