@@ -70,8 +70,7 @@ MarkFound FieldCall::ReadName(std::string_view text, size_t begin) {
     // What stands behind the name ends it, and is read again as what it is.
     const CallMark::Match key = key_open_.In(text, begin);
     const CallMark::Match close = CallMark(close_.words().front()).In(text, begin);
-    const bool both = (key.found == MarkFound::kYes) == (close.found == MarkFound::kYes);
-    match = (both ? key.begin < close.begin : key.found == MarkFound::kYes) ? key : close;
+    match = key.begin < close.begin ? key : close;
     next_ = match.begin;
   }
   const MarkFound found = Bounded(match, begin);
