@@ -2,6 +2,7 @@
 
 #include <netdb.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,6 +33,33 @@ class Socket {
 
  private:
   int fd_;
+};
+
+// OpenSSL writes without MSG_NOSIGNAL, so that a server which has closed already would end this process. While this
+// stands, the writing thread is not told; what was raised meanwhile is taken back.
+class NoBrokenPipeSignal {
+ public:
+  NoBrokenPipeSignal() {
+    sigemptyset(&broken_pipe_);
+    sigaddset(&broken_pipe_, SIGPIPE);
+    sigset_t pending;
+    sigpending(&pending);
+    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &broken_pipe_, &before_);
+  }
+  NoBrokenPipeSignal(const NoBrokenPipeSignal&) = delete;
+  NoBrokenPipeSignal& operator=(const NoBrokenPipeSignal&) = delete;
+  ~NoBrokenPipeSignal() {
+    const timespec at_once{};
+    while (!was_pending_ && sigtimedwait(&broken_pipe_, nullptr, &at_once) < 0 && errno == EINTR) {
+    }
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+
+ private:
+  sigset_t broken_pipe_;
+  sigset_t before_;
+  bool was_pending_ = false;
 };
 
 // Waits for `events`; false when `deadline` passes first.
@@ -113,6 +141,7 @@ absl::StatusOr<std::vector<X509Ptr>> FetchServerChain(const Endpoint& endpoint, 
       SSL_set_alpn_protos(tls.get(), kHttp2, sizeof kHttp2) != 0) {
     return OpenSslError("setting up TLS");
   }
+  const NoBrokenPipeSignal quiet;
   for (;;) {
     ERR_clear_error();
     const int result = SSL_connect(tls.get());
