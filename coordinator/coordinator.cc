@@ -78,6 +78,9 @@ class CoordinatorImpl final : public Coordinator {
   absl::Status Restore();
   absl::Status OpenPki();
   absl::Status OpenCertificate();
+  std::string PublicPemPath() const { return options_.data_dir + "/pki/public.pem"; }
+  absl::Status ShowToPublicGrpc(const ServerCertificate& certificate) const;
+  std::optional<ServerCertificate> RenewedCertificate();
   absl::StatusOr<std::vector<std::string>> HostNames() const;
   void MakeParts();
   absl::Status Listen();
@@ -144,7 +147,7 @@ absl::Status CoordinatorImpl::Start() {
   http.port = options_.http_port;
   http.certificate = certificate_;
   if (certificate_files_) {
-    http.renewed_certificate = [this] { return certificate_files_->Renewed(options_.clock->Now()); };
+    http.renewed_certificate = [this] { return RenewedCertificate(); };
   }
   absl::StatusOr<CorsPolicy> cors = CorsPolicy::Create(options_.cors_origins);
   if (!cors.ok()) return absl::InvalidArgumentError(absl::StrCat("cors_origins: ", cors.status().message()));
@@ -190,6 +193,7 @@ absl::Status CoordinatorImpl::OpenCertificate() {
   if (!options_.tls_chain_path.empty()) {
     certificate_files_.emplace(options_.tls_chain_path, options_.tls_key_path);
     ENIGMA_ASSIGN_OR_RETURN(certificate_, certificate_files_->Read(options_.clock->Now()));
+    ENIGMA_RETURN_IF_ERROR(ShowToPublicGrpc(*certificate_));
   } else if (options_.tls_self_signed) {
     if (authority_ == nullptr) {
       return absl::InvalidArgumentError("tls_self_signed: with --insecure there is no cluster CA that could sign");
@@ -204,6 +208,22 @@ absl::Status CoordinatorImpl::OpenCertificate() {
         "tls_self_signed)");
   }
   return absl::OkStatus();
+}
+
+// gRPC reads its certificate from files again and again, and one that is no good, as in the middle of a renewal, takes
+// the place of the one before: nobody can connect then. So it reads a single file, which is written whole and checked.
+absl::Status CoordinatorImpl::ShowToPublicGrpc(const ServerCertificate& certificate) const {
+  if (options_.public_grpc_host.empty()) return absl::OkStatus();
+  return WritePrivateFile(PublicPemPath(), absl::StrCat(certificate.chain_pem, "\n", certificate.private_key_pem));
+}
+
+std::optional<ServerCertificate> CoordinatorImpl::RenewedCertificate() {
+  std::optional<ServerCertificate> renewed = certificate_files_->Renewed(options_.clock->Now());
+  if (!renewed) return std::nullopt;
+  if (const absl::Status shown = ShowToPublicGrpc(*renewed); !shown.ok()) {
+    LogWarn("the public gRPC address still shows the certificate before: {}", Describe(shown));
+  }
+  return renewed;
 }
 
 // By which clients may name this machine.
@@ -292,8 +312,8 @@ absl::Status CoordinatorImpl::Listen() {
     server.public_address = {.host = options_.public_grpc_host,
                              .port = options_.public_grpc_port,
                              .certificate = *certificate_,
-                             .chain_path = options_.tls_chain_path,
-                             .key_path = options_.tls_key_path};
+                             .chain_path = certificate_files_ ? PublicPemPath() : "",
+                             .key_path = certificate_files_ ? PublicPemPath() : ""};
   }
   server.services = {membership_.get(), cluster_.get(), content_.get(), inference_.get()};
   server.reflection = true;
@@ -435,6 +455,8 @@ void CoordinatorImpl::Stop() {
   if (http_ != nullptr) http_->Stop(absl::Seconds(1));  // its answers have just ended, with the reason
   if (membership_ != nullptr) membership_->Stop(kWhy);
   if (server_ != nullptr) server_->Shutdown();
+  std::error_code ignored;  // most have no such file
+  std::filesystem::remove(PublicPemPath(), ignored);
   failures_.reset();
   sightings_.reset();
   if (const absl::Status saved = keys_.SaveLastUses(); !saved.ok()) {

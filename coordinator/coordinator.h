@@ -19,6 +19,7 @@ namespace enigma::coordinator {
 //   pki/ca.pem          the cluster's CA (made on the first start)
 //   pki/coordinator.pem this coordinator's identity
 //   pki/cluster-ca.crt  the CA's certificate alone, for clients
+//   pki/public.pem      what the public gRPC address shows, key and all, while it runs: a checked copy of the tls files
 //   pki/admin.pem       an identity for commands given on this machine (rpc/identity.h: LoadIdentity)
 //   audit.log           who administered what (coordinator/gateway/audit.h)
 //   endpoint.json       where it listens and how, while it runs (coordinator/endpoint_file.h)

@@ -30,7 +30,8 @@ struct ServerOptions {
     std::string host = "0.0.0.0";
     int port = 0;
     ServerCertificate certificate;
-    // The files that `certificate` was read from: gRPC looks at them again every few seconds. Empty: it stays as it is.
+    // Files of PEM with `certificate` and its key, or one with both: gRPC looks at them again every few seconds, and
+    // shows what it finds there without checking it. Empty: the certificate stays as it is.
     std::string chain_path = {};
     std::string key_path = {};
   };

@@ -108,6 +108,10 @@ TEST_F(DoctorOfApiTest, ACertificateFromFilesIsHeldAgainstThem) {
               Contains(AllOf(HasSubstr("problem "), HasSubstr("would not start again"), HasSubstr(key()),
                              HasSubstr("does not belong to the certificate in " + chain()))));
   EXPECT_EQ(cluster_->Enigma({"doctor"}).status, 1);
+  // It is looked at every five seconds, and by gRPC too; what was shown before still is, at both addresses.
+  EXPECT_TRUE(cluster_->coordinator().WaitForOutput("is not taken over", std::chrono::seconds(30)));
+  std::this_thread::sleep_for(std::chrono::seconds(6));
+  EXPECT_THAT(Findings("api"), UnorderedElementsAre(HasSubstr("ok https://"), HasSubstr("ok public gRPC at ")));
 
   Write(renewed);
   std::vector<std::string> found;
