@@ -114,6 +114,7 @@ class Connection final : public HttpConnection,
 
   // HttpExchange.
   const HttpRequest& request() const override { return request_; }
+  std::string TakeBody() override { return std::exchange(request_.body, std::string()); }
   bool answered() const override { return answered_; }
   bool gone() const override { return gone_; }
 

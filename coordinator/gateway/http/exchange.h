@@ -42,6 +42,8 @@ class HttpExchange {
   virtual ~HttpExchange() = default;
 
   virtual const HttpRequest& request() const = 0;
+  // The request's body, which is empty from then on.
+  virtual std::string TakeBody() = 0;
 
   // Goes with the answer, whatever it is.
   virtual void AddHeaders(HttpHeaders headers) = 0;

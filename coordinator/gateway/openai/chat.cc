@@ -128,7 +128,7 @@ AnswerFormat FormatOf(const Plan& plan, const Prepared& prepared) {
 }  // namespace
 
 boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exchange) {
-  absl::StatusOr<Plan> read = ReadPlan(exchange.request().body);
+  absl::StatusOr<Plan> read = co_await ReadBody(api, exchange, &ReadPlan);
   if (!read.ok()) co_return co_await ReplyError(exchange, read.status());
   const auto plan = std::make_shared<Plan>(*std::move(read));  // shared with what prepares it
   // As long as the messages are, before the template has made a prompt of them.
@@ -143,7 +143,7 @@ boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exch
   const bool compiles = plan->tools.mode == ToolChoice::Mode::kRequired ||
                         (plan->tools.mode == ToolChoice::Mode::kAuto && plan->request.sampling().has_json_schema());
   Executor& executor = compiles ? api.schema_executor : ExecutorFor(api, plan->request.sampling());
-  absl::Status ran = co_await RunElsewhere(executor, exchange, std::move(prepare));
+  absl::Status ran = co_await RunElsewhere(api, executor, exchange, std::move(prepare));
   if (ran.ok()) ran = prepared->status();
   if (!ran.ok()) {
     admission->lease.End(0);  // before the client hears of it and asks again

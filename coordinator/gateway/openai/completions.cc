@@ -181,14 +181,14 @@ boost::asio::awaitable<absl::Status> CheckFormat(ApiContext& api, HttpExchange& 
   std::function<void()> check = [&plane = api.plane, checked, sampling] {
     *checked = CheckResponseFormat(plane, sampling);
   };
-  const absl::Status ran = co_await RunElsewhere(ExecutorFor(api, sampling), exchange, std::move(check));
+  const absl::Status ran = co_await RunElsewhere(api, ExecutorFor(api, sampling), exchange, std::move(check));
   co_return ran.ok() ? *checked : ran;
 }
 
 }  // namespace
 
 boost::asio::awaitable<void> Completions(ApiContext& api, HttpExchange& exchange) {
-  absl::StatusOr<Plan> plan = ReadPlan(exchange.request().body);
+  absl::StatusOr<Plan> plan = co_await ReadBody(api, exchange, &ReadPlan);
   if (!plan.ok()) co_return co_await ReplyError(exchange, plan.status());
   uint64_t tokens = 0;
   for (const enigma::v1::GenerateRequest& prompt : plan->prompts) tokens += EstimateTokens(prompt);
@@ -217,7 +217,10 @@ boost::asio::awaitable<void> Completions(ApiContext& api, HttpExchange& exchange
 }
 
 boost::asio::awaitable<void> PlainGenerate(ApiContext& api, HttpExchange& exchange) {
-  absl::StatusOr<enigma::v1::GenerateRequest> request = ReadPlain(api.plane, api.caller, exchange.request().body);
+  auto read = [&plane = api.plane, caller = api.caller](std::string_view body) {
+    return ReadPlain(plane, caller, body);
+  };
+  absl::StatusOr<enigma::v1::GenerateRequest> request = co_await ReadBody(api, exchange, std::move(read));
   if (!request.ok()) co_return co_await ReplyError(exchange, request.status());
   absl::StatusOr<Admission> admission =
       AdmitRequests(api, exchange.request(), std::span(&*request, 1), EstimateTokens(*request));

@@ -139,7 +139,7 @@ boost::asio::awaitable<absl::Status> EndOf(ApiContext& api, HttpExchange& exchan
 }  // namespace
 
 boost::asio::awaitable<void> EmbeddingsEndpoint(ApiContext& api, HttpExchange& exchange) {
-  absl::StatusOr<Plan> plan = ReadPlan(exchange.request().body);
+  absl::StatusOr<Plan> plan = co_await ReadBody(api, exchange, &ReadPlan);
   if (!plan.ok()) co_return co_await ReplyError(exchange, plan.status());
   absl::StatusOr<Admission> admission =
       AdmitRequests(api, exchange.request(), std::span(&plan->request, 1), EstimateTokens(plan->request));
@@ -158,7 +158,7 @@ boost::asio::awaitable<void> EmbeddingsEndpoint(ApiContext& api, HttpExchange& e
       reply->body = BodyOf(found, base64);
       reply->headers = {{"x-enigma-model", found.model()}, {"x-enigma-node", absl::StrJoin(found.nodes(), ",")}};
     };
-    end = co_await RunElsewhere(api, exchange, std::move(write));
+    end = co_await RunElsewhere(api, api.executor, exchange, std::move(write));
   }
   admission->lease.End(embeddings->tokens_used());  // before the client hears of it and asks again
   if (!end.ok()) co_return co_await ReplyError(exchange, std::move(end));

@@ -34,25 +34,21 @@ std::string NewAnswerId(std::string_view prefix) {
   return absl::StrFormat("%s%016x%016x", ToAbsl(prefix), SystemRandom64(), SystemRandom64());
 }
 
-boost::asio::awaitable<absl::Status> RunElsewhere(ApiContext& api, HttpExchange& exchange, std::function<void()> work) {
-  return RunElsewhere(api.executor, exchange, std::move(work));
-}
-
 Executor& ExecutorFor(const ApiContext& api, const enigma::v1::SamplingParams& sampling) {
   const bool compiles = sampling.has_json_schema() && !api.plane.schemas.Knows(sampling.json_schema());
   return compiles ? api.schema_executor : api.executor;
 }
 
-boost::asio::awaitable<absl::Status> RunElsewhere(Executor& executor, HttpExchange& exchange,
+boost::asio::awaitable<absl::Status> RunElsewhere(const ApiContext& api, Executor& executor, HttpExchange& exchange,
                                                   std::function<void()> work) {
   // Shared, since the work may outlast the exchange.
   auto finished = std::make_shared<std::atomic<bool>>(false);
-  if (!executor.TryRun([finished, work = std::move(work), wake = exchange.Waker()] {
+  if (!executor.TryRun([finished, pass = api.pass, work = std::move(work), wake = exchange.Waker()] {
         work();
         finished->store(true);
         wake();
       })) {
-    co_return absl::ResourceExhaustedError("too many requests wait for tokenisation; try again later");
+    co_return absl::ResourceExhaustedError("too many requests wait to be read; try again later");
   }
   while (!finished->load() && !exchange.gone()) co_await exchange.Wait(absl::Seconds(1));
   if (finished->load()) co_return absl::OkStatus();

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>  // for Boost 1.74, which forgets it
 
 #include <absl/status/statusor.h>
@@ -23,11 +25,13 @@ namespace enigma::coordinator {
 struct ApiContext {
   ControlPlane& plane;
   Executor& executor;         // for what must not run on the server's threads
-  Executor& schema_executor;  // for compiling schemas, so that many of these hold nothing else up
+  Executor& schema_executor;  // for compiling schemas and reading large bodies, so that these hold nothing else up
   const CorsPolicy& cors;
   absl::Duration request_timeout_max = absl::Hours(1);
   absl::Duration ping = absl::Seconds(15);  // of streams with nothing to say
   Caller caller = {};                       // who asks, once the route has let them in
+  // Shared with work that may outlast its exchange, so that what it holds counts until it is done.
+  std::shared_ptr<Intake::Pass> pass = nullptr;
 };
 
 // One more request of the caller for the model: for every endpoint that asks for one, as soon as its body is read and
@@ -62,11 +66,31 @@ boost::asio::awaitable<void> ReplyError(HttpExchange& exchange, absl::Status sta
 
 // Runs `work` on the executor's threads while the connection's strand goes on. It must own what it uses: when the
 // client goes, CANCELLED comes at once and the work may still run. RESOURCE_EXHAUSTED: too much waits already.
-boost::asio::awaitable<absl::Status> RunElsewhere(ApiContext& api, HttpExchange& exchange, std::function<void()> work);
-boost::asio::awaitable<absl::Status> RunElsewhere(Executor& executor, HttpExchange& exchange,
+boost::asio::awaitable<absl::Status> RunElsewhere(const ApiContext& api, Executor& executor, HttpExchange& exchange,
                                                   std::function<void()> work);
 // Where a request that may have a schema is prepared.
 Executor& ExecutorFor(const ApiContext& api, const enigma::v1::SamplingParams& sampling);
+
+// The largest body that is read on the server's own threads: it takes a few milliseconds at worst (a number for every
+// two bytes), in which all connections of the thread wait.
+inline constexpr size_t kBodyBytesReadAtOnce = 64 * 1024;
+
+// What `read` makes of the exchange's body, which the exchange has no more: an absl::StatusOr, whose errors may also be
+// those of RunElsewhere. `read` owns what it uses.
+template <class Read>
+boost::asio::awaitable<std::invoke_result_t<Read, std::string_view>> ReadBody(const ApiContext& api,
+                                                                              HttpExchange& exchange, Read read) {
+  std::string body = exchange.TakeBody();
+  if (body.size() <= kBodyBytesReadAtOnce) co_return read(body);
+  auto plan = std::make_shared<std::invoke_result_t<Read, std::string_view>>(absl::CancelledError("not read"));
+  std::function<void()> work = [plan, read = std::move(read), body = std::move(body)]() mutable {
+    *plan = read(body);
+    body = std::string();  // the plan has what it needs
+  };
+  absl::Status ran = co_await RunElsewhere(api, api.schema_executor, exchange, std::move(work));
+  if (!ran.ok()) co_return ran;
+  co_return std::move(*plan);
+}
 
 // The endpoints, one file each.
 boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exchange);

@@ -1,6 +1,7 @@
 #include "coordinator/gateway/openai/routes.h"
 
 #include <array>
+#include <memory>
 #include <optional>
 
 #include <absl/strings/str_cat.h>
@@ -81,9 +82,8 @@ boost::asio::awaitable<void> Route(ApiContext& api, const Access& access, HttpEx
     if (!Matches(route, request.path)) continue;
     if (route.method != request.method && !(route.method == "GET" && request.method == "HEAD")) continue;
     ApiContext mine = api;
-    absl::StatusOr<Intake::Pass> pass;
     if (route.open == Open::kToCallers) {
-      pass = api.plane.intake.Enter(request.body.size());
+      absl::StatusOr<Intake::Pass> pass = api.plane.intake.Enter(request.body.size());
       if (!pass.ok()) {
         HttpReply refusal = ReplyOf(ErrorOf(pass.status()));
         // The next attempt is to find another server, or this one started anew.
@@ -91,6 +91,7 @@ boost::asio::awaitable<void> Route(ApiContext& api, const Access& access, HttpEx
         co_await exchange.Reply(std::move(refusal));
         co_return;
       }
+      mine.pass = std::make_shared<Intake::Pass>(*std::move(pass));
       absl::StatusOr<Caller> caller = CallerOf(api, access, request);
       if (!caller.ok()) {
         co_await ReplyError(exchange, caller.status());

@@ -57,10 +57,8 @@ using Work = absl::StatusOr<Json> (*)(const ApiContext&, std::string_view);
 // Runs the work off the server's threads and answers with what it gave.
 boost::asio::awaitable<void> RunAndReply(ApiContext& api, HttpExchange& exchange, Work work) {
   auto result = std::make_shared<absl::StatusOr<Json>>(absl::CancelledError("not run"));
-  std::function<void()> run = [mine = api, result, work, body = exchange.request().body] {
-    *result = work(mine, body);
-  };
-  absl::Status ran = co_await RunElsewhere(api, exchange, std::move(run));
+  std::function<void()> run = [mine = api, result, work, body = exchange.TakeBody()] { *result = work(mine, body); };
+  absl::Status ran = co_await RunElsewhere(api, api.executor, exchange, std::move(run));
   if (!ran.ok()) co_return co_await ReplyError(exchange, std::move(ran));
   if (!result->ok()) co_return co_await ReplyError(exchange, result->status());
   HttpReply reply;

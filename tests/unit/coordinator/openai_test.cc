@@ -204,44 +204,6 @@ TEST_F(OpenAiTest, AClientThatClosesFreesItsSequence) {
   EXPECT_TRUE(Eventually([&] { return Replicas("stories").at(0).running() == 0; }));
 }
 
-// What parsers of JSON take more than linear time for, and more memory than it looks.
-TEST_F(OpenAiTest, BodiesThatAreCheapToSendAreCheapToRefuse) {
-  Serve();
-  const auto repeated = [](std::string_view piece, size_t bytes) {
-    std::string text;
-    while (text.size() < bytes) text += piece;
-    text.back() = ' ';  // the last comma
-    return text;
-  };
-  std::string keys;
-  for (int i = 0; i < 500'000; ++i) absl::StrAppend(&keys, "\"k", i, "\":1,");
-  keys.back() = ' ';
-  const auto told = [this](const std::string& body, const char* path = "/v1/completions") {
-    const auto start = std::chrono::steady_clock::now();
-    const HttpAnswer answer = Post(port(), path, body);
-    EXPECT_EQ(answer.status / 100, 4) << answer.body;
-    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20)) << answer.body;
-    return answer.body;
-  };
-  constexpr size_t kBytes = 8'000'000;
-  using ::testing::HasSubstr;
-  EXPECT_THAT(told(absl::StrCat("{\"x\":[", repeated("{},", kBytes), "]}")), HasSubstr("values"));
-  EXPECT_THAT(told(absl::StrCat("{", keys, "}")), HasSubstr("fields"));
-  EXPECT_THAT(told(std::string(kBytes, '[')), HasSubstr("deeper"));
-  EXPECT_THAT(told(repeated("{\"a\":", kBytes)), HasSubstr("deeper"));
-  const std::string words = repeated("once upon ", kBytes);
-  EXPECT_THAT(told(json({{"model", "stories"}, {"prompt", words}}).dump()), HasSubstr("8000000 bytes"))
-      << "refused by its length, before it is tokenised";
-  EXPECT_THAT(told(json({{"model", "stories"}, {"prompt", words}, {"n", 16}}).dump()),
-              ::testing::AnyOf(HasSubstr("8000000 bytes"), HasSubstr("all choices together")));
-  EXPECT_THAT(told(json({{"model", "stories"}, {"input", {"a", words}}}).dump(), "/v1/embeddings"),
-              HasSubstr("input[1]: 8000000 bytes"));
-  EXPECT_THAT(told(json({{"model", "stories"}, {"prompt", words}}).dump(), "/tokenize"), HasSubstr("in pieces"));
-  std::string ids = absl::StrCat("{\"model\":\"stories\",\"prompt\":[", repeated("5,", 1'000'000), "5]}");
-  std::replace(ids.begin(), ids.end(), ' ', ',');
-  EXPECT_THAT(told(ids), HasSubstr("tokens are too long"));
-}
-
 std::string CompletionRequest(const json& ask) {
   const std::string body = ask.dump();
   return absl::StrCat("POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: ", body.size(), "\r\n\r\n", body);
