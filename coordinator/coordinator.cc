@@ -142,16 +142,19 @@ absl::Status CoordinatorImpl::Start() {
   MakeParts();
   ENIGMA_RETURN_IF_ERROR(Listen());
   ENIGMA_RETURN_IF_ERROR(StartBeacons());
-  HttpServer::Options http;
-  http.host = options_.http_host;
-  http.port = options_.http_port;
-  http.certificate = certificate_;
+  HttpGateway::Options http;
+  http.server.host = options_.http_host;
+  http.server.port = options_.http_port;
+  http.server.certificate = certificate_;
   if (certificate_files_) {
-    http.renewed_certificate = [this] { return RenewedCertificate(); };
+    http.server.renewed_certificate = [this] { return RenewedCertificate(); };
   }
   absl::StatusOr<CorsPolicy> cors = CorsPolicy::Create(options_.cors_origins);
   if (!cors.ok()) return absl::InvalidArgumentError(absl::StrCat("cors_origins: ", cors.status().message()));
-  ENIGMA_ASSIGN_OR_RETURN(http_, HttpGateway::Start(http, *std::move(cors), *plane_, *access_, options_.http_ping));
+  http.cors = *std::move(cors);
+  http.request_time_max = options_.request_time_max;
+  http.ping = options_.http_ping;
+  ENIGMA_ASSIGN_OR_RETURN(http_, HttpGateway::Start(std::move(http), *plane_, *access_));
   WarnWhenNobodyMayAsk();
   ENIGMA_RETURN_IF_ERROR(WriteFiles());
   LogInfo("coordinator {} of cluster {} listens on {}", node_id_, plane_->cluster_id,
@@ -288,7 +291,7 @@ void CoordinatorImpl::MakeParts() {
   cluster_ = std::make_unique<ClusterService>(*plane_, *access_, *audit_,
                                               [this](enigma::v1::DiagnoseReply& reply) { DescribeDiscovery(reply); });
   content_ = std::make_unique<ContentService>(*plane_, *access_);
-  inference_ = std::make_unique<InferenceService>(*plane_, *access_, Generation::Options{});
+  inference_ = std::make_unique<InferenceService>(*plane_, *access_, options_.request_time_max);
   nodes_.SetListener([this](const Node& node) {
     if (node.state == NodeState::kDead) {
       LogWarn("node {} is dead: {}", node.Label(), node.state_reason);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <optional>
+#include <utility>
 
 #include <absl/strings/str_cat.h>
 
@@ -21,6 +22,14 @@ grpc::Status EndOf(grpc::CallbackServerContext& context, const absl::Status& sta
 
 bool DeadlinePassed(const grpc::CallbackServerContext& context) {
   return context.deadline() <= std::chrono::system_clock::now();
+}
+
+void TimeLimit::Start(const grpc::CallbackServerContext& context, absl::Duration time_max, std::function<void()> late) {
+  const auto until = std::chrono::system_clock::now() + absl::ToChronoNanoseconds(time_max);
+  if (context.deadline() <= until) return;
+  alarm_.Set(until, [late = std::move(late)](bool expired) {
+    if (expired) late();
+  });
 }
 
 absl::Status Late() {

@@ -1,6 +1,10 @@
 #pragma once
 
+#include <functional>
+
 #include <absl/status/status.h>
+#include <absl/time/time.h>
+#include <grpcpp/alarm.h>
 #include <grpcpp/server_context.h>
 
 namespace enigma::coordinator {
@@ -12,5 +16,16 @@ grpc::Status EndOf(grpc::CallbackServerContext& context, const absl::Status& sta
 // Whether the deadline that the caller set is over; a call that is cancelled for that was late and not unwanted.
 bool DeadlinePassed(const grpc::CallbackServerContext& context);
 absl::Status Late();
+
+// Ends a call whose caller set no deadline, or too late a one. Not thread-safe; ends with the call.
+class TimeLimit {
+ public:
+  // Once: `late` is called after `time_max`, on a thread of gRPC's, unless the caller's own deadline is earlier. It may
+  // also be called after this is destroyed, so it holds what it uses weakly.
+  void Start(const grpc::CallbackServerContext& context, absl::Duration time_max, std::function<void()> late);
+
+ private:
+  grpc::Alarm alarm_;
+};
 
 }  // namespace enigma::coordinator

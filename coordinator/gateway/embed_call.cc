@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "coordinator/gateway/call_end.h"
-
 namespace enigma::coordinator {
 
 std::shared_ptr<EmbedCall> EmbedCall::Make(ControlPlane& plane, enigma::v1::EmbedRequest request,
@@ -17,10 +15,15 @@ std::shared_ptr<EmbedCall> EmbedCall::Make(ControlPlane& plane, enigma::v1::Embe
   return call;
 }
 
-void EmbedCall::Hold(Intake::Pass pass, KeyLease lease) {
-  absl::MutexLock lock(&mutex_);
-  pass_ = std::move(pass);
-  lease_ = std::move(lease);
+void EmbedCall::Hold(Intake::Pass pass, KeyLease lease, absl::Duration time_max) {
+  {
+    absl::MutexLock lock(&mutex_);
+    pass_ = std::move(pass);
+    lease_ = std::move(lease);
+  }
+  time_limit_.Start(context_, time_max, [weak = weak_from_this()] {
+    if (const std::shared_ptr<EmbedCall> alive = weak.lock()) alive->embeddings_->Fail(Late());
+  });
 }
 
 void EmbedCall::OnCancel() { DeadlinePassed(context_) ? embeddings_->Fail(Late()) : embeddings_->Cancel(); }

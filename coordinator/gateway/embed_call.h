@@ -6,6 +6,7 @@
 #include <absl/synchronization/mutex.h>
 #include <grpcpp/support/server_callback.h>
 
+#include "coordinator/gateway/call_end.h"
 #include "coordinator/gateway/embeddings.h"
 #include "coordinator/scheduling/intake.h"
 #include "coordinator/scheduling/key_limits.h"
@@ -21,8 +22,8 @@ class EmbedCall final : public grpc::ServerUnaryReactor, public std::enable_shar
                                          enigma::v1::EmbedReply& reply, grpc::CallbackServerContext& context);
 
   Embeddings& embeddings() { return *embeddings_; }
-  // What the caller's limits let in; before the embeddings begin.
-  void Hold(Intake::Pass pass, KeyLease lease);
+  // What the caller's limits let in, and for how long at most; before the embeddings begin.
+  void Hold(Intake::Pass pass, KeyLease lease, absl::Duration time_max);
 
   // ServerUnaryReactor.
   void OnCancel() override;
@@ -36,6 +37,7 @@ class EmbedCall final : public grpc::ServerUnaryReactor, public std::enable_shar
   grpc::CallbackServerContext& context_;  // there until OnDone, as the reply is
   std::shared_ptr<EmbedCall> self_;       // until OnDone
   std::shared_ptr<Embeddings> embeddings_;
+  TimeLimit time_limit_;
 
   absl::Mutex mutex_;
   Intake::Pass pass_ ABSL_GUARDED_BY(mutex_);

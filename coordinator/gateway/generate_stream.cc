@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "coordinator/gateway/call_end.h"
-
 namespace enigma::coordinator {
 
 std::shared_ptr<GenerateStream> GenerateStream::Make(ControlPlane& plane, const Generation::Options& options,
@@ -19,10 +17,15 @@ std::shared_ptr<GenerateStream> GenerateStream::Make(ControlPlane& plane, const 
   return stream;
 }
 
-void GenerateStream::Hold(Intake::Pass pass, KeyLease lease) {
-  absl::MutexLock lock(&mutex_);
-  pass_ = std::move(pass);
-  lease_ = std::move(lease);
+void GenerateStream::Hold(Intake::Pass pass, KeyLease lease, absl::Duration time_max) {
+  {
+    absl::MutexLock lock(&mutex_);
+    pass_ = std::move(pass);
+    lease_ = std::move(lease);
+  }
+  time_limit_.Start(context_, time_max, [weak = weak_from_this()] {
+    if (const std::shared_ptr<GenerateStream> alive = weak.lock()) alive->EndLate();
+  });
 }
 
 void GenerateStream::EndLease() {
@@ -60,7 +63,12 @@ void GenerateStream::OnWriteDone(bool ok) {
 }
 
 void GenerateStream::OnCancel() {
-  if (DeadlinePassed(context_)) generation_->Fail(Late());
+  if (DeadlinePassed(context_)) return EndLate();
+  generation_->Cancel();
+}
+
+void GenerateStream::EndLate() {
+  generation_->Fail(Late());
   generation_->Cancel();
 }
 

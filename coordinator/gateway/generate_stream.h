@@ -6,6 +6,7 @@
 #include <absl/synchronization/mutex.h>
 #include <grpcpp/support/server_callback.h>
 
+#include "coordinator/gateway/call_end.h"
 #include "coordinator/gateway/generation.h"
 #include "coordinator/scheduling/intake.h"
 #include "coordinator/scheduling/key_limits.h"
@@ -22,8 +23,8 @@ class GenerateStream final : public grpc::ServerWriteReactor<enigma::v1::Generat
                                               grpc::CallbackServerContext& context);
 
   Generation& generation() { return *generation_; }
-  // What the caller's limits let in; before the generation begins.
-  void Hold(Intake::Pass pass, KeyLease lease);
+  // What the caller's limits let in, and for how long at most; before the generation begins.
+  void Hold(Intake::Pass pass, KeyLease lease, absl::Duration time_max);
 
   // ServerWriteReactor.
   void OnWriteDone(bool ok) override;
@@ -34,10 +35,12 @@ class GenerateStream final : public grpc::ServerWriteReactor<enigma::v1::Generat
   explicit GenerateStream(grpc::CallbackServerContext& context) : context_(context) {}
   void Pump();
   void EndLease() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EndLate();
 
   grpc::CallbackServerContext& context_;  // there until OnDone
   std::shared_ptr<GenerateStream> self_;  // likewise
   std::shared_ptr<Generation> generation_;
+  TimeLimit time_limit_;
 
   absl::Mutex mutex_;
   KeyLease lease_ ABSL_GUARDED_BY(mutex_);

@@ -6,13 +6,12 @@
 
 namespace enigma::coordinator {
 
-absl::StatusOr<std::unique_ptr<HttpGateway>> HttpGateway::Start(const HttpServer::Options& options, CorsPolicy cors,
-                                                                ControlPlane& plane, const Access& access,
-                                                                absl::Duration ping) {
-  std::unique_ptr<HttpGateway> gateway(new HttpGateway(std::move(cors), plane, access));
-  gateway->api_.ping = ping;
+absl::StatusOr<std::unique_ptr<HttpGateway>> HttpGateway::Start(Options options, ControlPlane& plane,
+                                                                const Access& access) {
+  const HttpServer::Options server_options = std::move(options.server);
+  std::unique_ptr<HttpGateway> gateway(new HttpGateway(std::move(options), plane, access));
   absl::StatusOr<std::unique_ptr<HttpServer>> server = HttpServer::Start(
-      options,
+      server_options,
       [gateway = gateway.get()](HttpExchange& exchange) { return Route(gateway->api_, gateway->access_, exchange); });
   if (!server.ok()) return server.status();
   gateway->server_ = *std::move(server);

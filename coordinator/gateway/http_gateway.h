@@ -14,19 +14,24 @@ namespace enigma::coordinator {
 // The HTTP API: the server, its routes, and threads for what must not run on the server's own.
 class HttpGateway {
  public:
-  // Plane and access must outlive it. `ping`: after which a stream with nothing to say sends a comment. A busy port is
-  // an error that names it.
-  static absl::StatusOr<std::unique_ptr<HttpGateway>> Start(const HttpServer::Options& options, CorsPolicy cors,
-                                                            ControlPlane& plane, const Access& access,
-                                                            absl::Duration ping);
+  struct Options {
+    HttpServer::Options server;
+    CorsPolicy cors;
+    absl::Duration request_time_max;  // the longest deadline of a request, and that of one which asks for none
+    absl::Duration ping;              // after which a stream with nothing to say sends a comment
+  };
+  // Plane and access must outlive it. A busy port is an error that names it.
+  static absl::StatusOr<std::unique_ptr<HttpGateway>> Start(Options options, ControlPlane& plane, const Access& access);
 
   int port() const { return server_->port(); }
   // Takes no new connection and lets running answers end for as long as told.
   void Stop(absl::Duration grace) { server_->Stop(grace); }
 
  private:
-  HttpGateway(CorsPolicy cors, ControlPlane& plane, const Access& access)
-      : access_(access), cors_(std::move(cors)), api_{plane, executor_, schema_executor_, cors_} {}
+  HttpGateway(Options options, ControlPlane& plane, const Access& access)
+      : access_(access),
+        cors_(std::move(options.cors)),
+        api_{plane, executor_, schema_executor_, cors_, options.request_time_max, options.ping} {}
 
   const Access& access_;
   const CorsPolicy cors_;

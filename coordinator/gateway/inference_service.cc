@@ -25,12 +25,12 @@ grpc::ServerWriteReactor<enigma::v1::GenerateChunk>* InferenceService::Generate(
   enigma::v1::GenerateRequest settled = *request;
   absl::StatusOr<Intake::Pass> pass = plane_.intake.Enter(request->ByteSizeLong());
   absl::StatusOr<KeyLease> lease = pass.ok() ? AdmitCaller(*context, settled) : pass.status();
-  const std::shared_ptr<GenerateStream> stream = GenerateStream::Make(plane_, options_, std::move(settled), *context);
+  const std::shared_ptr<GenerateStream> stream = GenerateStream::Make(plane_, {}, std::move(settled), *context);
   if (!lease.ok()) {
     stream->generation().Fail(lease.status());
     return stream.get();
   }
-  stream->Hold(*std::move(pass), *std::move(lease));
+  stream->Hold(*std::move(pass), *std::move(lease), request_time_max_);
   const enigma::v1::SamplingParams& sampling = request->sampling();
   // Which schema calls of tools come to is known once the template is read.
   const bool compiles =
@@ -51,7 +51,7 @@ grpc::ServerUnaryReactor* InferenceService::Embed(grpc::CallbackServerContext* c
     call->embeddings().Fail(lease.status());
     return call.get();
   }
-  call->Hold(*std::move(pass), *std::move(lease));
+  call->Hold(*std::move(pass), *std::move(lease), request_time_max_);
   if (!executor_.TryRun([call] { call->embeddings().Begin(); })) call->embeddings().Fail(Overloaded());
   return call.get();
 }

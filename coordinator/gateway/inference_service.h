@@ -2,6 +2,8 @@
 
 #include <span>
 
+#include <absl/time/time.h>
+
 #include "coordinator/gateway/access.h"
 #include "coordinator/gateway/executor.h"
 #include "coordinator/gateway/generate_stream.h"
@@ -14,8 +16,9 @@ namespace enigma::coordinator {
 // tokenising on a few of this service's own.
 class InferenceService final : public enigma::v1::Inference::CallbackService {
  public:
-  InferenceService(ControlPlane& plane, const Access& access, const Generation::Options& options)
-      : plane_(plane), access_(access), options_(options) {}
+  // `request_time_max`: after which a request ends, whatever deadline its caller set, or none.
+  InferenceService(ControlPlane& plane, const Access& access, absl::Duration request_time_max)
+      : plane_(plane), access_(access), request_time_max_(request_time_max) {}
 
   grpc::ServerWriteReactor<enigma::v1::GenerateChunk>* Generate(grpc::CallbackServerContext* context,
                                                                 const enigma::v1::GenerateRequest* request) override;
@@ -48,7 +51,7 @@ class InferenceService final : public enigma::v1::Inference::CallbackService {
 
   ControlPlane& plane_;
   const Access& access_;
-  const Generation::Options options_;
+  const absl::Duration request_time_max_;
   Executor executor_{2};
   Executor schema_executor_{1};  // so that many new schemas hold nothing else up
 };

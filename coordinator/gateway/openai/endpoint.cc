@@ -15,7 +15,7 @@ namespace enigma::coordinator {
 
 absl::StatusOr<absl::Duration> DeadlineOf(const ApiContext& api, const HttpRequest& request) {
   const std::string_view header = request.Header("x-request-timeout-ms");
-  absl::Duration timeout = api.request_timeout_max;
+  absl::Duration timeout = api.request_time_max;
   if (!header.empty()) {
     int64_t ms = 0;
     if (!absl::SimpleAtoi(ToAbsl(header), &ms) || ms < 1) {

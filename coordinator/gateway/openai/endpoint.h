@@ -27,9 +27,9 @@ struct ApiContext {
   Executor& executor;         // for what must not run on the server's threads
   Executor& schema_executor;  // for compiling schemas and reading large bodies, so that these hold nothing else up
   const CorsPolicy& cors;
-  absl::Duration request_timeout_max = absl::Hours(1);
-  absl::Duration ping = absl::Seconds(15);  // of streams with nothing to say
-  Caller caller = {};                       // who asks, once the route has let them in
+  absl::Duration request_time_max;
+  absl::Duration ping;  // of streams with nothing to say
+  Caller caller = {};   // who asks, once the route has let them in
   // Shared with work that may outlast its exchange, so that what it holds counts until it is done.
   std::shared_ptr<Intake::Pass> pass = nullptr;
 };

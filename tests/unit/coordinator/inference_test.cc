@@ -1,16 +1,19 @@
 // enigma.v1.Inference beside the HTTP API: the same abilities, the same statuses.
 #include <chrono>
 #include <fstream>
+#include <future>
 #include <sstream>
 
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
+#include <absl/time/clock.h>
 #include <gmock/gmock.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
 #include "tests/support/edited_model.h"
 #include "tests/unit/coordinator/coordinator_fixture.h"
+#include "tests/unit/coordinator/http_client.h"
 
 namespace enigma::coordinator::testing {
 namespace {
@@ -208,6 +211,44 @@ TEST_F(InferenceTest, ADeadlineIsAStatusOfItsOwnAndFreesTheSequence) {
   ASSERT_EQ(pipelines_.opened().size(), 1u);
   const uint64_t sequence = pipelines_.opened()[0].sequence();
   EXPECT_TRUE(Eventually([&] { return pipelines_.cancelled().contains(sequence); }));
+  EXPECT_TRUE(Eventually([&] { return Replicas("stories").at(0).running() == 0; }));
+}
+
+// A client that forgets the deadline, or sets one that is as good as none, holds its place no longer than others may.
+TEST_F(InferenceTest, NoRequestTakesLongerThanAnyMayWhateverItsDeadline) {
+  Coordinator::Options options = Options();
+  options.request_time_max = absl::Milliseconds(300);
+  Serve(options);
+  pipelines_.SetManner(FakePipelines::Manner::kHold);
+  enigma::v1::EmbedRequest embed;
+  embed.set_model("stories");
+  embed.add_input()->set_text("a");
+  for (const bool has_deadline : {false, true}) {
+    for (const bool embeds : {false, true}) {
+      grpc::ClientContext context;
+      if (has_deadline) context.set_deadline(std::chrono::system_clock::now() + std::chrono::hours(2));
+      auto ended = std::async(std::launch::async, [&] {
+        enigma::v1::EmbedReply reply;
+        if (embeds) return inference_->Embed(&context, embed, &reply);
+        const auto stream = inference_->Generate(&context, Ask("stories", "a", 100));
+        enigma::v1::GenerateChunk chunk;
+        while (stream->Read(&chunk)) EXPECT_EQ(chunk.finish_reason(), "");
+        return stream->Finish();
+      });
+      if (ended.wait_for(std::chrono::seconds(20)) != std::future_status::ready) context.TryCancel();
+      const grpc::Status status = ended.get();
+      EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED) << has_deadline << embeds;
+      EXPECT_THAT(status.error_message(), HasSubstr("the deadline of the request passed"));
+    }
+  }
+  const absl::Time asked = absl::Now();
+  EXPECT_EQ(Post(port(), "/v1/completions", R"({"model": "stories", "prompt": "a"})").status, 504);
+  EXPECT_EQ(Post(port(), "/v1/completions", R"({"model": "stories", "prompt": "a"})", {"x-request-timeout-ms: 7200000"})
+                .status,
+            504);
+  EXPECT_LT(absl::Now() - asked, absl::Seconds(20));
+  ASSERT_EQ(pipelines_.opened().size(), 6u);
+  EXPECT_TRUE(Eventually([&] { return pipelines_.cancelled().size() == 6; }));
   EXPECT_TRUE(Eventually([&] { return Replicas("stories").at(0).running() == 0; }));
 }
 
