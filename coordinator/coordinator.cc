@@ -269,7 +269,9 @@ void CoordinatorImpl::MakeParts() {
                                 cluster_id,
                                 options_.version,
                                 {}});
-  keeper_ = std::make_unique<PlacementKeeper>(*plane_, PlacementKeeper::Options{.return_grace = options_.return_grace});
+  keeper_ = std::make_unique<PlacementKeeper>(
+      *plane_,
+      PlacementKeeper::Options{.return_grace = options_.return_grace, .successor_wait = options_.successor_wait});
   failures_ = std::make_unique<FailureWatcher>(*plane_, [this] { keeper_->Wake(); });
   dispatcher_->SetBrokenListener([this](uint64_t replica, std::string_view node_id, const absl::Status& why) {
     const std::optional<Node> node = nodes_.Find(node_id);

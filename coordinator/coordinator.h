@@ -51,6 +51,8 @@ class Coordinator {
     uint32_t silence_ms = 1000;                       // without a heartbeat for so long a node is dead
     absl::Duration stall_after = absl::Seconds(60);   // a stage with work that finishes no step for so long is stalled
     absl::Duration return_grace = absl::Seconds(10);  // after a start: for the nodes of earlier placements
+    // How long a replica on a node that leaves takes requests until another has its place.
+    absl::Duration successor_wait = absl::Seconds(15);
     // After so long a request ends, whatever deadline its client set, or none; over HTTP and gRPC alike.
     absl::Duration request_time_max = absl::Hours(1);
     size_t running_max = 64;   // requests in one replica at a time

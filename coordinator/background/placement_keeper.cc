@@ -65,10 +65,32 @@ void PlacementKeeper::NoteServing() {
   const std::vector<Replica> replicas = plane_.replicas.List();
   absl::MutexLock lock(&mutex_);
   std::erase_if(pacing_, [this](const auto& entry) { return !plane_.wanted.Contains(entry.first); });
+  std::erase_if(unplaceable_, [this](uint64_t id) { return !plane_.wanted.Contains(id); });
+  std::erase_if(leaving_since_, [this](const auto& entry) { return !plane_.replicas.Find(entry.first); });
   for (const Replica& replica : replicas) {
-    if (replica.state != ReplicaState::kReady || !plane_.wanted.Contains(replica.wanted)) continue;
+    if (replica.state != ReplicaState::kReady || OnLeavingNode(replica)) continue;
+    if (!plane_.wanted.Contains(replica.wanted)) continue;
     pacing_.try_emplace(replica.wanted, options_.pacing).first->second.Serves(plane_.clock.Monotonic());
   }
+}
+
+bool PlacementKeeper::OnLeavingNode(const Replica& replica) const {
+  return std::any_of(replica.stages.begin(), replica.stages.end(), [this](const auto& stage) {
+    const std::optional<Node> node = plane_.nodes.Find(stage.node_id());
+    return node && node->leaving;
+  });
+}
+
+bool PlacementKeeper::MayRetire(const Replica& replica) {
+  const absl::Duration now = plane_.clock.Monotonic();
+  const absl::Duration since = leaving_since_.try_emplace(replica.id, now).first->second;
+  if (now - since >= options_.successor_wait || !plane_.wanted.Contains(replica.wanted)) return true;
+  for (const Replica& other : plane_.replicas.List()) {
+    const bool succeeds = other.wanted == replica.wanted && other.state == ReplicaState::kReady;
+    if (succeeds && !OnLeavingNode(other)) return true;
+  }
+  absl::MutexLock lock(&mutex_);
+  return unplaceable_.contains(replica.wanted);
 }
 
 void PlacementKeeper::RetireOnLeavingNodes() {
@@ -76,13 +98,19 @@ void PlacementKeeper::RetireOnLeavingNodes() {
     if (!node.leaving || node.state != NodeState::kReady) continue;
     for (const Replica& replica : plane_.replicas.List()) {
       if (replica.state != ReplicaState::kReady || !replica.UsesNode(node.id)) continue;
-      if (!plane_.dispatcher.Retire(replica.id)) continue;
-      const std::string reason = absl::StrCat("node ", node.Label(), " is leaving");
-      if (!plane_.replicas.MarkFailed(replica.id, reason)) continue;
-      LogInfo("replica {} of {} is given up: {}", replica.id, replica.model->name, reason);
-      plane_.dispatcher.RemoveReplica(replica.id, absl::UnavailableError(reason));
+      if (!MayRetire(replica) || !plane_.dispatcher.Retire(replica.id)) continue;
+      GiveUp(replica, absl::StrCat("node ", node.Label(), " is leaving"));
     }
   }
+}
+
+void PlacementKeeper::GiveUp(const Replica& replica, const std::string& reason) {
+  if (!plane_.replicas.MarkFailed(replica.id, reason)) return;
+  LogInfo("replica {} of {} is given up: {}", replica.id, replica.model->name, reason);
+  plane_.dispatcher.RemoveReplica(replica.id, absl::UnavailableError(reason));
+  leaving_since_.erase(replica.id);
+  absl::MutexLock lock(&mutex_);
+  pacing_.erase(replica.wanted);  // the memory that it gives back may be just what was missing
 }
 
 void PlacementKeeper::ClearFailedReplicas() {
@@ -132,7 +160,10 @@ std::string PlacementKeeper::ReasonToWait(const WantedPlacement& wanted) {
 
 void PlacementKeeper::PlaceWanted() {
   std::set<uint64_t> fulfilled;
-  for (const Replica& replica : plane_.replicas.List()) fulfilled.insert(replica.wanted);
+  for (const Replica& replica : plane_.replicas.List()) {
+    // One on a node that leaves is to have a successor, while it serves.
+    if (replica.state != ReplicaState::kReady || !OnLeavingNode(replica)) fulfilled.insert(replica.wanted);
+  }
   const std::vector<WantedPlacement> all = plane_.wanted.List();
 
   absl::MutexLock lock(&mutex_);
@@ -163,6 +194,8 @@ void PlacementKeeper::Place(const WantedPlacement& wanted) {
   const absl::Status placed = LoadModel(plane_, call).status();
   absl::MutexLock lock(&mutex_);
   placed_.insert(wanted.id);
+  unplaceable_.erase(wanted.id);
+  if (!placed.ok()) unplaceable_.insert(wanted.id);
   const auto pacing = pacing_.find(wanted.id);
   if (placed.ok() || cancelled_ || pacing == pacing_.end()) return;
   const absl::Duration now = plane_.clock.Monotonic();

@@ -17,7 +17,8 @@
 namespace enigma::coordinator {
 
 // Keeps what is wanted in service: clears up after failed replicas, has workers drop stages that nobody knows (left by
-// an earlier coordinator), and places again what has no replica, as soon as the nodes allow it.
+// an earlier coordinator), and places again what has no replica, or one on nodes that leave, as soon as the nodes allow
+// it.
 class PlacementKeeper {
  public:
   struct Options {
@@ -26,6 +27,9 @@ class PlacementKeeper {
     absl::Duration return_grace = absl::Seconds(10);
     // Memory that stages have given back shows in heartbeats only after this.
     absl::Duration settle = absl::Milliseconds(450);
+    // How long a replica on a node that leaves takes new requests while another is placed. What runs in it then has the
+    // rest of the node's own time to end.
+    absl::Duration successor_wait = absl::Seconds(15);
     RetryPacing::Options pacing = {};
   };
   PlacementKeeper(ControlPlane& plane, const Options& options);
@@ -42,8 +46,13 @@ class PlacementKeeper {
  private:
   void Run();
   void NoteServing();
-  // Nothing new goes to replicas with a stage on a node that is leaving, and those that are idle are given up.
+  // Nothing new goes to replicas with a stage on a node that is leaving, once others have taken their places or cannot
+  // be placed in time; and those that are idle are given up.
   void RetireOnLeavingNodes();
+  void GiveUp(const Replica& replica, const std::string& reason);
+  bool OnLeavingNode(const Replica& replica) const;
+  // Whether a replica on a node that is leaving need not serve until another takes its place.
+  bool MayRetire(const Replica& replica);
   void ClearFailedReplicas();
   void DropOrphans();
   void PlaceWanted();
@@ -61,7 +70,9 @@ class PlacementKeeper {
   absl::Duration settled_at_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, RetryPacing> pacing_ ABSL_GUARDED_BY(mutex_);  // by wanted placement, once it was placed or tried
   std::map<uint64_t, std::thread> placing_ ABSL_GUARDED_BY(mutex_);
-  std::set<uint64_t> placed_ ABSL_GUARDED_BY(mutex_);  // whose thread has done its work
+  std::set<uint64_t> placed_ ABSL_GUARDED_BY(mutex_);       // whose thread has done its work
+  std::set<uint64_t> unplaceable_ ABSL_GUARDED_BY(mutex_);  // those that could not be placed when it was tried last
+  std::map<uint64_t, absl::Duration> leaving_since_;        // by replica; of the thread below alone
   std::thread thread_;
 };
 

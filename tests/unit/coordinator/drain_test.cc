@@ -3,6 +3,7 @@
 #include <thread>
 
 #include <absl/synchronization/notification.h>
+#include <absl/time/clock.h>
 #include <gmock/gmock.h>
 #include <google/protobuf/wrappers.pb.h>
 #include <grpcpp/generic/generic_stub.h>
@@ -117,6 +118,68 @@ TEST_F(DrainTest, ASecondWordEndsAtOnce) {
   EXPECT_TRUE(ended_.WaitForNotificationWithTimeout(absl::Seconds(20)));
 }
 
+TEST_F(DrainTest, AModelWhoseNodeLeavesIsPlacedElsewhereFirst) {
+  Serve();
+  FakeWorker& other = StartWorker("other");
+  other.HoldLoads(true);
+  ASSERT_TRUE(WaitForState("ready", 2));
+  std::future<Generated> held = HoldOne();
+  pipelines_.SetManner(FakePipelines::Manner::kAnswer);
+  workers_[0]->Leave();
+  // There is no moment in which nobody answers: before the other node has it, while both do, and after that.
+  const auto answers = [&] {
+    const Generated generated = Generate(Ask("stories", "a", 2));
+    EXPECT_TRUE(generated.status.ok()) << generated.status.error_message();
+    return generated;
+  };
+  ASSERT_TRUE(Eventually([&] { return other.load_calls() == 1; }));
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(answers().nodes, std::vector<std::string>{"n0"});
+  other.HoldLoads(false);
+  EXPECT_TRUE(Eventually([&] { return answers().nodes == std::vector<std::string>{"other"}; }));
+  EXPECT_EQ(workers_[0]->stages().size(), 1u) << "it still has a request";
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(answers().nodes, std::vector<std::string>{"other"});
+  pipelines_.FinishHeld();
+  EXPECT_TRUE(held.get().status.ok());
+  EXPECT_TRUE(Eventually([&] {
+    answers();
+    return workers_[0]->stages().empty();
+  })) << "so that it may go";
+  EXPECT_TRUE(ServedAgain("stories"));
+  EXPECT_EQ(other.load_calls(), 1) << "placed once";
+}
+
+TEST_F(DrainTest, ASuccessorThatTakesTooLongLeavesTimeForWhatRuns) {
+  Coordinator::Options options = Options();
+  options.successor_wait = absl::Milliseconds(300);
+  Serve(options);
+  StartWorker("other").HoldLoads(true);
+  ASSERT_TRUE(WaitForState("ready", 2));
+  workers_[0]->Leave();
+  EXPECT_TRUE(Eventually([&] { return workers_[0]->stages().empty(); }));
+  EXPECT_FALSE(Generate(Ask("stories", "a", 2)).status.ok());
+  workers_[1]->HoldLoads(false);
+  EXPECT_TRUE(ServedAgain("stories"));
+  EXPECT_TRUE(Generate(Ask("stories", "a", 2)).status.ok());
+}
+
+// What a replica gives back when it goes may be what its successor lacked: that one has not to wait for its turn.
+TEST_F(DrainTest, ASuccessorThatCouldNotBePlacedBeforeIsTriedAtOnceAfterwards) {
+  Serve();
+  FakeWorker& other = StartWorker("other");
+  other.FailLoads(true);
+  ASSERT_TRUE(WaitForState("ready", 2));
+  std::future<Generated> held = HoldOne();
+  workers_[0]->Leave();
+  ASSERT_TRUE(Eventually([&] { return other.load_calls() == 3; })) << "the next is due in four seconds";
+  other.FailLoads(false);
+  const absl::Time ended = absl::Now();
+  pipelines_.FinishHeld();
+  EXPECT_TRUE(held.get().status.ok());
+  EXPECT_TRUE(Eventually([&] { return other.stages().size() == 1; }));
+  EXPECT_TRUE(ServedAgain("stories"));
+  EXPECT_LT(absl::Now() - ended, absl::Seconds(3));
+}
+
 TEST_F(DrainTest, AWorkerThatLeavesEndsWhatItHasAndItsModelMovesOn) {
   Serve();
   std::future<Generated> held = HoldOne();
@@ -132,10 +195,10 @@ TEST_F(DrainTest, AWorkerThatLeavesEndsWhatItHasAndItsModelMovesOn) {
     }
     return stream->Finish().error_code() == grpc::StatusCode::UNAVAILABLE;
   }));
+  // A node that can take its place does so while the request still runs.
   StartWorker("other");
-  ASSERT_TRUE(WaitForState("ready", 1));
+  EXPECT_TRUE(Eventually([&] { return workers_[1]->stages().size() == 1; }));
   EXPECT_EQ(workers_[0]->stages().size(), 1u) << "it still has a request";
-  EXPECT_TRUE(workers_[1]->stages().empty());
 
   pipelines_.FinishHeld();
   const Generated whole = held.get();

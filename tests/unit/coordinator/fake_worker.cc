@@ -290,13 +290,15 @@ std::set<uint64_t> FakeWorker::stages() const {
   return stages_;
 }
 
-grpc::Status FakeWorker::LoadStage(grpc::ServerContext*, const enigma::v1::LoadStageRequest* request,
+grpc::Status FakeWorker::LoadStage(grpc::ServerContext* context, const enigma::v1::LoadStageRequest* request,
                                    grpc::ServerWriter<enigma::v1::LoadStageProgress>* writer) {
+  ++load_calls_;
   if (fail_loads_) return {grpc::StatusCode::RESOURCE_EXHAUSTED, "the disk is full"};
   enigma::v1::LoadStageProgress progress;
   progress.set_phase("fetching");
   progress.set_bytes_needed(100);
   writer->Write(progress);
+  while (hold_loads_ && !stopping_ && !context->IsCancelled()) absl::SleepFor(absl::Milliseconds(5));
   progress.set_bytes_fetched(100);
   progress.set_phase("ready");
   progress.set_done(true);

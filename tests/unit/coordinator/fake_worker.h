@@ -91,7 +91,8 @@ class FakeWorker final : public enigma::v1::Worker::Service {
   void Kill();  // resets everything at once, as the kernel does for a killed process
   void SetSilent(bool silent) { silent_ = silent; }
   void FailLoads(bool fail) { fail_loads_ = fail; }
-  void Leave() { leaving_ = true; }  // says so in its heartbeats
+  void HoldLoads(bool hold) { hold_loads_ = hold; }  // while true, none ends
+  void Leave() { leaving_ = true; }                  // says so in its heartbeats
   // Its stages have work and have finished no step for so long; negative: they have none.
   void BeBusyFor(absl::Duration age) { busy_ms_ = absl::ToInt64Milliseconds(age); }
   void Measure();
@@ -105,6 +106,7 @@ class FakeWorker final : public enigma::v1::Worker::Service {
 
   std::vector<enigma::v1::LoadStageRequest> loaded() const;
   std::set<uint64_t> stages() const;  // replicas that it holds a stage of
+  int load_calls() const { return load_calls_; }
 
   grpc::Status LoadStage(grpc::ServerContext* context, const enigma::v1::LoadStageRequest* request,
                          grpc::ServerWriter<enigma::v1::LoadStageProgress>* writer) override;
@@ -134,6 +136,8 @@ class FakeWorker final : public enigma::v1::Worker::Service {
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> silent_ = false;
   std::atomic<bool> fail_loads_ = false;
+  std::atomic<bool> hold_loads_ = false;
+  std::atomic<int> load_calls_ = 0;
   std::atomic<bool> leaving_ = false;
   std::atomic<int64_t> busy_ms_ = -1;
   std::atomic<bool> measured_;
