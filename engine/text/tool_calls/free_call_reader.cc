@@ -136,6 +136,7 @@ bool FreeCallReader::ReadCall(bool final, ToolOutput& out) {
     out.content.append(pending_, 0, shown);
     pending_.erase(0, shown);
     at_start_ = false;
+    if (++failures_ == kFailuresMax) marks_.clear();
     return true;
   }
   pending_.erase(0, parsed.end);

@@ -27,6 +27,9 @@ class FreeCallReader final : public CallReader {
  public:
   // Models that write bare JSON may put this token before it.
   static constexpr char kPythonTag[] = "<|python_tag|>";
+  // What only looked like a call may have been read to the end of the answer, and is read again for the calls in it.
+  // After so many of them an answer is text.
+  static constexpr size_t kFailuresMax = 256;
 
   struct Options {
     ToolSyntax syntax;               // of no unknown shape
@@ -82,6 +85,7 @@ class FreeCallReader final : public CallReader {
   bool after_call_ = false;
   bool at_start_ = true;  // nothing but white space and calls so far
   size_t calls_ = 0;
+  size_t failures_ = 0;
 };
 
 }  // namespace enigma::engine

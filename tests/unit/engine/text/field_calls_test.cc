@@ -242,6 +242,31 @@ TEST(FieldCallsTest, ALongAnswerIsReadInOnePass) {
   EXPECT_EQ(ReadIn(broken, answer, 4), answer);
 }
 
+// Each beginning is followed to the end of the answer: for all of them that would take minutes.
+TEST(FieldCallsTest, BeginningsWithoutAnEndAreFollowedOnlySoOften) {
+  ToolSyntax tagged = ToolSyntax::PlainJson();
+  tagged.open = "<tool_call>";
+  FreeCallReader::Options json = OptionsOf(Lines());
+  json.syntax = tagged;
+  const struct {
+    FreeCallReader::Options options;
+    std::string beginning;
+    std::string call;
+  } cases[] = {{OptionsOf(Lines()), "<function=f><parameter=s>", "<function=f></function>"},
+               {json, "<tool_call>{\\\"", "<tool_call>{\"name\":\"f\",\"arguments\":{}}"}};
+  for (const auto& [options, beginning, call] : cases) {
+    std::string answer;
+    while (answer.size() < 1'000'000) answer += beginning;
+    FreeCallReader reader(options);
+    EXPECT_EQ(ReadIn(reader, answer, 100'000), answer);
+    std::string tried;
+    for (size_t i = 1; i < FreeCallReader::kFailuresMax; ++i) tried += "<tool_call>no.";
+    EXPECT_EQ(ReadFreely(options, tried + call), tried + "|f({})");
+    tried += "<tool_call>no.";
+    EXPECT_EQ(ReadFreely(options, tried + call), tried + call);
+  }
+}
+
 TEST(FieldCallsTest, AreForcedAsPlainJson) {
   const std::vector<Json> functions = {Json::parse(R"({"name": "f"})")};
   const ForcedCalls forced = PlanForcedCalls(SyntaxOf(Lines()), functions, 2);
