@@ -2,6 +2,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -28,7 +29,9 @@ class ExamplesTest : public ::testing::Test {
     directory_ = new TemporaryDirectory;
     EditModel(SyntheticModelPath(kShape, "q4_0"), Talker(),
               [](EditableModel& model) { model.metadata.Set("tokenizer.chat_template", std::string(kTemplate)); });
-    cluster_ = Cluster::Start({}).release();
+    Cluster::Options options;
+    options.coordinator_flags = {"--tls-self-signed", "--public-grpc", "127.0.0.1:0"};
+    cluster_ = Cluster::Start(std::move(options)).release();
     ASSERT_NE(cluster_, nullptr);
     cluster_->StartWorker(0);
     ASSERT_TRUE(cluster_->WaitForNodes(1));
@@ -51,6 +54,33 @@ class ExamplesTest : public ::testing::Test {
     return RunCommand(argv);
   }
   static std::string CaCertificate() { return cluster_->data_dir() + "/pki/cluster-ca.crt"; }
+  static std::string PublicAddress() {
+    std::ifstream in(cluster_->data_dir() + "/endpoint.json");
+    return nlohmann::json::parse(in).at("public_grpc");
+  }
+  // Flags for the address between nodes, whose certificate has names of the cluster.
+  static std::vector<std::string> Inside() {
+    return {"--address", cluster_->Endpoint(), "--ca", CaCertificate(), "--model", "talker"};
+  }
+  // Flags for the address that is there for such programs.
+  static std::vector<std::string> Outside(const std::string& key) {
+    return {"--address", PublicAddress(), "--ca", CaCertificate(), "--server-name",
+            "localhost", "--key",         key,    "--model",       "talker"};
+  }
+  static std::string NewKey(const std::string& name) {
+    return cluster_->Json({"keys", "create", "--name", name}).at("secret");
+  }
+  // A key that is none, and a certificate of another name than is expected, over the public address.
+  static void ExpectRefusals(const std::function<RunResult(const std::vector<std::string>&)>& run) {
+    std::vector<std::string> flags = Outside("enk-" + std::string(64, '0'));
+    const RunResult stranger = run(flags);
+    EXPECT_EQ(stranger.status, 1) << stranger.out;
+    EXPECT_THAT(stranger.err, HasSubstr("UNAUTHENTICATED: "));
+    flags[5] = "coordinator.enigma.internal";  // a name of the other address
+    const RunResult misnamed = run(flags);
+    EXPECT_EQ(misnamed.status, 1) << misnamed.out;
+    EXPECT_THAT(misnamed.err, HasSubstr("UNAVAILABLE: "));
+  }
   // What both clients print, whatever language they are in.
   static void ExpectAbilities(const RunResult& result) {
     ASSERT_EQ(result.status, 0) << result.out << result.err << cluster_->Logs();
@@ -120,9 +150,13 @@ TEST_F(ExamplesTest, ThePythonClient) {
   const std::string stubs = directory_->path() + "/stubs";
   const RunResult made = RunCommand({folder + "/make_stubs.sh", stubs});
   ASSERT_EQ(made.status, 0) << made.err;
-  ExpectAbilities(RunCommand(
-      {python, folder + "/client.py", "--address", cluster_->Endpoint(), "--ca", CaCertificate(), "--model", "talker"},
-      seconds(120), {"PYTHONPATH=" + stubs, "PYTHONUTF8=1", "PYTHONDONTWRITEBYTECODE=1"}));
+  const auto run = [&](std::vector<std::string> flags) {
+    flags.insert(flags.begin(), {python, folder + "/client.py"});
+    return RunCommand(flags, seconds(120), {"PYTHONPATH=" + stubs, "PYTHONUTF8=1", "PYTHONDONTWRITEBYTECODE=1"});
+  };
+  ExpectAbilities(run(Inside()));
+  ExpectAbilities(run(Outside(NewKey("python"))));
+  ExpectRefusals(run);
 }
 
 TEST_F(ExamplesTest, TheNodeClient) {
@@ -130,8 +164,13 @@ TEST_F(ExamplesTest, TheNodeClient) {
   if (!std::filesystem::exists(folder + "/node_modules/@grpc/grpc-js")) {
     GTEST_SKIP() << "absent: the modules of examples/node (npm ci there)";
   }
-  ExpectAbilities(RunCommand({"node", folder + "/client.mjs", "--address", cluster_->Endpoint(), "--ca",
-                              CaCertificate(), "--model", "talker"}));
+  const auto run = [&](std::vector<std::string> flags) {
+    flags.insert(flags.begin(), {"node", folder + "/client.mjs"});
+    return RunCommand(flags);
+  };
+  ExpectAbilities(run(Inside()));
+  ExpectAbilities(run(Outside(NewKey("node"))));
+  ExpectRefusals(run);
 }
 
 }  // namespace
