@@ -20,7 +20,7 @@ while (($# > 0)); do
     --with)
       case ${2:-} in
         gpu) excluded=soak ;;
-        soak) excluded=gpu ;;
+        soak) excluded=gpu PACKAGES_TEST+=("${PACKAGES_FUZZ[@]}") ;;
         *) usage >&2; exit 2 ;;
       esac
       shift ;;
@@ -80,12 +80,12 @@ fi
 if build_step release all; then
   ctest_step release release -LE "$excluded" -j "$(nproc)"
 fi
+# Tests ask for more memory than there is and expect an error, not the sanitizer's own end of the program.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-allocator_may_return_null=1:detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1}
+export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$ENIGMA_ROOT/tools/lsan.supp}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-allocator_may_return_null=1:halt_on_error=0:second_deadlock_stack=1:history_size=7:suppressions=$ENIGMA_ROOT/tools/tsan.supp}
 if ((!fast)); then
-  # Tests ask for more memory than there is and expect an error, not the sanitizer's own end of the program.
-  export ASAN_OPTIONS=${ASAN_OPTIONS:-allocator_may_return_null=1:detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1}
-  export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$ENIGMA_ROOT/tools/lsan.supp}
-  export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
-  export TSAN_OPTIONS=${TSAN_OPTIONS:-allocator_may_return_null=1:halt_on_error=0:second_deadlock_stack=1:history_size=7:suppressions=$ENIGMA_ROOT/tools/tsan.supp}
   if build_step asan unit_tests fuzz_replays; then
     ctest_step asan asan -L '^(unit|fuzz)$' -j "$(nproc)"
   fi
@@ -97,7 +97,8 @@ fi
 
 if [[ $excluded == gpu ]]; then
   if ! command -v clang++ >/dev/null; then
-    summary+=("fuzz       left out: clang is not installed")
+    summary+=("fuzz       NOT RUN: clang is not installed")
+    failures=$((failures + 1))
   elif build_step fuzz fuzz_replays; then
     ctest_step fuzz fuzz -L '^soak$' -j "$(nproc)"
   fi

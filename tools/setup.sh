@@ -20,6 +20,8 @@ PACKAGES_BUILD=(
 # What the tests and checks need on top: network namespaces, the formatter, and what clients in other languages run on.
 PACKAGES_TEST=(iproute2 nftables procps clang-format python3-grpcio)
 command -v node >/dev/null || PACKAGES_TEST+=(nodejs npm)  # unless it is here from elsewhere
+# What fuzzing needs on top of that. What libFuzzer links is only recommended by clang, so it has to be named.
+PACKAGES_FUZZ=(clang libclang-rt-dev)
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
