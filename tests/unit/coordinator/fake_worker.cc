@@ -75,7 +75,9 @@ void FakePipelines::FinishHeld() {
 
 void FakePipelines::Cancel(uint64_t sequence) {
   absl::MutexLock lock(&mutex_);
-  cancelled_.insert(sequence);
+  for (const enigma::v1::OpenSequence& open : opened_) {
+    if (open.sequence() == sequence) cancelled_.insert(sequence);
+  }
 }
 
 FakePipelines::Manner FakePipelines::manner() const {

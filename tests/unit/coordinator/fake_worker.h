@@ -36,7 +36,7 @@ class FakePipelines {
 
   // Of the first stage.
   void Open(uint64_t replica, const enigma::v1::OpenSequence& open);
-  void Cancel(uint64_t sequence);
+  void Cancel(uint64_t sequence);  // nothing, where it is not open, as at a worker
   // Gives every sequence that is held its last token.
   void FinishHeld();
   Manner manner() const;
