@@ -1,4 +1,7 @@
 // Calls of tools over HTTP: what goes to the model, and what is made of its answers.
+#include <memory>
+#include <vector>
+
 #include <absl/strings/str_cat.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -26,6 +29,13 @@ constexpr char kPlain[] =
     "{% for m in messages %}[{{ m.role }}]{{ m.content }}[/]{% endfor %}{% if add_generation_prompt %}[assistant]{% "
     "endif "
     "%}";
+
+constexpr char kListed[] =
+    "{{ tools }}{% for m in messages %}[{{ m.role }}]{{ m.content }}{% if m.tool_calls %}CALLS[{% for c in "
+    "m.tool_calls "
+    "%}{\"name\": \"{{ c.function.name }}\", \"arguments\": {{ c.function.arguments | tojson }}}{% if not loop.last "
+    "%}, "
+    "{% endif %}{% endfor %}]{% endif %}[/]{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}";
 
 class ToolsTest : public CoordinatorTest {
  protected:
@@ -135,6 +145,47 @@ TEST_F(ToolsTest, ArgumentsThatAreNoJsonTakeTheKindsOfTheirSchema) {
   ASSERT_EQ(message["tool_calls"].size(), 1U) << message;
   EXPECT_EQ(message["tool_calls"][0]["function"]["name"], "now");
   EXPECT_EQ(message["tool_calls"][0]["function"]["arguments"], R"({"zone":2,"label":"2"})");
+}
+
+// Models whose marks are tokens of their own write them, and what is no text would be left out of it.
+TEST_F(ToolsTest, MarksThatAreControlTokensAreSeen) {
+  enigma::testing::EditModel(model_path_, model_path_, [](enigma::testing::EditableModel& model) {
+    constexpr size_t kFirst = 500;
+    auto tokens = std::make_unique<engine::GgufArray>(*model.metadata.Array("tokenizer.ggml.tokens").value());
+    auto types = std::make_unique<engine::GgufArray>(*model.metadata.Array("tokenizer.ggml.token_type").value());
+    tokens->strings[kFirst] = "<tool_call>";
+    tokens->strings[kFirst + 1] = "</tool_call>";
+    for (const size_t id : {kFirst, kFirst + 1}) types->integers[id] = 3;  // control
+    model.metadata.Set("tokenizer.ggml.tokens", std::move(tokens));
+    model.metadata.Set("tokenizer.ggml.token_type", std::move(types));
+  });
+  ASSERT_NO_FATAL_FAILURE(Serve(kTagged));
+  const std::vector<int32_t> ids = tokenizer_->Encode("<tool_call>{\"name\": \"now\", \"arguments\": {}}</tool_call>",
+                                                      {.add_special = false, .parse_special = true});
+  ASSERT_EQ(ids.front(), 500);
+  ASSERT_EQ(ids.back(), 501);
+  pipelines_.SetWholeAnswer(ids);
+  const json message = Choice(Ask())["message"];
+  ASSERT_TRUE(message.contains("tool_calls")) << message;
+  ASSERT_EQ(message["tool_calls"].size(), 1U);
+  EXPECT_EQ(message["tool_calls"][0]["function"]["name"], "now");
+  EXPECT_TRUE(message["content"].is_null());
+}
+
+TEST_F(ToolsTest, OneCallIsAllWhereOneIsAskedFor) {
+  ASSERT_NO_FATAL_FAILURE(Serve(kListed));
+  ASSERT_NO_FATAL_FAILURE(AnswerWith("[{\"name\": \"now\", \"arguments\": {}}]"));
+  Choice(Ask({{"tool_choice", "required"}}));
+  Choice(Ask({{"tool_choice", "required"}, {"parallel_tool_calls", false}}));
+  Choice(Ask({{"tool_choice", {{"type", "function"}, {"function", {{"name", "now"}}}}}}));
+  std::vector<int> most;
+  for (const auto& prepared : pipelines_.prepared()) most.push_back(json::parse(prepared.json_schema())["maxItems"]);
+  EXPECT_THAT(most, ::testing::ElementsAre(8, 1, 1));
+
+  ASSERT_NO_FATAL_FAILURE(
+      AnswerWith("CALLS[{\"name\": \"now\", \"arguments\": {}}, {\"name\": \"now\", \"arguments\": {}}]"));
+  EXPECT_EQ(Choice(Ask())["message"]["tool_calls"].size(), 2U);
+  EXPECT_EQ(Choice(Ask({{"parallel_tool_calls", false}}))["message"]["tool_calls"].size(), 1U);
 }
 
 TEST_F(ToolsTest, CallsAreStreamedAsOpenAiDoes) {
