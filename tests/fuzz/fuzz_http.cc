@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -50,6 +51,15 @@ bool IsWhole(std::string_view input) {
   if (at == std::string_view::npos || at > head) return true;
   return input.size() - head - 4 >=
          std::strtoull(std::string(input.substr(at + kLength.size(), 20)).c_str(), nullptr, 10);
+}
+
+// Whether something is there to be read before the time is over. libFuzzer's alarm interrupts poll().
+bool IsReadable(int socket, int patience_ms) {
+  while (true) {
+    pollfd wait{.fd = socket, .events = POLLIN, .revents = 0};
+    const int count = ::poll(&wait, 1, patience_ms);
+    if (count >= 0 || errno != EINTR) return count > 0;
+  }
 }
 
 template <class Stream, class Progress>
@@ -109,12 +119,11 @@ class Server {
     if (ended) ::shutdown(socket, SHUT_WR);
     std::string said;
     while (true) {
-      pollfd wait{.fd = socket, .events = POLLIN, .revents = 0};
-      if (!ended && ::poll(&wait, 1, kQuietMs) == 0) {
+      if (!ended && !IsReadable(socket, kQuietMs)) {
         ended = true;
         ::shutdown(socket, SHUT_WR);
       }
-      Require(::poll(&wait, 1, kPatienceMs) == 1, "the connection hangs");
+      Require(IsReadable(socket, kPatienceMs), "the connection hangs");
       char bytes[65536];
       const ssize_t count = ::recv(socket, bytes, sizeof(bytes), 0);
       if (count <= 0) break;
