@@ -8,7 +8,7 @@ function needed(name) {
   return value;
 }
 
-export const base = `http://${needed('ENIGMA_HTTP')}`;
+export const base = needed('ENIGMA_URL');  // "http://127.0.0.1:8080"
 
 // Runs a command of `enigma` against the cluster; its stdout.
 export async function enigma(...args) {

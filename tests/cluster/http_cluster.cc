@@ -74,7 +74,10 @@ RunResult HttpCluster::Enigma(std::vector<std::string> arguments) const {
   return RunCommand(std::move(arguments));
 }
 
-std::string HttpCluster::http() const { return EndpointOf(data_dir_).at("http"); }
+std::string HttpCluster::url() const {
+  const nlohmann::json endpoint = EndpointOf(data_dir_);
+  return endpoint.at("http_scheme").get<std::string>() + "://" + endpoint.at("http").get<std::string>();
+}
 int HttpCluster::port() const { return PortOf(data_dir_); }
 pid_t HttpCluster::coordinator() const { return EndpointOf(data_dir_).at("pid"); }
 

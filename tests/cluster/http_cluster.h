@@ -21,7 +21,7 @@ class HttpCluster {
 
   // Runs an enigma command against it.
   RunResult Enigma(std::vector<std::string> arguments) const;
-  std::string http() const;  // "127.0.0.1:1234"
+  std::string url() const;  // "http://127.0.0.1:1234"
   int port() const;
   pid_t coordinator() const;
   const std::string& data_dir() const { return data_dir_; }
