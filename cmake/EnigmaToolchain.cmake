@@ -25,6 +25,12 @@ if(ENIGMA_SANITIZE)
   add_link_options(-fsanitize=${ENIGMA_SANITIZE})
 endif()
 
+if(ENIGMA_FUZZ)
+  # Coverage feedback must reach the code under test, not only the entry points. For all alike, because a precompiled
+  # header serves only those that are compiled as it was.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 find_program(CCACHE ccache)
 if(CCACHE)
   # Precompiled headers need these two tolerances of ccache.
