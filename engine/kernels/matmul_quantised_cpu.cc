@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -58,29 +57,31 @@ HWY_INLINE void AddBlock(const Source& source, const ActivationChunk* HWY_RESTRI
   }
 }
 
-// Brings what lies ahead into the cache: the block kAhead after `block`, in this panel or, past its end, in the panel
-// that this one's turn will be followed by.
+// Asks for what lies ahead of `block`, into the second-level cache: the first-level one has too few fills under way for
+// memory's distance, and takes what the second holds in time. Types with high bits spend longer on a block's bytes.
+// (Both distances are the best measured, benchmarks/README.md.) The panel's end is no end: the stream's next panel
+// follows.
 template <DType kType>
-HWY_INLINE void PrefetchAhead(const uint8_t* panel, size_t next_panel, size_t block, size_t blocks) {
+HWY_INLINE void PrefetchAhead(const uint8_t* panel, size_t block) {
   constexpr PanelLayout kLayout = LayoutOf(kType);
   constexpr size_t kBlockBytes = kLayout.bytes / kLayout.blocks;
-  constexpr size_t kAhead = 1024 / kBlockBytes + 1;
-  const size_t target = block + kAhead;
-  const uint8_t* p =
-      target < blocks ? panel + target * kBlockBytes : panel + next_panel + (target - blocks) * kBlockBytes;
-  for (size_t i = 0; i < kBlockBytes; i += 64) hwy::Prefetch(p + i);
+  constexpr size_t kAhead = kLayout.blocks == 8 && kLayout.high != 0 ? 3072 : 1024;
+  const uint8_t* p = panel + block * kBlockBytes + kAhead;
+  for (size_t i = 0; i < kBlockBytes; i += 64) __builtin_prefetch(p + i, /*rw=*/0, /*locality=*/2);
 }
 
-// Panels read side by side: memory gives more to several streams than to one.
+// Streams of panels read side by side, each from one end of a long stretch to the other: memory gives more to several
+// streams than to one, and a stream that goes on is fetched ahead where one that begins is not.
 constexpr size_t kStreams = 4;
 
-// `panels` panels, at most kStreams, with tokens [token, token + T), codes decoded in registers; out[panels][T][16].
+// One panel of each of `streams` streams, at most kStreams, `stream_bytes` apart, with tokens [token, token + T), codes
+// decoded in registers; out[streams][T][16].
 template <DType kType, int T>
-HWY_NOINLINE void DirectPanels(const uint8_t* panel, size_t panel_bytes, size_t panels, const ActivationRows& x,
+HWY_NOINLINE void DirectPanels(const uint8_t* panel, size_t stream_bytes, size_t streams, const ActivationRows& x,
                                size_t token, float* HWY_RESTRICT out) {
   const DF d;
   VF sums[kStreams][kHalves][T];
-  for (size_t p = 0; p < panels; ++p) {
+  for (size_t p = 0; p < streams; ++p) {
     for (int h = 0; h < kHalves; ++h) {
       for (int t = 0; t < T; ++t) sums[p][h][t] = hn::Zero(d);
     }
@@ -91,14 +92,14 @@ HWY_NOINLINE void DirectPanels(const uint8_t* panel, size_t panel_bytes, size_t 
     const size_t count = std::min(kBlocks, blocks - first);
     for (size_t b = 0; b < count; ++b) {
 #pragma GCC unroll 1
-      for (size_t p = 0; p < panels; ++p) {
-        const uint8_t* at = panel + p * panel_bytes;
-        PrefetchAhead<kType>(at, panels * panel_bytes, first + b, blocks);
+      for (size_t p = 0; p < streams; ++p) {
+        const uint8_t* at = panel + p * stream_bytes;
+        PrefetchAhead<kType>(at, first + b);
         AddBlock<T>(PackedSource<kType>(at, first + b), a, b, sums[p]);
       }
     }
   }
-  for (size_t p = 0; p < panels; ++p) {
+  for (size_t p = 0; p < streams; ++p) {
     for (int h = 0; h < kHalves; ++h) {
       for (size_t t = 0; t < T; ++t) hn::Store(sums[p][h][t], d, out + (p * T + t) * 16 + h * kFloatLanes);
     }
@@ -192,32 +193,34 @@ HWY_INLINE void StorePanel(const float* sums, size_t tokens, size_t rows, float*
   for (size_t t = 0; t < tokens; ++t) std::memcpy(y + t * stride, sums + t * 16, rows * sizeof(float));
 }
 
+// Panels p, p + length, and so on, `streams` of them.
 template <DType kType, int T>
-HWY_INLINE void MultiplyDirect(const PackedMatrix& w, const ActivationRows& x, size_t p, size_t panels, size_t token,
-                               float* y, size_t stride) {
+HWY_INLINE void MultiplyDirect(const PackedMatrix& w, const ActivationRows& x, size_t p, size_t length, size_t streams,
+                               size_t token, float* y, size_t stride) {
   HWY_ALIGN float sums[kStreams * T * 16];
-  DirectPanels<kType, T>(w.panel(p), static_cast<size_t>(w.panel(1) - w.panel(0)), panels, x, token, sums);
-  for (size_t i = 0; i < panels; ++i) {
-    StorePanel(sums + i * T * 16, T, std::min<size_t>(16, w.rows() - (p + i) * 16), y + token * stride + (p + i) * 16,
-               stride);
+  DirectPanels<kType, T>(w.panel(p), static_cast<size_t>(w.panel(length) - w.panel(0)), streams, x, token, sums);
+  for (size_t i = 0; i < streams; ++i, p += length) {
+    StorePanel(sums + i * T * 16, T, std::min<size_t>(16, w.rows() - p * 16), y + token * stride + p * 16, stride);
   }
 }
 
 template <DType kType>
 void MultiplyFew(const PackedMatrix& w, const ActivationRows& x, size_t begin, size_t end, float* y, size_t stride) {
-  for (size_t p = begin; p < end; p += kStreams) {
-    const size_t panels = std::min(kStreams, end - p);
+  const size_t length = (end - begin + kStreams - 1) / kStreams;
+  for (size_t i = 0; i < length; ++i) {
+    const size_t p = begin + i;
+    const size_t streams = (end - p + length - 1) / length;  // the last one may be shorter
     size_t t = 0;
-    for (; t + 4 <= x.tokens(); t += 4) MultiplyDirect<kType, 4>(w, x, p, panels, t, y, stride);
+    for (; t + 4 <= x.tokens(); t += 4) MultiplyDirect<kType, 4>(w, x, p, length, streams, t, y, stride);
     switch (x.tokens() - t) {
       case 3:
-        MultiplyDirect<kType, 3>(w, x, p, panels, t, y, stride);
+        MultiplyDirect<kType, 3>(w, x, p, length, streams, t, y, stride);
         break;
       case 2:
-        MultiplyDirect<kType, 2>(w, x, p, panels, t, y, stride);
+        MultiplyDirect<kType, 2>(w, x, p, length, streams, t, y, stride);
         break;
       case 1:
-        MultiplyDirect<kType, 1>(w, x, p, panels, t, y, stride);
+        MultiplyDirect<kType, 1>(w, x, p, length, streams, t, y, stride);
         break;
       default:
         break;

@@ -30,15 +30,15 @@ void PlaceFifthBits(uint32_t bits, int row, uint8_t* high) {
 
 // One stored block of 32 of one row into unit `unit` at block `sub`.
 void PlaceBlock32(DType type, const PanelLayout& layout, const uint8_t* block, int row, size_t sub, uint8_t* unit) {
-  uint8_t* codes = unit + layout.codes + sub * layout.code_bytes;
+  uint8_t* codes = unit + layout.codes + sub * layout.block_bytes;
   std::memcpy(unit + layout.scales + sub * 32 + row * 2, block, 2);
   const uint8_t* at = block + 2;
   if (type == DType::kQ4_1 || type == DType::kQ5_1) {
     std::memcpy(unit + layout.minima + sub * 32 + row * 2, at, 2);
     at += 2;
   }
-  if (layout.high_bytes != 0) {
-    PlaceFifthBits(LoadU32(at), row, unit + layout.high + sub * layout.high_bytes);
+  if (layout.high != 0) {
+    PlaceFifthBits(LoadU32(at), row, unit + layout.high + sub * layout.block_bytes);
     at += 4;
   }
   if (type == DType::kQ8_0) {
@@ -60,14 +60,14 @@ void PlaceSuperBlockQ45K(DType type, const PanelLayout& layout, const uint8_t* b
   for (int s = 0; s < 8; ++s) {
     uint8_t* scales = unit + layout.sub_scales + s * 32;
     KScale(block + kQ4KScales, s, scales + row, scales + 16 + row);
-    uint8_t* codes = unit + layout.codes + s * layout.code_bytes;
+    uint8_t* codes = unit + layout.codes + s * layout.block_bytes;
     for (int c = 0; c < 4; ++c) {
       StoreU32(codes + c * 64 + row * 4, JoinNibbles(nibbles + s / 2 * 32 + c * 4, s % 2 * 4));
     }
     if (type != DType::kQ5_K) continue;
     uint32_t bits = 0;
     for (int j = 0; j < 8; ++j) bits |= ((LoadU32(block + kQ5KHigh + j * 4) >> s) & 0x01010101U) << j;
-    StoreU32(unit + layout.high + s * layout.high_bytes + row * 4, bits);
+    StoreU32(unit + layout.high + s * layout.block_bytes + row * 4, bits);
   }
 }
 
@@ -80,13 +80,13 @@ void PlaceSuperBlockQ6K(const PanelLayout& layout, const uint8_t* block, int row
     scales[2 * row + 1] = block[kQ6KScales + 2 * s + 1];
     const uint8_t* low = block + s / 4 * 64 + s % 2 * 32;
     const int low_shift = s % 4 / 2 * 4;
-    uint8_t* codes = unit + layout.codes + s * layout.code_bytes;
+    uint8_t* codes = unit + layout.codes + s * layout.block_bytes;
     for (int c = 0; c < 4; ++c) StoreU32(codes + c * 64 + row * 4, JoinNibbles(low + c * 4, low_shift));
     const uint8_t* pairs = block + kQ6KHigh + s / 4 * 32;
     for (int h = 0; h < 2; ++h) {
       uint32_t bits = 0;
       for (int i = 0; i < 4; ++i) bits |= ((LoadU32(pairs + h * 16 + i * 4) >> (s % 4 * 2)) & 0x03030303U) << (2 * i);
-      StoreU32(unit + layout.high + s * layout.high_bytes + h * 64 + row * 4, bits);
+      StoreU32(unit + layout.high + s * layout.block_bytes + h * 64 + row * 4, bits);
     }
   }
 }

@@ -67,12 +67,12 @@ class PackedSource {
   HWY_INLINE VB Codes(int h) const {
     const DB d;
     const size_t lane = static_cast<size_t>(h) * kFloatLanes * 4;
-    const uint8_t* codes = unit_ + kLayout.codes + sub_ * kLayout.code_bytes + lane;
+    const uint8_t* codes = unit_ + kLayout.codes + sub_ * kLayout.block_bytes + lane;
     if constexpr (kBits == 8) return hn::Load(d, codes + J * 64);
     VB v = hn::Load(d, codes + J % 4 * 64);
     if constexpr (J >= 4) v = MoveBits<-4>(v);
     v = hn::And(v, hn::Set(d, 15));
-    const uint8_t* high = unit_ + kLayout.high + sub_ * kLayout.high_bytes + lane;
+    const uint8_t* high = unit_ + kLayout.high + sub_ * kLayout.block_bytes + lane;
     if constexpr (kBits == 5) {
       const VB bit = hn::And(hn::Load(d, high), hn::Set(d, 1 << J));
       v = hn::Or(v, MoveBits<4 - J>(bit));
