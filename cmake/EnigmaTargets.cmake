@@ -1,9 +1,15 @@
 # enigma_library(NAME SOURCES a.cc ... DEPS targets...): a static library enigma_NAME that includes from the
-# repository root and is held to the project's warnings. Most of the time a file of a library with PCH takes is its
-# headers', so sanitizer builds, which are compiled whole and seldom touched, compile eight such files at once; APART
-# names those whose file-local names clash with others'.
+# repository root and is held to the project's warnings.
 # enigma_test(NAME LABELS unit SOURCES ... DEPS ...): a GoogleTest binary and its ctest entries. ONE_THREAD says that
 # what it tests starts no thread, so that ThreadSanitizer builds leave it out.
+# Most of the time a file with PCH takes is its headers', which a precompiled header shortens only in part (templates are
+# instantiated anew), so such files are compiled a few at once; APART names those whose file-local names clash with
+# others'. Sanitizer builds are compiled whole and seldom touched: their batches of libraries are larger.
+if(ENIGMA_SANITIZE)
+  set(ENIGMA_BATCH 8)
+else()
+  set(ENIGMA_BATCH 4)
+endif()
 set(ENIGMA_WARNINGS -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror)
 
 # gRPC's headers cost seconds per file, so one precompiled header serves every target that names PCH grpc.
@@ -21,13 +27,17 @@ function(enigma_settings target)
   target_compile_options(${target} PRIVATE ${ENIGMA_WARNINGS})
 endfunction()
 
+function(enigma_batches target size apart)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${size})
+  set_source_files_properties(${apart} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+endfunction()
+
 function(enigma_library name)
   cmake_parse_arguments(ARG "" "PCH" "SOURCES;APART;DEPS" ${ARGN})
   add_library(enigma_${name} STATIC ${ARG_SOURCES})
   enigma_settings(enigma_${name})
-  if(ENIGMA_SANITIZE AND ARG_PCH)
-    set_target_properties(enigma_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
-    set_source_files_properties(${ARG_APART} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+  if(ARG_PCH)
+    enigma_batches(enigma_${name} ${ENIGMA_BATCH} "${ARG_APART}")
   endif()
   target_link_libraries(enigma_${name} PUBLIC ${ARG_DEPS})
   if("${ARG_PCH}" STREQUAL "grpc")
@@ -48,7 +58,7 @@ add_custom_target(unit_tests)
 add_custom_target(fuzz_replays)
 
 function(enigma_test name)
-  cmake_parse_arguments(ARG "SERIAL;ONE_THREAD" "PCH;TIMEOUT" "LABELS;SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "SERIAL;ONE_THREAD" "PCH;TIMEOUT" "LABELS;SOURCES;APART;DEPS" ${ARGN})
   if(ARG_ONE_THREAD AND ENIGMA_SANITIZE STREQUAL "thread")
     return()
   endif()
@@ -60,6 +70,7 @@ function(enigma_test name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} enigma_test_support GTest::gmock GTest::gtest_main)
   if("${ARG_PCH}" STREQUAL "grpc")
     target_link_libraries(${name} PRIVATE gRPC::grpc++ protobuf::libprotobuf)
+    enigma_batches(${name} 4 "${ARG_APART}")
     # CMake compiles executables with -fPIE, the precompiled header is -fPIC, and GCC insists on one of them.
     set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
     target_compile_options(${name} PRIVATE -fPIC)
