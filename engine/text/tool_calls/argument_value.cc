@@ -1,6 +1,7 @@
 #include "engine/text/tool_calls/argument_value.h"
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -44,7 +45,9 @@ Kinds KindOf(const Json& value) {
   }
 }
 
-Kinds KindNamed(const Json& type) {
+Kinds KindNamed(const Json& named) {
+  if (!named.is_string()) return 0;
+  const auto& type = named.get_ref<const std::string&>();
   if (type == "string") return kString;
   if (type == "integer") return kInteger;
   if (type == "number") return kInteger | kFraction;
@@ -54,8 +57,8 @@ Kinds KindNamed(const Json& type) {
   return type == "array" ? kArray : 0;
 }
 
-// Looks up what one schema says about its values. Schemas come from strangers and may refer to themselves, so only so
-// much of them is looked at; what lies beyond says nothing.
+// Looks up what one schema says about its values, for one argument. Schemas come from strangers and may refer to
+// themselves, so only so much of them is looked at; what lies beyond says nothing. Used by one thread.
 class SchemaKinds {
  public:
   explicit SchemaKinds(const Json& root) : root_(root) {}
@@ -72,23 +75,40 @@ class SchemaKinds {
   }
 
  private:
-  static constexpr int kLooksMax = 2000;
+  // A step is a field of an object that is searched, a value of a list, or a byte of a reference. Few enough to take
+  // about a millisecond at most, because a call may have a thousand arguments.
+  static constexpr size_t kStepsMax = 50'000;
+  // What entering a schema takes, which bounds the depth of the stack.
+  static constexpr size_t kEnterSteps = 25;
+  static constexpr size_t kReferenceBytesMax = 1024;
 
-  static const Json* Member(const Json& object, const std::string& name) {
-    if (!object.is_object()) return nullptr;
+  // False, now and from then on, where fewer steps are left.
+  bool Spend(size_t steps) {
+    const bool enough = steps <= steps_left_;
+    steps_left_ = enough ? steps_left_ - steps : 0;
+    return enough;
+  }
+
+  bool Enter(const Json& schema) { return schema.is_object() && Spend(kEnterSteps); }
+
+  const Json* Member(const Json& object, const std::string& name) {
+    if (!object.is_object() || !Spend(1 + object.size())) return nullptr;
     const auto found = object.find(name);
     return found == object.end() ? nullptr : &*found;
   }
-
-  bool Spend() { return ++looked_at_ <= kLooksMax; }
-  bool Enter(const Json& schema) { return schema.is_object() && Spend(); }
 
   Kinds Of(const Json& schema) {
     if (!Enter(schema)) return kEvery;
     Kinds kinds = OfKeywords(schema);
     if (const Json* values = Member(schema, "enum"); values != nullptr && values->is_array()) {
       Kinds any = 0;
-      for (const Json& value : *values) any |= Spend() ? KindOf(value) : kEvery;
+      for (const Json& value : *values) {
+        if (!Spend(1)) {
+          any = kEvery;
+          break;
+        }
+        any |= KindOf(value);
+      }
       kinds &= any;
     }
     if (const Json* value = Member(schema, "const"); value != nullptr) kinds &= KindOf(*value);
@@ -101,7 +121,10 @@ class SchemaKinds {
     if (const Json* type = Member(schema, "type"); type != nullptr) {
       if (!type->is_array()) return KindNamed(*type);
       Kinds any = 0;
-      for (const Json& one : *type) any |= Spend() ? KindNamed(one) : kEvery;
+      for (const Json& one : *type) {
+        if (!Spend(1)) return kEvery;
+        any |= KindNamed(one);
+      }
       return any;
     }
     if (Member(schema, "properties") != nullptr || Member(schema, "additionalProperties") != nullptr) return kObject;
@@ -115,23 +138,32 @@ class SchemaKinds {
     Kinds kinds = kEvery;
     if (const Json* target = Target(Member(schema, "$ref")); target != nullptr) kinds &= look(*target);
     if (const Json* all = Member(schema, "allOf"); all != nullptr && all->is_array()) {
-      for (const Json& one : *all) kinds &= Spend() ? look(one) : kEvery;
+      for (const Json& one : *all) {
+        if (!Spend(1)) break;
+        kinds &= look(one);
+      }
     }
     for (const char* keyword : {"anyOf", "oneOf"}) {
       const Json* alternatives = Member(schema, keyword);
       if (alternatives == nullptr || !alternatives->is_array()) continue;
       Kinds any = 0;
-      for (const Json& one : *alternatives) any |= Spend() ? look(one) : kEvery;
+      for (const Json& one : *alternatives) {
+        if (!Spend(1)) {
+          any = kEvery;
+          break;
+        }
+        any |= look(one);
+      }
       kinds &= any;
     }
     return kinds;
   }
 
   // Where a reference into the schema (#/...) leads.
-  const Json* Target(const Json* reference) const {
+  const Json* Target(const Json* reference) {
     if (reference == nullptr || !reference->is_string()) return nullptr;
     std::string_view path = reference->get_ref<const std::string&>();
-    if (!path.starts_with('#')) return nullptr;
+    if (!path.starts_with('#') || path.size() > kReferenceBytesMax || !Spend(path.size())) return nullptr;
     path.remove_prefix(1);
     const Json* at = &root_;
     while (at != nullptr && path.starts_with('/')) {
@@ -144,7 +176,7 @@ class SchemaKinds {
   }
 
   const Json& root_;
-  int looked_at_ = 0;
+  size_t steps_left_ = kStepsMax;
 };
 
 // The value that is written, a discarded one where it is none.

@@ -1,6 +1,9 @@
 // Calls of tools whose arguments are no JSON: how templates write them, how they are read, what their values become.
+#include <chrono>
+#include <iterator>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -340,6 +343,52 @@ TEST(ArgumentValueTest, IsOfTheKindThatTheSchemaSays) {
             Json(5));
   // Bytes that are no text stay what they are until somebody writes them down.
   EXPECT_EQ(ArgumentFromText("p", "\xff", Json()), Json("\xff"));
+}
+
+// If lists were walked to their ends each time they are met, or references copied whatever their length, one look-up
+// could take seconds. Stops once that is clear.
+TEST(ArgumentValueTest, TakesLittleTimeWhateverTheSchema) {
+  Json itself = {{"$ref", "#/properties/a"}};
+  itself["allOf"] = Json::array_t(900'000, Json(0));
+  Json long_reference = {{"$ref", "#/" + std::string(8'000'000, 'x')}};
+  Json often = Json::object();
+  often["allOf"] = Json::array_t(1000, Json{{"$ref", "#/$defs/b"}});
+  Json wide = {{"$ref", "#/properties/a"}};
+  for (int i = 0; i < 1000; ++i) wide["field " + std::to_string(i)] = i;
+  Json schemas[3];
+  schemas[0]["properties"]["a"] = std::move(itself);
+  schemas[1]["properties"]["a"] = std::move(often);
+  schemas[1]["$defs"]["b"] = std::move(long_reference);
+  schemas[2]["properties"]["a"] = std::move(wide);
+  for (size_t i = 0; i < std::size(schemas); ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto end = begin + std::chrono::seconds(5);
+    int looked_up = 0;
+    for (; looked_up < 100 && std::chrono::steady_clock::now() < end; ++looked_up) {
+      ASSERT_EQ(ArgumentFromText("a", "5", schemas[i]), Json("5")) << "schema " << i;
+    }
+    EXPECT_EQ(looked_up, 100) << "within five seconds, of schema " << i;
+  }
+}
+
+TEST(ArgumentValueTest, KeepsWhatTheSchemaSaidWithinItsLimits) {
+  Json schema = Json::parse(R"({"properties": {"a": {"type": "integer"}}})");
+  schema["properties"]["a"]["allOf"] = Json::array_t(900'000, Json(0));
+  EXPECT_EQ(ArgumentFromText("a", "5", schema), Json(5));
+
+  // The last of as many properties as an object may have.
+  schema = Json::object();
+  for (int i = 0; i < 1024; ++i) schema["properties"]["p" + std::to_string(i)]["type"] = "integer";
+  EXPECT_EQ(ArgumentFromText("p1023", "5", schema), Json(5));
+
+  for (const size_t bytes : {size_t{1024}, size_t{1025}}) {
+    const std::string start = "#/$defs/";
+    const std::string name(bytes - start.size(), 'x');
+    schema = Json::object();
+    schema["properties"]["a"]["$ref"] = start + name;
+    schema["$defs"][name]["type"] = "integer";
+    EXPECT_EQ(ArgumentFromText("a", "5", schema), bytes == 1024 ? Json(5) : Json("5")) << bytes;
+  }
 }
 
 }  // namespace
