@@ -79,6 +79,7 @@ class CoordinatorImpl final : public Coordinator {
   absl::Status OpenPki();
   absl::Status OpenCertificate();
   std::string PublicPemPath() const { return options_.data_dir + "/pki/public.pem"; }
+  void RemovePublicPem() const;
   absl::Status ShowToPublicGrpc(const ServerCertificate& certificate) const;
   std::optional<ServerCertificate> RenewedCertificate();
   absl::StatusOr<std::vector<std::string>> HostNames() const;
@@ -108,6 +109,7 @@ class CoordinatorImpl final : public Coordinator {
   std::optional<NodeIdentity> identity_;             // likewise empty
   std::optional<ServerCertificate> certificate_;     // empty: HTTP is plain
   std::optional<ServerCertificateFiles> certificate_files_;
+  std::optional<ServerCertificate> unshown_;  // renewed, and not yet in public.pem; only HTTP's watcher touches it
   std::string node_id_;
   std::unique_ptr<WorkerChannels> channels_;
   std::unique_ptr<Dispatcher> dispatcher_;
@@ -193,6 +195,7 @@ absl::Status CoordinatorImpl::OpenPki() {
 }
 
 absl::Status CoordinatorImpl::OpenCertificate() {
+  RemovePublicPem();  // one that was killed has left it
   if (!options_.tls_chain_path.empty()) {
     certificate_files_.emplace(options_.tls_chain_path, options_.tls_key_path);
     ENIGMA_ASSIGN_OR_RETURN(certificate_, certificate_files_->Read(options_.clock->Now()));
@@ -215,18 +218,36 @@ absl::Status CoordinatorImpl::OpenCertificate() {
 
 // gRPC reads its certificate from files again and again, and one that is no good, as in the middle of a renewal, takes
 // the place of the one before: nobody can connect then. So it reads a single file, which is written whole and checked.
+// The key stands first: gRPC looks for it block by block, and would stumble over one of the chain that it cannot read.
 absl::Status CoordinatorImpl::ShowToPublicGrpc(const ServerCertificate& certificate) const {
   if (options_.public_grpc_host.empty()) return absl::OkStatus();
-  return WritePrivateFile(PublicPemPath(), absl::StrCat(certificate.chain_pem, "\n", certificate.private_key_pem));
+  return WritePrivateFile(PublicPemPath(), absl::StrCat(certificate.private_key_pem, "\n", certificate.chain_pem));
 }
 
 std::optional<ServerCertificate> CoordinatorImpl::RenewedCertificate() {
   std::optional<ServerCertificate> renewed = certificate_files_->Renewed(options_.clock->Now());
-  if (!renewed) return std::nullopt;
-  if (const absl::Status shown = ShowToPublicGrpc(*renewed); !shown.ok()) {
-    LogWarn("the public gRPC address still shows the certificate before: {}", Describe(shown));
+  if (renewed) unshown_ = renewed;
+  if (!unshown_) return std::nullopt;
+  if (const absl::Status shown = ShowToPublicGrpc(*unshown_); shown.ok()) {
+    unshown_.reset();
+  } else if (renewed) {  // said once for each renewal
+    LogWarn("the public gRPC address still shows the certificate before, and is tried again: {}", Describe(shown));
   }
   return renewed;
+}
+
+// With what a write of it may have left half done.
+void CoordinatorImpl::RemovePublicPem() const {
+  const std::filesystem::path pem = PublicPemPath();
+  const std::string name = pem.filename().string();
+  std::error_code ignored;  // most have no such file
+  std::filesystem::directory_iterator entry(pem.parent_path(), ignored);
+  for (; entry != std::filesystem::directory_iterator(); entry.increment(ignored)) {
+    const std::filesystem::path file = entry->path().filename();
+    const bool temporary = file.string().starts_with(name + ".") && file.extension() == ".tmp";
+    std::error_code kept;  // of its own: the loop goes by the other
+    if (temporary || file == name) std::filesystem::remove(entry->path(), kept);
+  }
 }
 
 // By which clients may name this machine.
@@ -460,8 +481,7 @@ void CoordinatorImpl::Stop() {
   if (http_ != nullptr) http_->Stop(absl::Seconds(1));  // its answers have just ended, with the reason
   if (membership_ != nullptr) membership_->Stop(kWhy);
   if (server_ != nullptr) server_->Shutdown();
-  std::error_code ignored;  // most have no such file
-  std::filesystem::remove(PublicPemPath(), ignored);
+  RemovePublicPem();
   failures_.reset();
   sightings_.reset();
   if (const absl::Status saved = keys_.SaveLastUses(); !saved.ok()) {

@@ -4,10 +4,12 @@
 #include <cstring>
 #include <fstream>
 #include <utility>
+#include <vector>
 
 #include <absl/strings/str_cat.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 
 #include "base/status_macros.h"
 #include "base/text.h"
@@ -52,12 +54,51 @@ absl::Status Wrong(std::string_view file, std::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(ToAbsl(file), ": ", ToAbsl(what)));
 }
 
-}  // namespace
+// Every certificate of the text, at least one. As OpenSSL reads a chain: text without a block may follow, a block that
+// is broken may not.
+absl::StatusOr<std::vector<X509Ptr>> ParseChain(std::string_view pem, std::string_view chain_name) {
+  const BioPtr bio = ReadBio(pem);
+  std::vector<X509Ptr> chain;
+  for (;;) {
+    ERR_clear_error();
+    X509Ptr certificate(PEM_read_bio_X509(bio.get(), nullptr, &NoPassPhrase, nullptr));
+    if (certificate == nullptr) break;
+    chain.push_back(std::move(certificate));
+  }
+  const unsigned long error = ERR_peek_last_error();
+  if (ERR_GET_LIB(error) != ERR_LIB_PEM || ERR_GET_REASON(error) != PEM_R_NO_START_LINE) {
+    const std::string which = absl::StrCat("certificate ", chain.size() + 1, " in it cannot be read");
+    return Wrong(chain_name, ToString(OpenSslError(which).message()));
+  }
+  if (chain.empty()) return Wrong(chain_name, "it holds no PEM certificate (-----BEGIN CERTIFICATE-----)");
+  return chain;
+}
 
-absl::Status CheckServerCertificate(const ServerCertificate& certificate, std::string_view chain_name,
-                                    std::string_view key_name, absl::Time now) {
-  const absl::StatusOr<X509Ptr> leaf = ParseCertificatePem(certificate.chain_pem);
-  if (!leaf.ok()) return Wrong(chain_name, "it holds no PEM certificate (-----BEGIN CERTIFICATE-----)");
+// Whether TLS would show them: OpenSSL's security level refuses keys that are too small and signatures that are weak.
+absl::Status CheckForTls(const std::vector<X509Ptr>& chain, EVP_PKEY* key, std::string_view chain_name,
+                         std::string_view key_name) {
+  ERR_clear_error();
+  const SslContextPtr tls(SSL_CTX_new(TLS_server_method()));
+  if (tls == nullptr) return OpenSslError("making a TLS context");
+  for (size_t i = 0; i < chain.size(); ++i) {
+    X509* const certificate = chain[i].get();
+    const bool taken = i == 0 ? SSL_CTX_use_certificate(tls.get(), certificate) == 1
+                              : SSL_CTX_add1_chain_cert(tls.get(), certificate) == 1;
+    if (taken) continue;
+    const std::string which = absl::StrCat("TLS refuses certificate ", i + 1, " in it");
+    return Wrong(chain_name, ToString(OpenSslError(which).message()));
+  }
+  if (SSL_CTX_use_PrivateKey(tls.get(), key) != 1 || SSL_CTX_check_private_key(tls.get()) != 1) {
+    return Wrong(key_name, ToString(OpenSslError("TLS refuses the private key").message()));
+  }
+  return absl::OkStatus();
+}
+
+// The certificates and the key alone, without what else their files hold.
+absl::StatusOr<ServerCertificate> Checked(const ServerCertificate& certificate, std::string_view chain_name,
+                                          std::string_view key_name, absl::Time now) {
+  ENIGMA_ASSIGN_OR_RETURN(const std::vector<X509Ptr> chain, ParseChain(certificate.chain_pem, chain_name));
+  X509* const leaf = chain.front().get();
   const BioPtr bio = ReadBio(certificate.private_key_pem);
   const PkeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, &NoPassPhrase, nullptr));
   if (key == nullptr) {
@@ -65,15 +106,15 @@ absl::Status CheckServerCertificate(const ServerCertificate& certificate, std::s
     return Wrong(key_name, encrypted ? "the private key is encrypted; store it without a pass phrase"
                                      : "it holds no PEM private key (-----BEGIN PRIVATE KEY-----)");
   }
-  if (X509_check_private_key(leaf->get(), key.get()) != 1) {
+  if (X509_check_private_key(leaf, key.get()) != 1) {
     return Wrong(key_name, absl::StrCat("the private key does not belong to the certificate in ", ToAbsl(chain_name),
                                         " (the server's own certificate has to stand first there)"));
   }
   const auto instant = [](absl::Time time) {
     return absl::FormatTime("%Y-%m-%d %H:%M:%SZ", time, absl::UTCTimeZone());
   };
-  const absl::Time from = TimeOf(X509_get0_notBefore(leaf->get()));
-  const absl::Time until = TimeOf(X509_get0_notAfter(leaf->get()));
+  const absl::Time from = TimeOf(X509_get0_notBefore(leaf));
+  const absl::Time until = TimeOf(X509_get0_notAfter(leaf));
   if (now < from) {
     return Wrong(chain_name, absl::StrCat("the certificate is not valid before ", instant(from),
                                           ", and this machine's clock says ", instant(now)));
@@ -82,7 +123,22 @@ absl::Status CheckServerCertificate(const ServerCertificate& certificate, std::s
     return Wrong(chain_name, absl::StrCat("the certificate expired at ", instant(until),
                                           ", and this machine's clock says ", instant(now)));
   }
-  return absl::OkStatus();
+  ENIGMA_RETURN_IF_ERROR(CheckForTls(chain, key.get(), chain_name, key_name));
+  ServerCertificate alone;
+  for (const X509Ptr& one : chain) alone.chain_pem += CertificatePem(*one);
+  const BioPtr written(BIO_new(BIO_s_mem()));
+  if (PEM_write_bio_PKCS8PrivateKey(written.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) {
+    return Wrong(key_name, ToString(OpenSslError("the private key cannot be copied").message()));
+  }
+  alone.private_key_pem = Contents(written.get());
+  return alone;
+}
+
+}  // namespace
+
+absl::Status CheckServerCertificate(const ServerCertificate& certificate, std::string_view chain_name,
+                                    std::string_view key_name, absl::Time now) {
+  return Checked(certificate, chain_name, key_name, now).status();
 }
 
 ServerCertificateFiles::ServerCertificateFiles(std::string chain_path, std::string key_path)
@@ -98,8 +154,7 @@ absl::StatusOr<ServerCertificate> ServerCertificateFiles::ReadLocked(absl::Time 
   ServerCertificate certificate;
   ENIGMA_ASSIGN_OR_RETURN(certificate.chain_pem, ReadFile(chain_path_));
   ENIGMA_ASSIGN_OR_RETURN(certificate.private_key_pem, ReadFile(key_path_));
-  ENIGMA_RETURN_IF_ERROR(CheckServerCertificate(certificate, chain_path_, key_path_, now));
-  return certificate;
+  return Checked(certificate, chain_path_, key_path_, now);
 }
 
 absl::StatusOr<ServerCertificate> ServerCertificateFiles::Read(absl::Time now) {

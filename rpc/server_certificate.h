@@ -18,12 +18,13 @@ struct ServerCertificate {
   std::string private_key_pem;
 };
 
-// Checks that the key belongs to the first certificate and that this is valid at `now`. `chain_name` and `key_name` are
-// what messages call the two: paths of files, as a rule.
+// Checks that the key belongs to the first certificate, that this is valid at `now` and that OpenSSL takes the whole
+// chain for TLS. `chain_name` and `key_name` are what messages call the two: paths of files, as a rule.
 absl::Status CheckServerCertificate(const ServerCertificate& certificate, std::string_view chain_name,
                                     std::string_view key_name, absl::Time now);
 
-// A certificate in two files of PEM, as certbot, cert-manager and `openssl req` write them. Thread-safe.
+// A certificate in two files of PEM, or in one that is named twice, as certbot, cert-manager and `openssl req` write
+// them. What it returns holds the certificates and the first private key alone. Thread-safe.
 class ServerCertificateFiles {
  public:
   ServerCertificateFiles(std::string chain_path, std::string key_path);

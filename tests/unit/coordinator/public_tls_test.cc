@@ -1,4 +1,5 @@
 // What clients that are no nodes meet: HTTP and gRPC over TLS, and an API key.
+#include <filesystem>
 #include <fstream>
 
 #include <gmock/gmock.h>
@@ -109,6 +110,68 @@ TEST_F(PublicTlsTest, ACertificateFromFilesIsUsedAndReadAgain) {
     DialPublic((*second)->certificate_pem());
     return ListModels("").ok();
   }));
+}
+
+TEST_F(PublicTlsTest, TheCopyForPublicGrpcHoldsTheKeyAndThenTheChainOnce) {
+  const auto ca = CertificateAuthority::LoadOrCreate(folder_ + "/ca");
+  ASSERT_TRUE(ca.ok()) << ca.status();
+  const auto certificate = (*ca)->IssueForServer({"localhost"});
+  ASSERT_TRUE(certificate.ok()) << certificate.status();
+  Coordinator::Options options = TlsOptions();
+  options.tls_chain_path = Write("both.pem", certificate->chain_pem + certificate->private_key_pem);
+  options.tls_key_path = options.tls_chain_path;
+  auto created = Coordinator::Create(options);
+  ASSERT_TRUE(created.ok()) << created.status();
+  coordinator_ = *std::move(created);
+  EXPECT_EQ(Contents(options.data_dir + "/pki/public.pem"),
+            certificate->private_key_pem + "\n" + certificate->chain_pem);
+  DialPublic((*ca)->certificate_pem());
+  EXPECT_TRUE(ListModels("").ok());
+}
+
+TEST_F(PublicTlsTest, ARenewalThatCannotBeWrittenForPublicGrpcIsTriedAgain) {
+  const auto first = CertificateAuthority::LoadOrCreate(folder_ + "/first");
+  const auto second = CertificateAuthority::LoadOrCreate(folder_ + "/second");
+  ASSERT_TRUE(first.ok() && second.ok());
+  const auto before = (*first)->IssueForServer({"localhost"});
+  const auto after = (*second)->IssueForServer({"localhost"});
+  ASSERT_TRUE(before.ok() && after.ok());
+  Coordinator::Options options = TlsOptions();
+  options.tls_chain_path = Write("chain.pem", before->chain_pem);
+  options.tls_key_path = Write("key.pem", before->private_key_pem);
+  auto created = Coordinator::Create(options);
+  ASSERT_TRUE(created.ok()) << created.status();
+  coordinator_ = *std::move(created);
+
+  // A file in the folder's place: nothing can be written there, not even by root.
+  const std::string pki = options.data_dir + "/pki";
+  std::filesystem::rename(pki, folder_ + "/away");
+  Write("data/pki", "no folder");
+  Write("chain.pem", after->chain_pem);
+  Write("key.pem", after->private_key_pem);
+  EXPECT_TRUE(Eventually([&] {
+    return HttpsClient(coordinator_->http_port(), (*second)->certificate_pem(), "localhost").error().empty();
+  }));
+  std::filesystem::remove(pki);
+  std::filesystem::rename(folder_ + "/away", pki);
+  EXPECT_TRUE(
+      Eventually([&] { return Contents(pki + "/public.pem") == after->private_key_pem + "\n" + after->chain_pem; }));
+}
+
+TEST_F(PublicTlsTest, WhatAKilledOneLeftOfTheKeyGoesAtTheNextStart) {
+  Coordinator::Options options = TlsOptions();
+  options.public_grpc_host.clear();
+  const std::string pki = options.data_dir + "/pki";
+  std::filesystem::create_directories(pki);
+  for (const char* name : {"public.pem", "public.pem.12ab.tmp", "public.txt"}) {
+    Write(absl::StrCat("data/pki/", name), "a key");
+  }
+  auto created = Coordinator::Create(options);
+  ASSERT_TRUE(created.ok()) << created.status();
+  coordinator_ = *std::move(created);
+  EXPECT_FALSE(std::filesystem::exists(pki + "/public.pem"));
+  EXPECT_FALSE(std::filesystem::exists(pki + "/public.pem.12ab.tmp"));
+  EXPECT_TRUE(std::filesystem::exists(pki + "/public.txt"));
 }
 
 TEST_F(PublicTlsTest, FilesThatAreWrongAreNamedAtTheStart) {

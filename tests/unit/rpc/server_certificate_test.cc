@@ -5,6 +5,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
 
 #include "base/text.h"
 #include "rpc/certificate_authority.h"
@@ -25,6 +27,20 @@ class ServerCertificateTest : public ::testing::Test {
     const auto certificate = (*ca)->IssueForServer({"localhost", "10.0.0.1", "[2001:db8::1]", "my_host"});
     EXPECT_TRUE(certificate.ok()) << certificate.status();
     return *certificate;
+  }
+  // Good in all but the size of its key, which OpenSSL takes at security level 0 alone.
+  static ServerCertificate WithSmallKey() {
+    const PkeyPtr key(EVP_RSA_gen(768));
+    const X509Ptr certificate(X509_new());
+    X509_set_version(certificate.get(), X509_VERSION_3);
+    ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1);
+    X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -3600);
+    X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3600);
+    X509_set_pubkey(certificate.get(), key.get());
+    EXPECT_NE(X509_sign(certificate.get(), key.get(), EVP_sha256()), 0);
+    const BioPtr bio(BIO_new(BIO_s_mem()));
+    EXPECT_EQ(PEM_write_bio_PKCS8PrivateKey(bio.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr), 1);
+    return {CertificatePem(*certificate), Contents(bio.get())};
   }
   void Write(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
   std::string Wrong() {
@@ -69,6 +85,36 @@ TEST_F(ServerCertificateTest, AnErrorNamesTheFileAndWhatIsWrongWithIt) {
   std::filesystem::remove(chain_);
   std::filesystem::create_directory(chain_);
   EXPECT_THAT(Wrong(), AllOf(HasSubstr(chain_), HasSubstr("a folder")));
+}
+
+TEST_F(ServerCertificateTest, WhatTlsWouldRefuseIsRefused) {
+  const ServerCertificate good = Issue();
+  Write(key_, good.private_key_pem);
+  Write(chain_, good.chain_pem.substr(0, good.chain_pem.size() - 40));
+  EXPECT_THAT(Wrong(), AllOf(HasSubstr(chain_), HasSubstr("certificate 2 in it cannot be read")));
+  Write(chain_, good.chain_pem + "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");
+  EXPECT_THAT(Wrong(), AllOf(HasSubstr(chain_), HasSubstr("certificate 3 in it cannot be read")));
+  Write(chain_, good.chain_pem + "\nno block at all\n");
+  EXPECT_EQ(Wrong(), "");
+
+  const ServerCertificate small = WithSmallKey();
+  Write(key_, small.private_key_pem);
+  Write(chain_, small.chain_pem);
+  EXPECT_THAT(Wrong(), AllOf(HasSubstr(chain_), HasSubstr("TLS refuses certificate 1"), HasSubstr("too small")));
+  Write(key_, good.private_key_pem);
+  Write(chain_, good.chain_pem + small.chain_pem);
+  EXPECT_THAT(Wrong(), AllOf(HasSubstr(chain_), HasSubstr("TLS refuses certificate 3"), HasSubstr("too small")));
+}
+
+TEST_F(ServerCertificateTest, OneFileMayHoldBoth) {
+  const ServerCertificate good = Issue();
+  const ServerCertificate other = Issue();
+  Write(chain_, "of: me\n" + good.chain_pem + good.private_key_pem + other.private_key_pem);
+  ServerCertificateFiles files(chain_, chain_);
+  const auto read = files.Read(absl::Now());
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->chain_pem, good.chain_pem);
+  EXPECT_EQ(read->private_key_pem, good.private_key_pem);
 }
 
 TEST_F(ServerCertificateTest, ItIsNoNodesCertificate) {
