@@ -81,14 +81,19 @@ bool PlacementKeeper::OnLeavingNode(const Replica& replica) const {
   });
 }
 
+bool PlacementKeeper::HasSuccessor(const Replica& replica) const {
+  const std::vector<Replica> all = plane_.replicas.List();
+  return std::any_of(all.begin(), all.end(), [&](const Replica& other) {
+    const bool succeeds = other.wanted == replica.wanted && other.state == ReplicaState::kReady;
+    return succeeds && other.id != replica.id && !OnLeavingNode(other);
+  });
+}
+
 bool PlacementKeeper::MayRetire(const Replica& replica) {
   const absl::Duration now = plane_.clock.Monotonic();
   const absl::Duration since = leaving_since_.try_emplace(replica.id, now).first->second;
   if (now - since >= options_.successor_wait || !plane_.wanted.Contains(replica.wanted)) return true;
-  for (const Replica& other : plane_.replicas.List()) {
-    const bool succeeds = other.wanted == replica.wanted && other.state == ReplicaState::kReady;
-    if (succeeds && !OnLeavingNode(other)) return true;
-  }
+  if (HasSuccessor(replica)) return true;
   absl::MutexLock lock(&mutex_);
   return unplaceable_.contains(replica.wanted);
 }
@@ -116,12 +121,13 @@ void PlacementKeeper::GiveUp(const Replica& replica, const std::string& reason) 
 void PlacementKeeper::ClearFailedReplicas() {
   for (const Replica& replica : plane_.replicas.List()) {
     if (replica.state != ReplicaState::kFailed || !replica.was_ready) continue;
-    plane_.wanted.SetReason(replica.wanted, replica.failure);
+    const bool moved = HasSuccessor(replica);  // then nothing broke
+    if (!moved) plane_.wanted.SetReason(replica.wanted, replica.failure);
     UnloadStages(plane_, replica);
     plane_.replicas.Remove(replica.id);
     absl::MutexLock lock(&mutex_);
     settled_at_ = plane_.clock.Monotonic() + options_.settle;
-    if (!plane_.wanted.Contains(replica.wanted)) continue;
+    if (moved || !plane_.wanted.Contains(replica.wanted)) continue;
     pacing_.try_emplace(replica.wanted, options_.pacing).first->second.Broke(plane_.clock.Monotonic());
   }
 }

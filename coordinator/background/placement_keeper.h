@@ -51,6 +51,8 @@ class PlacementKeeper {
   void RetireOnLeavingNodes();
   void GiveUp(const Replica& replica, const std::string& reason);
   bool OnLeavingNode(const Replica& replica) const;
+  // Whether another replica of the same wanted placement serves, on nodes that stay.
+  bool HasSuccessor(const Replica& replica) const;
   // Whether a replica on a node that is leaving need not serve until another takes its place.
   bool MayRetire(const Replica& replica);
   void ClearFailedReplicas();

@@ -1,4 +1,5 @@
 // Decisions of the background loops: who is to blame, and when to try again.
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -6,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "coordinator/background/blame.h"
+#include "coordinator/background/placement_keeper.h"
 #include "coordinator/background/retry_pacing.h"
 #include "coordinator/background/silence_checker.h"
 #include "coordinator/background/stall.h"
@@ -46,6 +48,70 @@ TEST(CauseTest, IsTheOneThatExplainsTheOthers) {
   for (size_t i = 0; i < cases.size(); ++i) {
     EXPECT_EQ(cases[i].reports[CauseAmong(cases[i].reports)].reason, cases[i].cause) << "case " << i;
   }
+}
+
+// A control plane without nodes, in which replicas are what the tests say.
+class KeeperTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    WantedPlacement wanted;
+    wanted.id = 1;
+    wanted.model = "tale";
+    ASSERT_TRUE(wanted_.Add(wanted).ok());
+    Model model;
+    model.name = "tale";
+    model_ = std::make_shared<const Model>(model);
+  }
+  void AddReady(uint64_t id) {
+    Replica replica;
+    replica.id = id;
+    replica.wanted = 1;
+    replica.model = model_;
+    replicas_.Add(replica);
+    ASSERT_TRUE(replicas_.MarkReady(id).ok());
+  }
+  // What the keeper says of the placement once it has cleared up after the replica.
+  std::string ReasonAfter(uint64_t replica) {
+    PlacementKeeper keeper(plane_, {.period = absl::Milliseconds(5)});
+    const absl::Time until = absl::Now() + absl::Seconds(20);
+    while (replicas_.Find(replica) && absl::Now() < until) absl::SleepFor(absl::Milliseconds(5));
+    EXPECT_FALSE(replicas_.Find(replica));
+    return wanted_.List().at(0).state_reason;
+  }
+
+  const Clock& clock_ = Clock::System();
+  MemoryStore store_;
+  Metrics metrics_;
+  NodeRegistry nodes_{store_, clock_};
+  ModelRegistry models_{store_};
+  ModelFiles files_;
+  ReplicaRegistry replicas_{store_};
+  WantedRegistry wanted_{store_};
+  TokenRegistry tokens_{store_};
+  ApiKeyRegistry keys_{store_, clock_};
+  KeyLimits key_limits_{clock_};
+  LinkTable links_;
+  CheckedSchemas schemas_;
+  WorkerChannels channels_{nullptr};
+  Dispatcher dispatcher_{Dispatcher::Options(), metrics_};
+  Intake intake_;
+  ControlPlane plane_{clock_,   nodes_,      models_, files_,   replicas_, wanted_,     tokens_,
+                      keys_,    key_limits_, links_,  schemas_, channels_, dispatcher_, intake_,
+                      metrics_, nullptr,     "",      "",       {}};
+  ModelPtr model_;
+};
+
+TEST_F(KeeperTest, AReplicaWhoseSuccessorServesHasNotBroken) {
+  AddReady(1);
+  AddReady(2);
+  ASSERT_TRUE(replicas_.MarkFailed(1, "node n0 is leaving"));
+  EXPECT_EQ(ReasonAfter(1), "");
+}
+
+TEST_F(KeeperTest, AReplicaThatWasTheOnlyOneHasBroken) {
+  AddReady(1);
+  ASSERT_TRUE(replicas_.MarkFailed(1, "node n0 is gone"));
+  EXPECT_NE(ReasonAfter(1), "");
 }
 
 class PacingTest : public ::testing::Test {
