@@ -23,7 +23,7 @@ absl::StatusOr<std::vector<engine::TokenId>> PromptIds(const enigma::v1::Generat
     const auto& ids = request.prompt_ids().ids();
     for (const int32_t id : ids) {
       if (id < 0 || static_cast<uint32_t>(id) >= served.model->vocab) {
-        return absl::InvalidArgumentError(absl::StrCat("prompt_ids: ", id, " is not a token of '", served.model->name,
+        return absl::InvalidArgumentError(absl::StrCat("prompt: id ", id, " is not a token of '", served.model->name,
                                                        "', whose vocabulary ends at ", served.model->vocab - 1));
       }
     }

@@ -129,6 +129,7 @@ const completionFields = {
   'log probabilities behind an echo': {echo: true, logprobs: 1, temperature: 0, prompt: 'Caf\u00e9: once'},
   prompts: {prompt: ['One day', 'Two days', 'Three'], n: 2, seed: 4},
   ids: {prompt: [1, 403, 407, 261, 378]},
+  'ids and their echo': {prompt: [1, 403, 407, 261, 378], echo: true},
   'lists of ids': {prompt: [[1, 403], [1, 407, 261]]},
 };
 

@@ -124,6 +124,17 @@ TEST_F(OpenAiTest, ParametersReachTheWorker) {
   EXPECT_EQ(sampling.top_logprobs(), 2u);
 }
 
+TEST_F(OpenAiTest, APromptOfIdsIsEchoedAsText) {
+  Serve();
+  const auto text = [this](const json& ask) { return json::parse(Complete(ask).body)["choices"][0]["text"]; };
+  const std::vector<engine::TokenId> ids = Tokenizer()->Encode("once upon", {});
+  json ask = Ask("a", 3);
+  ask["prompt"] = ids;
+  const std::string alone = text(ask);
+  ask["echo"] = true;
+  EXPECT_EQ(text(ask), engine::Decode(*Tokenizer(), ids) + alone);
+}
+
 TEST_F(OpenAiTest, WhatIsWrongIsNamed) {
   Serve();
   const auto param = [this](const char* field, const json& value) {
@@ -144,7 +155,7 @@ TEST_F(OpenAiTest, WhatIsWrongIsNamed) {
   EXPECT_EQ(param("stop", {""}), "stop");
   EXPECT_EQ(param("logit_bias", {{"one", 1}}), "logit_bias");
   EXPECT_EQ(param("prompt", 5), "prompt");
-  EXPECT_EQ(param("prompt", json::array({1, 999999})), "prompt_ids");
+  EXPECT_EQ(param("prompt", json::array({1, 999999})), "prompt");
   EXPECT_EQ(param("suffix", "end"), "suffix");
   EXPECT_EQ(param("stream_options", {{"include_usage", true}}), "stream_options");
   EXPECT_EQ(param("no_such_parameter", 1), "no_such_parameter");
