@@ -22,7 +22,7 @@ void EmbedCall::Hold(Intake::Pass pass, KeyLease lease, absl::Duration time_max)
     lease_ = std::move(lease);
   }
   time_limit_.Start(context_, time_max, [weak = weak_from_this()] {
-    if (const std::shared_ptr<EmbedCall> alive = weak.lock()) alive->embeddings_->Fail(Late());
+    if (const std::shared_ptr<EmbedCall> alive = weak.lock()) alive->EndLate();
   });
 }
 
@@ -38,9 +38,20 @@ void EmbedCall::End() {
   Finish(EndOf(context_, end));
 }
 
+void EmbedCall::EndLate() {
+  {
+    absl::MutexLock lock(&mutex_);
+    // A long reply waits for as long as the client does not read.
+    if (finished_ && !done_) context_.TryCancel();
+    if (finished_) return;
+  }
+  embeddings_->Fail(Late());
+}
+
 void EmbedCall::OnDone() {
   {
     absl::MutexLock lock(&mutex_);
+    done_ = true;
     pass_.Leave();
   }
   self_.reset();

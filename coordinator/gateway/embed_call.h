@@ -32,6 +32,7 @@ class EmbedCall final : public grpc::ServerUnaryReactor, public std::enable_shar
  private:
   EmbedCall(enigma::v1::EmbedReply& reply, grpc::CallbackServerContext& context) : reply_(reply), context_(context) {}
   void End();
+  void EndLate();
 
   enigma::v1::EmbedReply& reply_;
   grpc::CallbackServerContext& context_;  // there until OnDone, as the reply is
@@ -43,6 +44,7 @@ class EmbedCall final : public grpc::ServerUnaryReactor, public std::enable_shar
   Intake::Pass pass_ ABSL_GUARDED_BY(mutex_);
   KeyLease lease_ ABSL_GUARDED_BY(mutex_);
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;  // Finish was called
+  bool done_ ABSL_GUARDED_BY(mutex_) = false;      // OnDone: the context goes
 };
 
 }  // namespace enigma::coordinator

@@ -63,13 +63,17 @@ void GenerateStream::OnWriteDone(bool ok) {
 }
 
 void GenerateStream::OnCancel() {
-  if (DeadlinePassed(context_)) return EndLate();
+  if (DeadlinePassed(context_)) generation_->Fail(Late());
   generation_->Cancel();
 }
 
 void GenerateStream::EndLate() {
   generation_->Fail(Late());
   generation_->Cancel();
+  absl::MutexLock lock(&mutex_);
+  // A write waits for as long as the client does not read, and Finish with it. Until it is done OnDone cannot come, and
+  // the context is there.
+  if (is_writing_) context_.TryCancel();
 }
 
 void GenerateStream::OnDone() {

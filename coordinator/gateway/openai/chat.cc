@@ -134,7 +134,7 @@ boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exch
   // As long as the messages are, before the template has made a prompt of them.
   const uint64_t tokens = EstimateTokens(plan->body_bytes, plan->request.sampling());
   absl::StatusOr<Admission> admission =
-      AdmitRequests(api, exchange.request(), std::span(&plan->request, 1), tokens * plan->options.choices_per_prompt);
+      AdmitRequests(api, std::span(&plan->request, 1), tokens * plan->options.choices_per_prompt);
   if (!admission.ok()) co_return co_await ReplyError(exchange, admission.status());
 
   auto prepared = std::make_shared<absl::StatusOr<Prepared>>(absl::CancelledError("not run"));

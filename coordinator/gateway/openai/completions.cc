@@ -1,4 +1,5 @@
 // POST /v1/completions and the plain POST /generate.
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <span>
@@ -25,7 +26,7 @@ constexpr uint32_t kDefaultTokens = 16;  // OpenAI's
 struct Plan {
   std::string model;
   std::vector<enigma::v1::GenerateRequest> prompts;
-  std::vector<std::string> echoes;  // of each prompt, where asked for
+  bool echo = false;
   AnswerOptions options;
   bool logprobs = false;
   size_t top_logprobs = 0;
@@ -82,7 +83,7 @@ absl::StatusOr<Plan> ReadPlan(std::string_view text) {
     shared.mutable_sampling()->set_top_logprobs(std::max<uint32_t>(1, static_cast<uint32_t>(*top)));
   }
   plan.options = ReadAnswerOptions(fields);
-  const bool echo = fields.Flag("echo");
+  plan.echo = fields.Flag("echo");
   if (const auto best = fields.Integer("best_of", 1, kChoicesMost);
       best && *best != static_cast<int64_t>(plan.options.choices_per_prompt)) {
     fields.Fail("best_of", "this server returns every choice it makes; leave it out or give what n says");
@@ -91,10 +92,30 @@ absl::StatusOr<Plan> ReadPlan(std::string_view text) {
   ReadUnsupported(fields);
   ReadPrompts(fields, shared, plan);
   if (const absl::Status status = fields.Finish(); !status.ok()) return status;
-  for (const auto& prompt : plan.prompts) plan.echoes.push_back(echo && prompt.has_prompt() ? prompt.prompt() : "");
   return plan;
 }
 
+// What stands before the answers to each prompt, where asked for; a prompt of ids is shown as its text.
+std::vector<std::string> EchoesOf(const Plan& plan, const TokenizerPtr& tokenizer) {
+  std::vector<std::string> echoes(plan.prompts.size());
+  if (!plan.echo) return echoes;
+  for (size_t i = 0; i < plan.prompts.size(); ++i) {
+    const enigma::v1::GenerateRequest& prompt = plan.prompts[i];
+    if (!prompt.has_prompt_ids()) {
+      echoes[i] = prompt.prompt();
+      continue;
+    }
+    const auto& ids = prompt.prompt_ids().ids();
+    // Ids that do not exist are refused where the prompt is checked; that is not yet.
+    const bool known = std::all_of(ids.begin(), ids.end(), [&tokenizer](int32_t id) {
+      return static_cast<uint32_t>(id) < tokenizer->vocab_size();
+    });
+    if (known) echoes[i] = engine::Decode(*tokenizer, {ids.begin(), ids.end()});
+  }
+  return echoes;
+}
+
+// `tokenizer` may be null where neither log probabilities nor an echo are asked for.
 AnswerFormat FormatOf(const Plan& plan, TokenizerPtr tokenizer) {
   const Json head = {{"id", NewAnswerId("cmpl-")},
                      {"object", "text_completion"},
@@ -107,7 +128,7 @@ AnswerFormat FormatOf(const Plan& plan, TokenizerPtr tokenizer) {
                                                                                           size_t& offset) {
     return wanted ? CompletionLogprobs(choice, *tokenizer, top, offset) : Json();
   };
-  const auto echo_of = [echoes = plan.echoes, n = plan.options.choices_per_prompt](size_t choice) {
+  const auto echo_of = [echoes = EchoesOf(plan, tokenizer), n = plan.options.choices_per_prompt](size_t choice) {
     return echoes[choice / n];
   };
   const auto chunk = [head, choice_json](size_t index, const std::string& text, const Json& logprobs,
@@ -132,7 +153,7 @@ AnswerFormat FormatOf(const Plan& plan, TokenizerPtr tokenizer) {
     return echo_of(choice).empty() ? Json() : chunk(choice, echo_of(choice), Json(), Json());
   };
   std::vector<size_t> offsets;  // of the next token of each choice
-  for (size_t i = 0; i < plan.echoes.size() * plan.options.choices_per_prompt; ++i) {
+  for (size_t i = 0; i < plan.prompts.size() * plan.options.choices_per_prompt; ++i) {
     offsets.push_back(CharactersIn(echo_of(i)));
   }
   format.delta = [=](size_t choice, const ChoiceText& added) mutable {
@@ -193,10 +214,10 @@ boost::asio::awaitable<void> Completions(ApiContext& api, HttpExchange& exchange
   uint64_t tokens = 0;
   for (const enigma::v1::GenerateRequest& prompt : plan->prompts) tokens += EstimateTokens(prompt);
   absl::StatusOr<Admission> admission =
-      AdmitRequests(api, exchange.request(), std::span(plan->prompts), tokens * plan->options.choices_per_prompt);
+      AdmitRequests(api, std::span(plan->prompts), tokens * plan->options.choices_per_prompt);
   if (!admission.ok()) co_return co_await ReplyError(exchange, admission.status());
   absl::StatusOr<TokenizerPtr> tokenizer = TokenizerPtr();
-  if (plan->logprobs) tokenizer = TokenizerOf(api.plane, plan->model);
+  if (plan->logprobs || plan->echo) tokenizer = TokenizerOf(api.plane, plan->model);
   absl::Status ready = tokenizer.status();
   if (ready.ok()) ready = co_await CheckFormat(api, exchange, plan->prompts[0].sampling());
   if (!ready.ok()) {
@@ -222,8 +243,7 @@ boost::asio::awaitable<void> PlainGenerate(ApiContext& api, HttpExchange& exchan
   };
   absl::StatusOr<enigma::v1::GenerateRequest> request = co_await ReadBody(api, exchange, std::move(read));
   if (!request.ok()) co_return co_await ReplyError(exchange, request.status());
-  absl::StatusOr<Admission> admission =
-      AdmitRequests(api, exchange.request(), std::span(&*request, 1), EstimateTokens(*request));
+  absl::StatusOr<Admission> admission = AdmitRequests(api, std::span(&*request, 1), EstimateTokens(*request));
   if (!admission.ok()) co_return co_await ReplyError(exchange, admission.status());
   AnswerFormat format;
   format.whole = [model = request->model()](const std::vector<ChoiceText>& choices) {

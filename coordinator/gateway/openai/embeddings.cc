@@ -141,8 +141,7 @@ boost::asio::awaitable<absl::Status> EndOf(ApiContext& api, HttpExchange& exchan
 boost::asio::awaitable<void> EmbeddingsEndpoint(ApiContext& api, HttpExchange& exchange) {
   absl::StatusOr<Plan> plan = co_await ReadBody(api, exchange, &ReadPlan);
   if (!plan.ok()) co_return co_await ReplyError(exchange, plan.status());
-  absl::StatusOr<Admission> admission =
-      AdmitRequests(api, exchange.request(), std::span(&plan->request, 1), EstimateTokens(plan->request));
+  absl::StatusOr<Admission> admission = AdmitRequests(api, std::span(&plan->request, 1), EstimateTokens(plan->request));
   if (!admission.ok()) co_return co_await ReplyError(exchange, admission.status());
 
   const bool base64 = plan->base64;

@@ -9,6 +9,7 @@
 
 #include "base/counter_random.h"
 #include "base/text.h"
+#include "coordinator/gateway/call_end.h"
 #include "coordinator/gateway/openai/api_error.h"
 
 namespace enigma::coordinator {
@@ -50,7 +51,11 @@ boost::asio::awaitable<absl::Status> RunElsewhere(const ApiContext& api, Executo
       })) {
     co_return absl::ResourceExhaustedError("too many requests wait to be read; try again later");
   }
-  while (!finished->load() && !exchange.gone()) co_await exchange.Wait(absl::Seconds(1));
+  while (!finished->load() && !exchange.gone()) {
+    const absl::Duration left = api.deadline - api.plane.clock.Monotonic();
+    if (left <= absl::ZeroDuration()) co_return Late();
+    co_await exchange.Wait(std::min(left, absl::Seconds(1)));
+  }
   if (finished->load()) co_return absl::OkStatus();
   co_return absl::CancelledError("the client went away");
 }

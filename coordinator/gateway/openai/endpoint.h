@@ -32,6 +32,7 @@ struct ApiContext {
   Caller caller = {};   // who asks, once the route has let them in
   // Shared with work that may outlast its exchange, so that what it holds counts until it is done.
   std::shared_ptr<Intake::Pass> pass = nullptr;
+  absl::Duration deadline = absl::InfiniteDuration();  // of the request (DeadlineOf), once the route has let it in
 };
 
 // One more request of the caller for the model: for every endpoint that asks for one, as soon as its body is read and
@@ -39,7 +40,7 @@ struct ApiContext {
 // its limits are reached.
 absl::StatusOr<KeyLease> AdmitRequest(const ApiContext& api, std::string_view model, uint64_t tokens_estimated);
 
-// The deadline of a request: what `x-request-timeout-ms` asks for, else the longest allowed; on the plane's monotonic
+// The deadline of a request that comes now: what `x-request-timeout-ms` asks for, else the longest allowed; on the plane's monotonic
 // clock. INVALID_ARGUMENT for a header that is no number of milliseconds.
 absl::StatusOr<absl::Duration> DeadlineOf(const ApiContext& api, const HttpRequest& request);
 
@@ -49,14 +50,12 @@ struct Admission {
   KeyLease lease;           // of the caller's limits
 };
 
-// As AdmitRequest, for `requests` of one model that count as one; settles the priority of each. Errors are also those
-// of DeadlineOf, and PERMISSION_DENIED for a priority that the key may not ask for.
+// As AdmitRequest, for `requests` of one model that count as one; settles the priority of each. PERMISSION_DENIED also
+// for a priority that the key may not ask for.
 template <class Request>
-absl::StatusOr<Admission> AdmitRequests(const ApiContext& api, const HttpRequest& http, std::span<Request> requests,
-                                        uint64_t tokens_estimated) {
-  ENIGMA_ASSIGN_OR_RETURN(const absl::Duration deadline, DeadlineOf(api, http));
+absl::StatusOr<Admission> AdmitRequests(const ApiContext& api, std::span<Request> requests, uint64_t tokens_estimated) {
   ENIGMA_ASSIGN_OR_RETURN(KeyLease lease, AdmitRequests(api.plane.key_limits, api.caller, requests, tokens_estimated));
-  return Admission{deadline, std::move(lease)};
+  return Admission{api.deadline, std::move(lease)};
 }
 
 // "chatcmpl-..." and the like: never the same twice.
@@ -65,7 +64,8 @@ std::string NewAnswerId(std::string_view prefix);
 boost::asio::awaitable<void> ReplyError(HttpExchange& exchange, absl::Status status);
 
 // Runs `work` on the executor's threads while the connection's strand goes on. It must own what it uses: when the
-// client goes, CANCELLED comes at once and the work may still run. RESOURCE_EXHAUSTED: too much waits already.
+// client goes, CANCELLED comes at once, and DEADLINE_EXCEEDED at the request's deadline, and the work may still run.
+// RESOURCE_EXHAUSTED: too much waits already.
 boost::asio::awaitable<absl::Status> RunElsewhere(const ApiContext& api, Executor& executor, HttpExchange& exchange,
                                                   std::function<void()> work);
 // Where a request that may have a schema is prepared.

@@ -98,6 +98,13 @@ boost::asio::awaitable<void> Route(ApiContext& api, const Access& access, HttpEx
         co_return;
       }
       mine.caller = *std::move(caller);
+      // Before anything is done for it, so that whatever it waits for counts.
+      const absl::StatusOr<absl::Duration> deadline = DeadlineOf(api, request);
+      if (!deadline.ok()) {
+        co_await ReplyError(exchange, deadline.status());
+        co_return;
+      }
+      mine.deadline = *deadline;
     }
     co_await route.endpoint(mine, exchange);
     co_return;

@@ -34,8 +34,8 @@ class FakeExchange final : public HttpExchange {
   asio::awaitable<void> EndEvents() override { co_return; }
   bool answered() const override { return false; }
   bool gone() const override { return gone_; }
-  asio::awaitable<void> Wait(absl::Duration) override {
-    woken_.WaitForNotification();
+  asio::awaitable<void> Wait(absl::Duration timeout) override {
+    woken_.WaitForNotificationWithTimeout(timeout);
     co_return;
   }
   std::function<void()> Waker() override {
@@ -118,6 +118,16 @@ TEST_F(EndpointTest, ABodyThatWaitsToBeReadCountsThoughItsClientHasGone) {
   may_go_on.Notify();
   EXPECT_TRUE(intake_.AwaitNone(absl::Seconds(20)));
   EXPECT_NE(reader_, std::thread::id());
+}
+
+TEST_F(EndpointTest, ABodyThatWaitsToBeReadWaitsNoLongerThanItsDeadline) {
+  absl::Notification may_go_on;
+  ASSERT_TRUE(schema_executor_.TryRun([&may_go_on] { may_go_on.WaitForNotificationWithTimeout(absl::Seconds(20)); }));
+  FakeExchange exchange(std::string(kBodyBytesReadAtOnce + 1, ' '), /*gone=*/false);
+  api_.deadline = clock_.Monotonic() + absl::Milliseconds(50);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(Read(exchange).status()));
+  may_go_on.Notify();
+  EXPECT_TRUE(intake_.AwaitNone(absl::Seconds(20)));
 }
 
 TEST_F(EndpointTest, SchemasThatAreNewGoWhereTheyHoldNobodyUp) {
