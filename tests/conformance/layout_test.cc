@@ -251,6 +251,7 @@ INSTANTIATE_TEST_SUITE_P(Models, LayoutTest,
                                            TestModel{"tiny", "f32"}, TestModel{"tiny", "f16"},
                                            TestModel{"tiny", "bf16"}, TestModel{"tiny", "q8_0"},
                                            TestModel{"tiny", "q4_0"}, TestModel{"tiny", "q4_k"},
+                                           TestModel{"27m", "q8_0"}, TestModel{"27m", "q4_k"},
                                            TestModel{"tiny", "q6_k"}, TestModel{"tiny-windowed", "q8_0"},
                                            TestModel{"tiny-qwen2", "q8_0"}, TestModel{"tiny-qwen3", "q4_k"}),
                          [](const auto& instance) { return instance.param.name(); });

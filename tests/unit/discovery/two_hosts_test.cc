@@ -177,5 +177,20 @@ TEST_F(TwoHosts, MulticastAloneIsEnough) {
   EXPECT_TRUE(Eventually([&] { return boss->Snapshot().size() == 1 && worker->Snapshot().size() == 1; }));
 }
 
+TEST_F(TwoHosts, Ipv6AloneIsEnough) {
+  const auto only_ipv6 = [](const char* address) {
+    return Shell(std::string("ip -4 addr flush dev eth0 && ip -6 addr add ") + address + "/64 dev eth0 nodad");
+  };
+  bool has_ipv6 = false;
+  left_.Do([&] { has_ipv6 = only_ipv6("fd00:99::1"); });
+  right_.Do([&] { has_ipv6 = has_ipv6 && only_ipv6("fd00:99::2"); });
+  if (!has_ipv6) GTEST_SKIP() << "this machine has no IPv6";
+  const auto boss = Start(left_, cluster_.Issue("boss", Role::kCoordinator), 7000);
+  ASSERT_NE(boss, nullptr);
+  const auto worker = Start(right_, cluster_.Issue("w1", Role::kWorker), 7001);
+  ASSERT_NE(worker, nullptr);
+  EXPECT_TRUE(Eventually([&] { return boss->Snapshot().size() == 1 && worker->Snapshot().size() == 1; }));
+}
+
 }  // namespace
 }  // namespace enigma

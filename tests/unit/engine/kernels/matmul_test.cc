@@ -184,6 +184,18 @@ INSTANTIATE_TEST_SUITE_P(Types, QuantisedMatMulTest,
                          NameOf);
 INSTANTIATE_TEST_SUITE_P(Types, MatMulTest, testing::ValuesIn(AllTypes()), NameOf);
 
+// What "on every target" means here; the others are compared on machines that have them.
+TEST(CpuTargetTest, EveryCompiledOneRunsHere) {
+#if HWY_ARCH_X86 && !defined(ENIGMA_SANITIZED)
+  const std::vector<int64_t> available = AvailableCpuTargets();
+  for (const int64_t target : {HWY_AVX2, HWY_AVX3, HWY_AVX3_DL}) {
+    if (std::find(available.begin(), available.end(), target) == available.end()) {
+      GTEST_SKIP() << "this processor lacks " << hwy::TargetName(target) << ": its kernels are not compared here";
+    }
+  }
+#endif
+}
+
 TEST(PackedMatrixTest, RefusesWrongSizes) {
   const std::vector<uint8_t> bytes(1000);
   EXPECT_FALSE(PackedMatrix::Pack(DType::kQ4_0, 4, 33, bytes, nullptr).ok());
