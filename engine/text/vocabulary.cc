@@ -158,8 +158,9 @@ void Vocabulary::MarkEndOfGeneration() {
       "<|call|>",
       "<|EOT|>",
       "<end_of_utterance>",
-      "<\xEF\xBD\x9C"
-      "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>",
+      // In two parts, as an "e" would belong to the escape.
+      ("<\xEF\xBD\x9C"
+       "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>"),
   };
   for (const char* text : kTexts) {
     const std::optional<TokenId> id = Find(text);

@@ -70,9 +70,9 @@ absl::StatusOr<std::string> Magnitude(const Value& value, const Spec& spec) {
     case 'x':
       return absl::StrCat(spec.alternate ? "0x" : "", absl::Hex(magnitude));
     case 'X':
-      return absl::StrFormat(spec.alternate ? "0X%X" : "%X", magnitude);
+      return absl::StrFormat("%s%X", spec.alternate ? "0X" : "", magnitude);
     case 'o':
-      return absl::StrFormat(spec.alternate ? "0o%o" : "%o", magnitude);
+      return absl::StrFormat("%s%o", spec.alternate ? "0o" : "", magnitude);
     case '\0':
     case 'd':
       return absl::StrCat(magnitude);

@@ -37,7 +37,8 @@ void AppendQuoted(std::string_view text, std::string& out) {
     } else if (character.code < 0x100) {
       out += absl::StrFormat("\\x%02x", static_cast<unsigned>(character.code));
     } else {
-      out += absl::StrFormat(character.code < 0x10000 ? "\\u%04x" : "\\U%08x", static_cast<unsigned>(character.code));
+      const auto code = static_cast<unsigned>(character.code);
+      out += code < 0x10000 ? absl::StrFormat("\\u%04x", code) : absl::StrFormat("\\U%08x", code);
     }
   }
   out += quote;
