@@ -40,8 +40,8 @@ struct ApiContext {
 // its limits are reached.
 absl::StatusOr<KeyLease> AdmitRequest(const ApiContext& api, std::string_view model, uint64_t tokens_estimated);
 
-// The deadline of a request that comes now: what `x-request-timeout-ms` asks for, else the longest allowed; on the plane's monotonic
-// clock. INVALID_ARGUMENT for a header that is no number of milliseconds.
+// The deadline of a request that comes now: what `x-request-timeout-ms` asks for, else the longest allowed; on the
+// plane's monotonic clock. INVALID_ARGUMENT for a header that is no number of milliseconds.
 absl::StatusOr<absl::Duration> DeadlineOf(const ApiContext& api, const HttpRequest& request);
 
 // What a request that generates or embeds may go on with.
