@@ -97,7 +97,7 @@ v1::StageStatus StageExecutor::Status() const {
   }
   // Read before `busy`: a step that begins in between is not older than it is.
   const absl::Duration now = clock_.Monotonic();
-  const bool busy = computing_ || !inbox_->empty() || (is_first() && sequences_ > 0);
+  const bool busy = computing_ || !inbox_->idle() || (is_first() && sequences_ > 0);
   status.set_busy(busy);
   if (!busy) idle_ns_ = absl::ToInt64Nanoseconds(now);
   const int64_t last = busy ? std::max<int64_t>(last_step_ns_, idle_ns_) : last_step_ns_.load();

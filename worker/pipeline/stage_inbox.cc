@@ -67,7 +67,8 @@ void StageInbox::AwaitBeat() {
 
 std::optional<StageEvent> StageInbox::Take() {
   absl::MutexLock lock(&mutex_);
-  if (events_.empty() || closed_) return std::nullopt;
+  handed_out_ = !events_.empty() && !closed_;
+  if (!handed_out_) return std::nullopt;
   StageEvent event = std::move(events_.front());
   events_.pop_front();
   if (std::holds_alternative<FrameArrived>(event)) --frames_;
@@ -91,9 +92,9 @@ bool StageInbox::closed() const {
   return closed_;
 }
 
-bool StageInbox::empty() const {
+bool StageInbox::idle() const {
   absl::MutexLock lock(&mutex_);
-  return events_.empty();
+  return events_.empty() && !handed_out_;
 }
 
 }  // namespace enigma::worker

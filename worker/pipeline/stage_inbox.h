@@ -58,7 +58,8 @@ class StageInbox : public FrameReceiver {
   std::optional<StageEvent> Pop(Wait wait);
   void Close();
   bool closed() const;
-  bool empty() const;
+  // Nothing waits, and the popping thread has done with what it popped last: it has asked for more since.
+  bool idle() const;
 
  private:
   void AwaitEvent(absl::Duration timeout);
@@ -72,6 +73,7 @@ class StageInbox : public FrameReceiver {
   mutable absl::Mutex mutex_;
   std::deque<StageEvent> events_ ABSL_GUARDED_BY(mutex_);
   size_t frames_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool handed_out_ ABSL_GUARDED_BY(mutex_) = false;  // the last Pop gave an event
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   std::atomic<bool> news_{false};  // events_ has some or closed_; to be looked at without the lock
   WaitForecast forecast_;          // of the popping thread

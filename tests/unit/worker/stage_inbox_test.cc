@@ -24,6 +24,18 @@ TEST(StageInbox, HandsOutWhatCameInItsOrder) {
   EXPECT_FALSE(inbox.Pop(Wait::kNo));
 }
 
+// Between popping a request and what comes of it, a stage must not look as if it had nothing to do.
+TEST(StageInbox, IsNotIdleBeforeWhatItHandedOutIsDealtWith) {
+  StageInbox inbox(/*frames_max=*/2, /*requests_max=*/3);
+  EXPECT_TRUE(inbox.idle());
+  EXPECT_TRUE(inbox.Ask(CancelRequested{7}).ok());
+  EXPECT_FALSE(inbox.idle());
+  ASSERT_TRUE(inbox.Pop(Wait::kNo));
+  EXPECT_FALSE(inbox.idle());
+  EXPECT_FALSE(inbox.Pop(Wait::kNo));
+  EXPECT_TRUE(inbox.idle());
+}
+
 TEST(StageInbox, RefusesWhatIsTooMuchButNeverNews) {
   StageInbox inbox(/*frames_max=*/1, /*requests_max=*/2);
   EXPECT_TRUE(inbox.OnFrame({}, MakeBuffer("frame")).ok());
