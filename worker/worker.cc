@@ -20,6 +20,7 @@
 #include "rpc/server.h"
 #include "telemetry/exposer.h"
 #include "telemetry/log.h"
+#include "worker/capability/host_turn.h"
 #include "worker/membership/attendance.h"
 #include "worker/membership/enrolment.h"
 #include "worker/service/worker_server.h"
@@ -33,6 +34,9 @@ std::string HostName() {
 }
 
 constexpr absl::Duration kLookEvery = absl::Milliseconds(20);
+// How long a worker lets others of its host measure first: several on one machine that stream its memory at once would
+// each find a part of its speed, by chance very different parts, and placement would cut models accordingly.
+constexpr absl::Duration kMeasureWithin = absl::Seconds(10);
 
 bool IsWildcard(const std::string& host) { return host.empty() || host == "0.0.0.0" || host == "::" || host == "[::]"; }
 
@@ -241,15 +245,22 @@ absl::Status Worker::Serve() {
   LogInfo("worker {} listens on {}:{}", node_id(), options_.host, port_.load());
   ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<NodeSource> source, MakeSource(/*joined=*/true, port_));
   // A second or more, on a busy machine; the node is listed meanwhile, and nothing is placed on it.
-  auto measuring = std::async(std::launch::async, [&] { return Measure(membership, *server); });
+  absl::Notification over;
+  auto measuring = std::async(std::launch::async, [&] { return Measure(membership, *server, over); });
   const absl::Status ended = Attend(membership, *server, *source);
+  over.Notify();
   const absl::Status measured = measuring.get();
   server.reset();  // before the membership that its stages report to
   return measured.ok() ? ended : measured;
 }
 
-absl::Status Worker::Measure(Attendance& membership, const WorkerServer& server) {
-  absl::StatusOr<v1::Capability> capability = MeasureCapability(options_.threads, Memory());
+absl::Status Worker::Measure(Attendance& membership, const WorkerServer& server, const absl::Notification& over) {
+  absl::StatusOr<v1::Capability> capability;
+  {
+    const HostTurn turn = HostTurn::Await("enigma-measures", kMeasureWithin, over);
+    if (over.HasBeenNotified()) return absl::OkStatus();
+    capability = MeasureCapability(options_.threads, Memory());
+  }
   if (!capability.ok()) {
     membership.Stop();
     return capability.status();

@@ -71,8 +71,8 @@ class Worker {
   absl::Status ObtainIdentity();
   absl::StatusOr<std::unique_ptr<NodeSource>> MakeSource(bool joined, int announced_port);
   absl::Status Serve();
-  // Tells the coordinator what was measured; stops the membership where that fails.
-  absl::Status Measure(Attendance& membership, const WorkerServer& server);
+  // Tells the coordinator what was measured; stops the membership where that fails. Does nothing once it is `over`.
+  absl::Status Measure(Attendance& membership, const WorkerServer& server, const absl::Notification& over);
   v1::Capability CapabilityNow(const WorkerServer& server) const;
   absl::Status Attend(Attendance& membership, WorkerServer& server, const NodeSource& source);
   absl::StatusOr<std::vector<std::string>> Addresses() const;
