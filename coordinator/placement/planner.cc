@@ -14,7 +14,7 @@ namespace {
 constexpr uint32_t kKvBlockTokens = 32;
 // How much longer a token of one stream may take so that stages are even: an operator who forces a cut is after the
 // throughput of many streams.
-constexpr double kSlackForced = 0.10;
+constexpr double kSlackForced = 0.25;
 constexpr double kSlackOpen = 0.02;
 
 uint32_t BlocksFor(uint32_t context, uint32_t sequences) {
