@@ -1,6 +1,7 @@
 #include "worker/pipeline/stage_inbox.h"
 
 #include <sched.h>
+#include <sys/resource.h>
 
 #include <utility>
 
@@ -9,6 +10,18 @@
 #include "base/clock.h"
 
 namespace enigma::worker {
+namespace {
+
+// Who holds a core for so long does more than bring a frame.
+constexpr absl::Duration kComputed = absl::Microseconds(1300);
+
+// How often this thread had to leave the core to another. A virtual core that its host takes away is not counted.
+int64_t TimesDisplaced() {
+  rusage usage = {};
+  return ::getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nivcsw : 0;
+}
+
+}  // namespace
 
 absl::Status StageInbox::OnFrame(const LinkPeer& peer, grpc::ByteBuffer frame) {
   const absl::Duration now = Clock::System().Monotonic();
@@ -58,11 +71,26 @@ void StageInbox::AwaitBeat() {
   const Clock& clock = Clock::System();
   const absl::Duration start = clock.Monotonic();
   AwaitEvent(forecast_.Sleep());
-  const absl::Duration look_until = clock.Monotonic() + forecast_.Look();
-  // Whoever else wants the core gets it, gRPC's thread that brings the frame first of all.
-  while (!news_.load(std::memory_order_acquire) && clock.Monotonic() < look_until) sched_yield();
+  Look(forecast_.Look());
   AwaitEvent(absl::InfiniteDuration());
   forecast_.Observe(clock.Monotonic() - start);
+}
+
+void StageInbox::Look(absl::Duration most) {
+  const Clock& clock = Clock::System();
+  absl::Duration now = clock.Monotonic();
+  const absl::Duration end = now + most;
+  int64_t displaced = TimesDisplaced();
+  while (!news_.load(std::memory_order_acquire) && now < end) {
+    // Whoever else wants the core gets it, gRPC's thread that brings the frame first of all.
+    sched_yield();
+    const absl::Duration before = std::exchange(now, clock.Monotonic());
+    if (now - before < kComputed) continue;
+    const int64_t displaced_before = std::exchange(displaced, TimesDisplaced());
+    if (displaced == displaced_before) continue;
+    forecast_.Crowded();
+    return;
+  }
 }
 
 std::optional<StageEvent> StageInbox::Take() {

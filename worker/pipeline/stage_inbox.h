@@ -64,6 +64,7 @@ class StageInbox : public FrameReceiver {
  private:
   void AwaitEvent(absl::Duration timeout);
   void AwaitBeat();
+  void Look(absl::Duration most);
   std::optional<StageEvent> Take();
   void Push(StageEvent event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasNewsLocked() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !events_.empty() || closed_; }
