@@ -7,23 +7,32 @@
 #include <exception>
 #include <iterator>
 #include <optional>
+#include <sstream>
+#include <string>
 #include <utility>
 
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/ssl/error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
-#include <boost/beast/ssl.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/ostream.hpp>
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
 
 #include "base/text.h"
+#include "coordinator/gateway/http/transport.h"
 #include "coordinator/gateway/http/url.h"
 #include "telemetry/log.h"
 
@@ -50,6 +59,17 @@ HttpReply ServerError(unsigned status, std::string_view type, std::string_view m
   return reply;
 }
 
+using ResponseHead = http::response<http::empty_body>;
+using RequestParser = http::request_parser<http::string_body>;
+
+std::string Bytes(const ResponseHead& head) {
+  std::ostringstream out;
+  out << head.base();
+  return std::move(out).str();
+}
+
+asio::const_buffer Piece(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+
 // What outlives a connection: wakers and the watch of the socket hold it weakly or on the strand.
 struct WakeUp {
   explicit WakeUp(asio::any_io_executor executor) : timer(std::move(executor)) {}
@@ -61,21 +81,17 @@ struct WakeUp {
   }
 };
 
-template <class Stream>
-class Connection final : public HttpConnection,
-                         public HttpExchange,
-                         public std::enable_shared_from_this<Connection<Stream>> {
+class Connection final : public HttpConnection, public HttpExchange, public std::enable_shared_from_this<Connection> {
  public:
-  template <class... Args>
   Connection(const HttpServer::Options& options, const HttpHandler& handler, ByteBudget& bodies,
-             asio::any_io_executor executor, Args&&... args)
+             asio::any_io_executor executor, std::unique_ptr<HttpTransport> transport)
       : options_(options),
         handler_(handler),
         bodies_(bodies),
         executor_(executor),
         wake_(std::make_shared<WakeUp>(executor)),
         look_again_(executor),
-        stream_(std::forward<Args>(args)...) {}
+        transport_(std::move(transport)) {}
 
   asio::awaitable<void> Serve() {
     error_code ignored;
@@ -98,13 +114,13 @@ class Connection final : public HttpConnection,
 
   // HttpConnection.
   void EndSoon() override {
-    asio::post(executor_, [self = this->shared_from_this()] {
+    asio::post(executor_, [self = shared_from_this()] {
       self->ending_ = true;
       if (!self->in_exchange_) self->Lowest().cancel();
     });
   }
   void EndNow() override {
-    asio::post(executor_, [self = this->shared_from_this()] {
+    asio::post(executor_, [self = shared_from_this()] {
       self->ending_ = true;
       self->gone_ = true;
       self->Lowest().close();
@@ -124,70 +140,52 @@ class Connection final : public HttpConnection,
 
   asio::awaitable<void> Reply(HttpReply reply) override {
     answered_ = true;
-    http::response<http::string_body> response(static_cast<http::status>(reply.status), version_);
-    if (!reply.content_type.empty()) response.set(http::field::content_type, reply.content_type);
-    for (const auto& [name, value] : reply.headers) response.set(name, value);
-    for (const auto& [name, value] : added_) response.set(name, value);
-    response.body() = std::move(reply.body);
-    response.keep_alive(keep_alive_ && !ending_ && !reply.close);
-    response.prepare_payload();
-    if (head_) response.body().clear();
-    keep_alive_ = response.keep_alive();
-    error_code error;
-    Lowest().expires_after(absl::ToChronoNanoseconds(options_.write_timeout));
-    if (head_) {
-      http::response_serializer<http::string_body> serializer(response);
-      co_await http::async_write_header(stream_, serializer, Into(error));
-    } else {
-      co_await http::async_write(stream_, response, Into(error));
-    }
-    if (error) gone_ = true;
+    ResponseHead head(static_cast<http::status>(reply.status), version_);
+    if (!reply.content_type.empty()) head.set(http::field::content_type, reply.content_type);
+    for (const auto& [name, value] : reply.headers) head.set(name, value);
+    for (const auto& [name, value] : added_) head.set(name, value);
+    head.keep_alive(keep_alive_ && !ending_ && !reply.close);
+    head.content_length(reply.body.size());
+    keep_alive_ = head.keep_alive();
+    if (head_) reply.body.clear();
+    const std::string bytes = Bytes(head);
+    co_await Write(bytes, reply.body);
   }
 
   asio::awaitable<void> StartEvents(HttpHeaders headers) override {
     answered_ = true;
-    http::response<http::empty_body> response(http::status::ok, version_);
-    response.set(http::field::content_type, "text/event-stream; charset=utf-8");
-    response.set(http::field::cache_control, "no-cache");
-    response.set("X-Accel-Buffering", "no");  // proxies would hold events back
-    for (const auto& [name, value] : headers) response.set(name, value);
-    for (const auto& [name, value] : added_) response.set(name, value);
-    response.keep_alive(keep_alive_ && !ending_);
+    ResponseHead head(http::status::ok, version_);
+    head.set(http::field::content_type, "text/event-stream; charset=utf-8");
+    head.set(http::field::cache_control, "no-cache");
+    head.set("X-Accel-Buffering", "no");  // proxies would hold events back
+    for (const auto& [name, value] : headers) head.set(name, value);
+    for (const auto& [name, value] : added_) head.set(name, value);
+    head.keep_alive(keep_alive_ && !ending_);
     chunked_ = version_ >= 11;
     if (chunked_) {
-      response.chunked(true);
+      head.chunked(true);
     } else {
-      response.keep_alive(false);  // the end of the connection is the end of the events
+      head.keep_alive(false);  // the end of the connection is the end of the events
     }
-    keep_alive_ = response.keep_alive();
-    http::response_serializer<http::empty_body> serializer(response);
-    error_code error;
-    Lowest().expires_after(absl::ToChronoNanoseconds(options_.write_timeout));
-    co_await http::async_write_header(stream_, serializer, Into(error));
-    if (error) gone_ = true;
+    keep_alive_ = head.keep_alive();
+    const std::string bytes = Bytes(head);
+    co_await Write(bytes);
   }
 
   asio::awaitable<bool> SendEvents(std::string bytes) override {
     if (gone_) co_return false;
     if (bytes.empty()) co_return true;
-    error_code error;
-    Lowest().expires_after(absl::ToChronoNanoseconds(options_.write_timeout));
-    const asio::const_buffer data(bytes.data(), bytes.size());
     if (chunked_) {
-      co_await asio::async_write(stream_, http::make_chunk(data), Into(error));
+      const std::string size = absl::StrFormat("%x\r\n", bytes.size());
+      co_await Write(size, bytes, "\r\n");
     } else {
-      co_await asio::async_write(stream_, data, Into(error));
+      co_await Write(bytes);
     }
-    if (error) gone_ = true;
     co_return !gone_;
   }
 
   asio::awaitable<void> EndEvents() override {
-    if (gone_ || !chunked_) co_return;
-    error_code error;
-    Lowest().expires_after(absl::ToChronoNanoseconds(options_.write_timeout));
-    co_await asio::async_write(stream_, http::make_chunk_last(), Into(error));
-    if (error) gone_ = true;
+    if (!gone_ && chunked_) co_await Write("0\r\n\r\n");
   }
 
   asio::awaitable<void> Wait(absl::Duration timeout) override {
@@ -208,18 +206,24 @@ class Connection final : public HttpConnection,
   }
 
  private:
-  static constexpr bool kTls = !std::is_same_v<Stream, beast::tcp_stream>;
-
-  beast::tcp_stream& Lowest() { return beast::get_lowest_layer(stream_); }
+  beast::tcp_stream& Lowest() { return transport_->lowest(); }
   tcp::socket& Socket() { return Lowest().socket(); }
+
+  // A client that takes too long is gone. What is written lives with the caller: GCC 12 destroys temporaries among the
+  // arguments of a coroutine twice.
+  asio::awaitable<void> Write(std::string_view head, std::string_view body = "", std::string_view tail = "") {
+    error_code error;
+    Lowest().expires_after(absl::ToChronoNanoseconds(options_.write_timeout));
+    const HttpTransport::Pieces pieces = {Piece(head), Piece(body), Piece(tail)};
+    co_await transport_->Write(pieces, error);
+    if (error) gone_ = true;
+  }
 
   asio::awaitable<bool> Handshake() {
     error_code error;
-    if constexpr (kTls) {
-      Lowest().expires_after(absl::ToChronoNanoseconds(options_.request_timeout));
-      co_await stream_.async_handshake(asio::ssl::stream_base::server, Into(error));
-      if (SpeaksPlainHttp(error)) co_await RefusePlainHttp();
-    }
+    Lowest().expires_after(absl::ToChronoNanoseconds(options_.request_timeout));
+    co_await transport_->Handshake(error);
+    if (SpeaksPlainHttp(error)) co_await RefusePlainHttp();
     co_return !error;
   }
 
@@ -230,33 +234,24 @@ class Connection final : public HttpConnection,
 
   // In plain text, which is all that this client can read.
   asio::awaitable<void> RefusePlainHttp() {
-    const HttpReply refusal =
+    transport_ = MakePlainTransport(std::move(Lowest()));
+    keep_alive_ = false;
+    HttpReply refusal =
         ServerError(400, "invalid_request_error", "this port speaks TLS: use https:// in place of http://");
-    http::response<http::string_body> response(static_cast<http::status>(refusal.status), 11);
-    response.set(http::field::content_type, refusal.content_type);
-    response.keep_alive(false);
-    response.body() = refusal.body;
-    response.prepare_payload();
+    co_await Reply(std::move(refusal));
     error_code ignored;
     Lowest().expires_after(std::chrono::seconds(2));
-    co_await http::async_write(Lowest(), response, Into(ignored));
-    Socket().shutdown(tcp::socket::shutdown_send, ignored);
+    co_await transport_->Close(ignored);
     // What it has sent is read before the socket is closed, which would else be a reset that loses the answer.
-    char rest[4096];
     for (size_t bytes = 1; bytes > 0 && !ignored;) {
-      bytes = co_await Lowest().async_read_some(asio::buffer(rest), Into(ignored));
+      bytes = co_await transport_->Read(buffer_.prepare(kReadBytes), ignored);
     }
   }
 
   asio::awaitable<void> Close() {
     error_code ignored;
-    if constexpr (kTls) {
-      if (!gone_) {
-        Lowest().expires_after(std::chrono::seconds(2));
-        co_await stream_.async_shutdown(Into(ignored));
-      }
-    }
-    Socket().shutdown(tcp::socket::shutdown_send, ignored);
+    Lowest().expires_after(std::chrono::seconds(2));
+    if (!gone_) co_await transport_->Close(ignored);
     if (unread_ && !gone_) co_await ReadToTheEnd();
     Lowest().close();
   }
@@ -272,24 +267,23 @@ class Connection final : public HttpConnection,
 
   // One request and its answer; false when the connection is to end.
   asio::awaitable<bool> ServeOne() {
-    http::request_parser<http::string_body> parser;
+    RequestParser parser;
     parser.header_limit(options_.header_bytes_max);
     parser.body_limit(options_.body_bytes_max);
     error_code error;
     if (buffer_.size() == 0) {
       // A connection may be idle for longer than a request may take.
       Lowest().expires_after(absl::ToChronoNanoseconds(options_.idle_timeout));
-      const size_t bytes = co_await stream_.async_read_some(buffer_.prepare(kReadBytes), Into(error));
+      buffer_.commit(co_await transport_->Read(buffer_.prepare(kReadBytes), error));
       if (error) co_return false;
-      buffer_.commit(bytes);
     }
     Lowest().expires_after(absl::ToChronoNanoseconds(options_.request_timeout));
-    co_await http::async_read_header(stream_, buffer_, parser, Into(error));
+    while (!error && !parser.is_header_done()) co_await Parse(parser, error);
     if (!error) co_await MaybeContinue(parser, error);
     bool overloaded = false;
     parser.eager(true);
     while (!error && !overloaded && !parser.is_done()) {
-      co_await http::async_read_some(stream_, buffer_, parser, Into(error));
+      co_await Parse(parser, error);
       overloaded = !HoldBytes(parser.get().body().size());
     }
     version_ = 11;
@@ -321,16 +315,29 @@ class Connection final : public HttpConnection,
     co_return keep_alive_ && !gone_;
   }
 
-  template <class Parser>
-  asio::awaitable<void> MaybeContinue(Parser& parser, error_code& error) {
-    const auto& request = parser.get();
-    if (!beast::iequals(request[http::field::expect], "100-continue")) co_return;
-    http::response<http::empty_body> go_on(http::status::continue_, 11);
-    co_await http::async_write(stream_, go_on, Into(error));
+  // Takes what has come into the request; without any, reads more first.
+  asio::awaitable<void> Parse(RequestParser& parser, error_code& error) {
+    if (short_ || buffer_.size() == 0) {
+      buffer_.commit(co_await transport_->Read(buffer_.prepare(kReadBytes), error));
+      if (error == asio::error::eof) {
+        error = http::error::end_of_stream;
+        if (parser.got_some()) parser.put_eof(error);
+      }
+      if (error) co_return;
+    }
+    buffer_.consume(parser.put(buffer_.data(), error));
+    short_ = error == http::error::need_more;
+    if (short_) error = {};
   }
 
-  template <class Parser>
-  bool TakeRequest(Parser& parser) {
+  asio::awaitable<void> MaybeContinue(RequestParser& parser, error_code& error) {
+    if (!beast::iequals(parser.get()[http::field::expect], "100-continue")) co_return;
+    const std::string go_on = Bytes(ResponseHead(http::status::continue_, 11));
+    const HttpTransport::Pieces pieces = {Piece(go_on)};
+    co_await transport_->Write(pieces, error);
+  }
+
+  bool TakeRequest(RequestParser& parser) {
     http::request<http::string_body> request = parser.release();
     version_ = request.version();
     keep_alive_ = request.keep_alive();
@@ -403,7 +410,7 @@ class Connection final : public HttpConnection,
     if (watching_) return;
     watching_ = true;
     Socket().async_wait(tcp::socket::wait_read,
-                        asio::bind_executor(executor_, [self = this->shared_from_this()](error_code error) {
+                        asio::bind_executor(executor_, [self = shared_from_this()](error_code error) {
                           self->watching_ = false;
                           if (!error) self->LookForClose(std::chrono::milliseconds(50));
                         }));
@@ -420,7 +427,7 @@ class Connection final : public HttpConnection,
       return;
     }
     look_again_.expires_after(pause);
-    look_again_.async_wait(asio::bind_executor(executor_, [self = this->shared_from_this(), pause](error_code error) {
+    look_again_.async_wait(asio::bind_executor(executor_, [self = shared_from_this(), pause](error_code error) {
       if (!error) self->LookForClose(std::min(2 * pause, std::chrono::milliseconds(1000)));
     }));
   }
@@ -431,7 +438,7 @@ class Connection final : public HttpConnection,
   const asio::any_io_executor executor_;
   const std::shared_ptr<WakeUp> wake_;
   asio::steady_timer look_again_;
-  Stream stream_;
+  std::unique_ptr<HttpTransport> transport_;
   beast::flat_buffer buffer_;
   HttpRequest request_;
   HttpHeaders added_;
@@ -444,12 +451,12 @@ class Connection final : public HttpConnection,
   bool watching_ = false;
   bool gone_ = false;
   bool ending_ = false;
+  bool short_ = false;     // what buffer_ holds of a request says nothing before more of it comes
   bool unread_ = false;    // the last request was refused before all of it was read
   size_t held_bytes_ = 0;  // of bodies_
 };
 
-template <class Stream>
-asio::awaitable<void> Run(std::shared_ptr<Connection<Stream>> connection, const HttpServer::Options& options,
+asio::awaitable<void> Run(std::shared_ptr<Connection> connection, const HttpServer::Options& options,
                           HttpConnections& connections) {
   if (!connections.Add(connection.get(), options.connections_max)) co_return;
   co_await connection->Serve();
@@ -462,14 +469,10 @@ asio::awaitable<void> ServeConnection(tcp::socket socket, asio::ssl::context* co
                                       const HttpServer::Options& options, const HttpHandler& handler,
                                       HttpConnections& connections) {
   const asio::any_io_executor executor = socket.get_executor();
-  if (context == nullptr) {
-    return Run(std::make_shared<Connection<beast::tcp_stream>>(options, handler, connections.bodies(), executor,
-                                                               std::move(socket)),
-               options, connections);
-  }
-  using TlsStream = beast::ssl_stream<beast::tcp_stream>;
-  return Run(std::make_shared<Connection<TlsStream>>(options, handler, connections.bodies(), executor,
-                                                     std::move(socket), *context),
+  beast::tcp_stream stream(std::move(socket));
+  std::unique_ptr<HttpTransport> transport =
+      context == nullptr ? MakePlainTransport(std::move(stream)) : MakeTlsTransport(std::move(stream), *context);
+  return Run(std::make_shared<Connection>(options, handler, connections.bodies(), executor, std::move(transport)),
              options, connections);
 }
 
