@@ -17,11 +17,6 @@ constexpr uint64_t kBytesPerToken = 4;
 // An answer whose length the client left open would otherwise hold a key's whole minute; what is longer is settled.
 constexpr uint32_t kAnswerTokensMax = 1024;
 
-uint64_t AnswerTokens(const enigma::v1::SamplingParams& sampling) {
-  const uint32_t asked = sampling.has_max_tokens() ? sampling.max_tokens() : engine::SamplingParams{}.max_tokens;
-  return std::min(asked, kAnswerTokensMax);
-}
-
 }  // namespace
 
 absl::Status CheckModel(const Caller& caller, std::string_view model) {
@@ -40,17 +35,22 @@ absl::StatusOr<enigma::v1::Priority> PriorityFor(const Caller& caller, enigma::v
                                                   ToAbsl(PriorityName(most)), "' at most"));
 }
 
-uint64_t EstimateTokens(const enigma::v1::GenerateRequest& request) {
+uint64_t EstimateAnswerTokens(const enigma::v1::SamplingParams& sampling) {
+  const uint32_t asked = sampling.has_max_tokens() ? sampling.max_tokens() : engine::SamplingParams{}.max_tokens;
+  return std::min(asked, kAnswerTokensMax);
+}
+
+uint64_t EstimateTokens(const enigma::v1::GenerateRequest& request, size_t choices) {
   if (request.has_prompt_ids()) {
-    return static_cast<uint64_t>(request.prompt_ids().ids_size()) + AnswerTokens(request.sampling());
+    return static_cast<uint64_t>(request.prompt_ids().ids_size()) + choices * EstimateAnswerTokens(request.sampling());
   }
   uint64_t bytes = request.prompt().size();
   for (const enigma::v1::ChatMessage& message : request.chat().messages()) bytes += message.content().size();
-  return EstimateTokens(bytes, request.sampling());
+  return EstimateTokens(bytes, request.sampling(), choices);
 }
 
-uint64_t EstimateTokens(uint64_t prompt_bytes, const enigma::v1::SamplingParams& sampling) {
-  return 1 + prompt_bytes / kBytesPerToken + AnswerTokens(sampling);
+uint64_t EstimateTokens(uint64_t prompt_bytes, const enigma::v1::SamplingParams& sampling, size_t choices) {
+  return 1 + prompt_bytes / kBytesPerToken + choices * EstimateAnswerTokens(sampling);
 }
 
 uint64_t EstimateTokens(const enigma::v1::EmbedRequest& request) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,11 +29,13 @@ absl::Status CheckModel(const Caller& caller, std::string_view model);
 // The class that a request of the caller has: what it asks for, else normal, or lower where the key allows no more.
 // PERMISSION_DENIED when it asks for more than that.
 absl::StatusOr<enigma::v1::Priority> PriorityFor(const Caller& caller, enigma::v1::Priority asked);
+// An answer: as long as it may become, but at most 1,024 tokens.
+uint64_t EstimateAnswerTokens(const enigma::v1::SamplingParams& sampling);
 // What a request will probably take: its prompt, counted where it came as ids and else taken as four bytes a token,
-// and its answer, as long as it may become but at most 1,024 tokens. Cheap: done before anything is tokenised.
-uint64_t EstimateTokens(const enigma::v1::GenerateRequest& request);
+// and its answers, one for each choice. Cheap: done before anything is tokenised.
+uint64_t EstimateTokens(const enigma::v1::GenerateRequest& request, size_t choices = 1);
 // Likewise, of a prompt of so many bytes that is still to be made.
-uint64_t EstimateTokens(uint64_t prompt_bytes, const enigma::v1::SamplingParams& sampling);
+uint64_t EstimateTokens(uint64_t prompt_bytes, const enigma::v1::SamplingParams& sampling, size_t choices = 1);
 uint64_t EstimateTokens(const enigma::v1::EmbedRequest& request);  // all inputs; there is no answer
 
 // One more request of the caller for the model: allowed to use it, and within the key's limits (KeyLimits::Admit). A

@@ -26,6 +26,15 @@ void EmbedCall::Hold(Intake::Pass pass, KeyLease lease, absl::Duration time_max)
   });
 }
 
+void EmbedCall::Begin() {
+  TokenCharge charge;
+  {
+    absl::MutexLock lock(&mutex_);
+    charge = lease_.charge();
+  }
+  embeddings_->Begin(charge);
+}
+
 void EmbedCall::OnCancel() { DeadlinePassed(context_) ? embeddings_->Fail(Late()) : embeddings_->Cancel(); }
 
 void EmbedCall::End() {

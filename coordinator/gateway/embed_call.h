@@ -22,8 +22,10 @@ class EmbedCall final : public grpc::ServerUnaryReactor, public std::enable_shar
                                          enigma::v1::EmbedReply& reply, grpc::CallbackServerContext& context);
 
   Embeddings& embeddings() { return *embeddings_; }
-  // What the caller's limits let in, and for how long at most; before the embeddings begin.
+  // What the caller's limits let in, and for how long at most; before Begin.
   void Hold(Intake::Pass pass, KeyLease lease, absl::Duration time_max);
+
+  void Begin();  // Embeddings::Begin
 
   // ServerUnaryReactor.
   void OnCancel() override;

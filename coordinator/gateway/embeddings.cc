@@ -47,12 +47,12 @@ std::shared_ptr<Embeddings> Embeddings::Make(ControlPlane& plane, enigma::v1::Em
   return std::shared_ptr<Embeddings>(new Embeddings(plane, std::move(request), std::move(ready)));
 }
 
-void Embeddings::Begin() {
-  if (const absl::Status prepared = Prepare(); !prepared.ok()) return Fail(prepared);
+void Embeddings::Begin(const TokenCharge& charge) {
+  if (const absl::Status prepared = Prepare(charge); !prepared.ok()) return Fail(prepared);
   SubmitMore();
 }
 
-absl::Status Embeddings::Prepare() {
+absl::Status Embeddings::Prepare(const TokenCharge& charge) {
   ENIGMA_RETURN_IF_ERROR(CheckEmbedRequest(request_));
   ENIGMA_ASSIGN_OR_RETURN(const ServedModel served, FindServed(plane_, request_.model()));
   // A full queue is told before anything is tokenised for it.
@@ -60,6 +60,9 @@ absl::Status Embeddings::Prepare() {
   ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, plane_.files.Tokenizer(*served.model));
   ENIGMA_ASSIGN_OR_RETURN(std::vector<enigma::v1::OpenSequence> inputs,
                           MakeEmbedSequences(request_, served, *tokenizer, [this] { return !end().has_value(); }));
+  uint64_t all_tokens = 0;
+  for (const enigma::v1::OpenSequence& input : inputs) all_tokens += static_cast<uint64_t>(input.prompt_size());
+  ENIGMA_RETURN_IF_ERROR(charge.SetPrompt("input", all_tokens, 0));
   absl::MutexLock lock(&mutex_);
   model_ = served.model;
   inputs_ = std::move(inputs);

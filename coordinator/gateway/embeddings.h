@@ -15,6 +15,7 @@
 #include <absl/time/time.h>
 
 #include "coordinator/operations/control_plane.h"
+#include "coordinator/scheduling/key_limits.h"
 #include "proto/inference.pb.h"
 
 namespace enigma::coordinator {
@@ -29,8 +30,8 @@ class Embeddings final : public std::enable_shared_from_this<Embeddings> {
 
   static std::shared_ptr<Embeddings> Make(ControlPlane& plane, enigma::v1::EmbedRequest request, Ready ready);
 
-  // Tokenises, checks and submits; may take a while, so not for threads that serve sockets.
-  void Begin();
+  // Tokenises, checks, charges the inputs' tokens and submits; may take a while, so not for threads that serve sockets.
+  void Begin(const TokenCharge& charge);
   // Ends it with an error, unless it has ended; what runs of it is freed within one step.
   void Fail(const absl::Status& why);
   // The front is gone.
@@ -48,7 +49,7 @@ class Embeddings final : public std::enable_shared_from_this<Embeddings> {
 
   Embeddings(ControlPlane& plane, enigma::v1::EmbedRequest request, Ready ready);
 
-  absl::Status Prepare();
+  absl::Status Prepare(const TokenCharge& charge);
   // Submits what waits, as far as there may be more at a time.
   void SubmitMore();
   // False when the input had to go back, or everything has ended.

@@ -28,6 +28,15 @@ void GenerateStream::Hold(Intake::Pass pass, KeyLease lease, absl::Duration time
   });
 }
 
+void GenerateStream::Begin() {
+  TokenCharge charge;
+  {
+    absl::MutexLock lock(&mutex_);
+    charge = lease_.charge();
+  }
+  generation_->Begin(std::make_shared<RequestAdmission>(std::move(charge), 1));
+}
+
 void GenerateStream::EndLease() {
   const Generation::Used used = generation_->used();
   lease_.End(used.prompt_tokens + used.answer_tokens);

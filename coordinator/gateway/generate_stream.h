@@ -23,8 +23,10 @@ class GenerateStream final : public grpc::ServerWriteReactor<enigma::v1::Generat
                                               grpc::CallbackServerContext& context);
 
   Generation& generation() { return *generation_; }
-  // What the caller's limits let in, and for how long at most; before the generation begins.
+  // What the caller's limits let in, and for how long at most; before Begin.
   void Hold(Intake::Pass pass, KeyLease lease, absl::Duration time_max);
+
+  void Begin();  // Generation::Begin, as one request by itself
 
   // ServerWriteReactor.
   void OnWriteDone(bool ok) override;

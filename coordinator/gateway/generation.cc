@@ -9,6 +9,7 @@
 
 #include "base/counter_random.h"
 #include "base/status_macros.h"
+#include "coordinator/gateway/caller.h"
 #include "coordinator/gateway/chat_prompt.h"
 #include "coordinator/gateway/prompt.h"
 #include "engine/spec/sampling_params.h"
@@ -27,8 +28,19 @@ std::shared_ptr<Generation> Generation::Make(ControlPlane& plane, const Options&
   return std::shared_ptr<Generation>(new Generation(plane, options, std::move(request), std::move(ready)));
 }
 
-void Generation::Begin() {
-  if (const absl::Status submitted = Submit(); !submitted.ok()) Fail(submitted);
+void Generation::Begin(const std::shared_ptr<RequestAdmission>& admission, bool repeats_prompt) {
+  absl::StatusOr<enigma::v1::OpenSequence> open = Prepare();
+  if (!open.ok()) return Fail(open.status());
+  const uint64_t prompt_tokens = repeats_prompt ? 0 : static_cast<uint64_t>(open->prompt_size());
+  const uint64_t answer_tokens = EstimateAnswerTokens(open->sampling());
+  // Weak: a front that goes, or another choice that fails, ends it while it waits.
+  admission->Arrive(prompt_tokens, answer_tokens,
+                    [weak = weak_from_this(), open = *std::move(open)](const absl::Status& admitted) {
+                      const std::shared_ptr<Generation> alive = weak.lock();
+                      if (alive == nullptr) return;
+                      const absl::Status submitted = admitted.ok() ? alive->Submit(open) : admitted;
+                      if (!submitted.ok()) alive->Fail(submitted);
+                    });
 }
 
 void Generation::Fail(const absl::Status& why) {
@@ -39,8 +51,7 @@ void Generation::Fail(const absl::Status& why) {
   ready_();
 }
 
-absl::Status Generation::Submit() {
-  ENIGMA_ASSIGN_OR_RETURN(enigma::v1::OpenSequence open, Prepare());
+absl::Status Generation::Submit(enigma::v1::OpenSequence open) {
   std::string model;
   {
     absl::MutexLock lock(&mutex_);

@@ -14,6 +14,7 @@
 #include <absl/time/time.h>
 
 #include "coordinator/gateway/generation_metrics.h"
+#include "coordinator/gateway/request_admission.h"
 #include "coordinator/gateway/token_text.h"
 #include "coordinator/operations/control_plane.h"
 #include "engine/text/tool_calls/call_reader.h"
@@ -36,9 +37,10 @@ class Generation final : public TokenSink, public std::enable_shared_from_this<G
   static std::shared_ptr<Generation> Make(ControlPlane& plane, const Options& options,
                                           enigma::v1::GenerateRequest request, Ready ready);
 
-  // Tokenises, checks (a schema that is new by compiling it) and submits; may take milliseconds, so not for threads
-  // that serve sockets.
-  void Begin();
+  // Tokenises, checks (a schema that is new by compiling it), and submits once it is admitted, which may be later on
+  // another thread; may take milliseconds, so not for threads that serve sockets. Once. `repeats_prompt`: its prompt is
+  // that of an earlier choice, and its tokens are charged with that.
+  void Begin(const std::shared_ptr<RequestAdmission>& admission, bool repeats_prompt = false);
   // Ends it with an error, unless it has ended.
   void Fail(const absl::Status& why);
   // The front is gone: nothing more is wanted, and the sequence is freed within one step.
@@ -63,7 +65,7 @@ class Generation final : public TokenSink, public std::enable_shared_from_this<G
  private:
   Generation(ControlPlane& plane, const Options& options, enigma::v1::GenerateRequest request, Ready ready);
 
-  absl::Status Submit();
+  absl::Status Submit(enigma::v1::OpenSequence open);
   absl::StatusOr<enigma::v1::OpenSequence> Prepare();
   // Tells the chunk's text from the calls of tools in it.
   void ReadCalls(enigma::v1::GenerateChunk& chunk) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

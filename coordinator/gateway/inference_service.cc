@@ -36,7 +36,7 @@ grpc::ServerWriteReactor<enigma::v1::GenerateChunk>* InferenceService::Generate(
   const bool compiles =
       !request->chat().tools().empty() || (sampling.has_json_schema() && !plane_.schemas.Knows(sampling.json_schema()));
   Executor& executor = compiles ? schema_executor_ : executor_;
-  if (!executor.TryRun([stream] { stream->generation().Begin(); })) stream->generation().Fail(Overloaded());
+  if (!executor.TryRun([stream] { stream->Begin(); })) stream->generation().Fail(Overloaded());
   return stream.get();
 }
 
@@ -52,7 +52,7 @@ grpc::ServerUnaryReactor* InferenceService::Embed(grpc::CallbackServerContext* c
     return call.get();
   }
   call->Hold(*std::move(pass), *std::move(lease), request_time_max_);
-  if (!executor_.TryRun([call] { call->embeddings().Begin(); })) call->embeddings().Fail(Overloaded());
+  if (!executor_.TryRun([call] { call->Begin(); })) call->embeddings().Fail(Overloaded());
   return call.get();
 }
 

@@ -15,6 +15,8 @@ namespace {
 
 constexpr char kRetryPayload[] = "enigma/retry-after-ms";
 constexpr double kSecondsPerMinute = 60;
+// Of a whole bucket, which is filled by additions that each round.
+constexpr double kSlack = 1e-6;
 // Nobody knows when a running request will end.
 constexpr absl::Duration kWhenOneEnds = absl::Seconds(1);
 
@@ -34,17 +36,34 @@ absl::Duration TimeToFill(double level, double needed, double per_minute) {
 
 }  // namespace
 
+// One that was let in. Constant but for what the mutex of its limits guards.
+struct ChargedRequest {
+  KeyLimits* limits = nullptr;
+  ApiKey key;
+  uint64_t tokens = 0;  // guarded: charged so far
+  bool ended = false;   // guarded
+};
+
+absl::Status TokenCharge::SetPrompt(std::string_view field, uint64_t prompt_tokens,
+                                    uint64_t answer_tokens_estimated) const {
+  if (request_ == nullptr) return absl::OkStatus();
+  return request_->limits->SetPrompt(*request_, field, prompt_tokens, answer_tokens_estimated);
+}
+
+TokenCharge KeyLease::charge() const {
+  const bool is_limited = request_ != nullptr && request_->key.quota.tokens_per_minute > 0;
+  return is_limited ? TokenCharge(request_) : TokenCharge();
+}
+
 KeyLease& KeyLease::operator=(KeyLease&& other) noexcept {
   if (this == &other) return *this;
   End(0);
-  limits_ = std::exchange(other.limits_, nullptr);
-  key_id_ = std::move(other.key_id_);
-  tokens_charged_ = other.tokens_charged_;
+  request_ = std::exchange(other.request_, nullptr);
   return *this;
 }
 
 void KeyLease::End(uint64_t tokens_used) {
-  if (KeyLimits* limits = std::exchange(limits_, nullptr)) limits->End(key_id_, tokens_charged_, tokens_used);
+  if (const auto request = std::exchange(request_, nullptr)) request->limits->End(*request, tokens_used);
 }
 
 KeyLimits::Use& KeyLimits::UseOf(const ApiKey& key, absl::Duration now) {
@@ -70,8 +89,6 @@ absl::StatusOr<KeyLease> KeyLimits::Admit(const ApiKey& key, uint64_t tokens_est
   if (quota.concurrency_max > 0 && use.running >= quota.concurrency_max) {
     return Refusal(key, absl::StrCat(quota.concurrency_max, " requests at a time"), kWhenOneEnds);
   }
-  // A bucket is filled by additions that each round, hence the slack.
-  constexpr double kSlack = 1e-6;
   if (quota.requests_per_minute > 0 && use.requests.level < 1 - kSlack) {
     return Refusal(key, absl::StrCat(quota.requests_per_minute, " requests a minute"),
                    TimeToFill(use.requests.level, 1, quota.requests_per_minute));
@@ -89,16 +106,41 @@ absl::StatusOr<KeyLease> KeyLimits::Admit(const ApiKey& key, uint64_t tokens_est
   }
   if (quota.requests_per_minute > 0) use.requests.level -= 1;
   ++use.running;
-  return KeyLease(this, key.id, charged);
+  return KeyLease(std::make_shared<ChargedRequest>(ChargedRequest{this, key, charged}));
 }
 
-void KeyLimits::End(const std::string& key_id, uint64_t tokens_charged, uint64_t tokens_used) {
+absl::Status KeyLimits::SetPrompt(ChargedRequest& request, std::string_view field, uint64_t prompt_tokens,
+                                  uint64_t answer_tokens) {
+  const ApiKey& key = request.key;
+  const uint64_t per_minute = key.quota.tokens_per_minute;
+  if (prompt_tokens > per_minute) {
+    return absl::InvalidArgumentError(absl::StrCat(ToAbsl(field), ": ", prompt_tokens, " tokens are more than the ",
+                                                   per_minute, " tokens a minute that the API key '", key.name,
+                                                   "' may use, and would never fit; send fewer at a time"));
+  }
   absl::MutexLock lock(&mutex_);
-  Use& use = uses_.at(key_id);
+  if (request.ended) return absl::OkStatus();
+  Use& use = UseOf(key, clock_.Monotonic());
+  const uint64_t needed = std::min(prompt_tokens + answer_tokens, per_minute);
+  // Of more than it holds already; what others owe meanwhile is not asked of it a second time.
+  const double more = static_cast<double>(needed) - static_cast<double>(request.tokens);
+  if (more > 0 && use.tokens.level < more - kSlack * use.tokens_capacity) {
+    return Refusal(key, absl::StrCat(per_minute, " tokens a minute"),
+                   TimeToFill(use.tokens.level, more, static_cast<double>(per_minute)));
+  }
+  use.tokens.level = std::min(use.tokens_capacity, use.tokens.level - more);
+  request.tokens = needed;
+  return absl::OkStatus();
+}
+
+void KeyLimits::End(ChargedRequest& request, uint64_t tokens_used) {
+  absl::MutexLock lock(&mutex_);
+  request.ended = true;
+  Use& use = uses_.at(request.key.id);
   --use.running;
   if (use.tokens_capacity <= 0) return;
   use.tokens.level = std::min(
-      use.tokens_capacity, use.tokens.level + static_cast<double>(tokens_charged) - static_cast<double>(tokens_used));
+      use.tokens_capacity, use.tokens.level + static_cast<double>(request.tokens) - static_cast<double>(tokens_used));
 }
 
 uint32_t KeyLimits::running(const std::string& key_id) const {

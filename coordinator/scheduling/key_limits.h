@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <absl/base/thread_annotations.h>
@@ -18,6 +20,27 @@
 namespace enigma::coordinator {
 
 class KeyLimits;
+struct ChargedRequest;
+
+// The tokens that a request which was let in is charged. Copies are of the same charge. Thread-safe, also beside the
+// end of the request, after which it changes nothing. The KeyLimits must outlive it.
+class TokenCharge {
+ public:
+  TokenCharge() = default;  // of a caller whose tokens are not limited
+
+  bool is_limited() const { return request_ != nullptr; }
+  // The prompts are tokenised: in place of the estimate the request is charged their tokens, and as many more as its
+  // answers are still estimated at. RESOURCE_EXHAUSTED, with RetryAfter, where that is more than there is right now;
+  // then the estimate stays until the request ends. INVALID_ARGUMENT, naming `field`, for prompts of more than a whole
+  // minute's worth, which would never fit.
+  absl::Status SetPrompt(std::string_view field, uint64_t prompt_tokens, uint64_t answer_tokens_estimated) const;
+
+ private:
+  friend class KeyLease;
+  explicit TokenCharge(std::shared_ptr<ChargedRequest> request) : request_(std::move(request)) {}
+
+  std::shared_ptr<ChargedRequest> request_;  // null: not limited
+};
 
 // One request that a key's limits have let in; ends once, at the latest when it is destroyed. Move-only, not
 // thread-safe. The KeyLimits must outlive it.
@@ -31,21 +54,21 @@ class KeyLease {
   // The request is over and took so many tokens, of its prompt and its answer. Later calls do nothing.
   void End(uint64_t tokens_used);
 
+  TokenCharge charge() const;
+
  private:
   friend class KeyLimits;
-  KeyLease(KeyLimits* limits, std::string key_id, uint64_t tokens_charged)
-      : limits_(limits), key_id_(std::move(key_id)), tokens_charged_(tokens_charged) {}
+  explicit KeyLease(std::shared_ptr<ChargedRequest> request) : request_(std::move(request)) {}
 
-  KeyLimits* limits_ = nullptr;  // null: nothing to end
-  std::string key_id_;
-  uint64_t tokens_charged_ = 0;
+  std::shared_ptr<ChargedRequest> request_;  // null: nothing to end; shared with who tokenises its prompts
 };
 
 // Holds each key to its quota. Requests and tokens are buckets that hold one minute's worth and fill at an even rate,
 // so a key that has rested may use a whole minute's worth at once. A request is charged the tokens that it is estimated
-// to take, and what it really took is settled when it ends: the rest comes back, and what was beyond the estimate is
-// owed, which the next request waits for. An estimate beyond a whole minute's worth is charged as that, so that no
-// request is too large for ever. A refused request is charged nothing. Thread-safe.
+// to take before it is tokenised, then its prompt's own and an estimate of its answer (TokenCharge), and what it really
+// took is settled when it ends: the rest comes back, and what was beyond the estimate is owed, which the next request
+// waits for. An estimate beyond a whole minute's worth is charged as that, so that only a prompt can be too large for
+// ever. A refused request is charged nothing. Thread-safe.
 class KeyLimits {
  public:
   // The clock must outlive it.
@@ -58,6 +81,7 @@ class KeyLimits {
 
  private:
   friend class KeyLease;
+  friend class TokenCharge;
   struct Bucket {
     double level = 0;
     absl::Duration filled;  // when, on the monotonic clock
@@ -69,7 +93,9 @@ class KeyLimits {
     uint32_t running = 0;
   };
   Use& UseOf(const ApiKey& key, absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void End(const std::string& key_id, uint64_t tokens_charged, uint64_t tokens_used);
+  absl::Status SetPrompt(ChargedRequest& request, std::string_view field, uint64_t prompt_tokens,
+                         uint64_t answer_tokens);
+  void End(ChargedRequest& request, uint64_t tokens_used);
 
   const Clock& clock_;
   mutable absl::Mutex mutex_;

@@ -42,10 +42,20 @@ void Choices::Start(const Generation::Options& options, enigma::v1::GenerateRequ
   if (too_much) {
     generation->Fail(absl::OutOfRangeError(
         absl::StrCat("prompt: those of all choices together have more than ", kPromptBytesMax, " bytes")));
-    return;
   }
-  if (!executor_.TryRun([generation] { generation->Begin(); })) {
-    generation->Fail(absl::ResourceExhaustedError("too many requests wait for tokenisation; try again later"));
+}
+
+void Choices::Begin() {
+  begun_ = true;
+  // Shared with tokenisation, which may outlast this.
+  const auto admission = std::make_shared<RequestAdmission>(lease_.charge(), generations_.size());
+  for (size_t i = 0; i < generations_.size(); ++i) {
+    const bool repeats_prompt = repeats_prompt_[i];
+    if (!executor_.TryRun([generation = generations_[i], admission, repeats_prompt] {
+          generation->Begin(admission, repeats_prompt);
+        })) {
+      generations_[i]->Fail(absl::ResourceExhaustedError("too many requests wait for tokenisation; try again later"));
+    }
   }
 }
 
@@ -79,6 +89,7 @@ std::optional<Choices::Event> Choices::Poll() {
 }
 
 boost::asio::awaitable<std::optional<Choices::Event>> Choices::Next(absl::Duration patience) {
+  if (!begun_) Begin();
   const absl::Duration until = plane_.clock.Monotonic() + patience;
   while (!done()) {
     if (exchange_.gone()) {

@@ -33,6 +33,7 @@ class Choices {
   Choices(const Choices&) = delete;
   Choices& operator=(const Choices&) = delete;
 
+  // One more choice; all before the first Next, which begins them together.
   void Start(const Generation::Options& options, enigma::v1::GenerateRequest request);
   size_t size() const { return generations_.size(); }
 
@@ -43,6 +44,7 @@ class Choices {
   bool done() const { return ended_ == generations_.size(); }
 
  private:
+  void Begin();
   std::optional<Event> Poll();
   void CancelAll();
   uint64_t TokensOf(size_t choice) const;  // so far; of one that has not ended
@@ -59,6 +61,7 @@ class Choices {
   size_t prompt_bytes_ = 0;           // of all together: each choice has a copy of its own
   size_t ended_ = 0;
   size_t next_ = 0;  // to be looked at first, so that no choice starves another
+  bool begun_ = false;
   bool late_ = false;
 };
 

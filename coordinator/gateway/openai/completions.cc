@@ -212,9 +212,10 @@ boost::asio::awaitable<void> Completions(ApiContext& api, HttpExchange& exchange
   absl::StatusOr<Plan> plan = co_await ReadBody(api, exchange, &ReadPlan);
   if (!plan.ok()) co_return co_await ReplyError(exchange, plan.status());
   uint64_t tokens = 0;
-  for (const enigma::v1::GenerateRequest& prompt : plan->prompts) tokens += EstimateTokens(prompt);
-  absl::StatusOr<Admission> admission =
-      AdmitRequests(api, std::span(plan->prompts), tokens * plan->options.choices_per_prompt);
+  for (const enigma::v1::GenerateRequest& prompt : plan->prompts) {
+    tokens += EstimateTokens(prompt, plan->options.choices_per_prompt);
+  }
+  absl::StatusOr<Admission> admission = AdmitRequests(api, std::span(plan->prompts), tokens);
   if (!admission.ok()) co_return co_await ReplyError(exchange, admission.status());
   absl::StatusOr<TokenizerPtr> tokenizer = TokenizerPtr();
   if (plan->logprobs || plan->echo) tokenizer = TokenizerOf(api.plane, plan->model);

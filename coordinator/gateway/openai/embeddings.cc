@@ -146,7 +146,7 @@ boost::asio::awaitable<void> EmbeddingsEndpoint(ApiContext& api, HttpExchange& e
 
   const bool base64 = plan->base64;
   const auto embeddings = Embeddings::Make(api.plane, std::move(plan->request), exchange.Waker());
-  if (!api.executor.TryRun([embeddings] { embeddings->Begin(); })) {
+  if (!api.executor.TryRun([embeddings, charge = admission->lease.charge()] { embeddings->Begin(charge); })) {
     embeddings->Fail(absl::ResourceExhaustedError("too many requests wait for tokenisation; try again later"));
   }
   absl::Status end = co_await EndOf(api, exchange, *embeddings, admission->deadline);

@@ -201,6 +201,69 @@ TEST_F(KeysTest, TokensAreSettledWithWhatWasUsed) {
   EXPECT_EQ(Complete(secret, "stories", 5).status, 200) << "there is room for a small one";
 }
 
+// A text of few bytes a token: what it is estimated at is far less than it has.
+TEST_F(KeysTest, APromptIsHeldToTheTokensAMinuteBeforeItRuns) {
+  Serve();
+  const std::string dense(200, '~');
+  const auto count = Tokenizer()->Encode(dense, {.add_special = true, .parse_special = false}).size();
+  ASSERT_GT(count, 150u);
+  const auto key_of = [this](const std::string& name, uint64_t tokens_per_minute) {
+    enigma::v1::CreateKeyRequest request = Named(name);
+    request.mutable_limits()->set_tokens_per_minute(tokens_per_minute);
+    return KeyOf(request);
+  };
+  const json prompts = {{"model", "stories"}, {"max_tokens", 1}, {"prompt", {"a", dense, dense}}};
+  const json choices = {{"model", "stories"}, {"max_tokens", 1}, {"prompt", dense}, {"n", 2}};
+  const json texts = {{"model", "stories"}, {"input", {dense, dense}}};
+  const auto post = [this](const std::string& path, const json& body, const std::string& secret) {
+    return Post(coordinator_->http_port(), path, body.dump(), {"Authorization: Bearer " + secret});
+  };
+  const auto generate = [&](const std::string& secret, grpc::ClientContext& context) {
+    context.AddMetadata("authorization", "Bearer " + secret);
+    const auto stream = inference_->Generate(&context, Ask("stories", dense, 1));
+    enigma::v1::GenerateChunk chunk;
+    while (stream->Read(&chunk)) {
+    }
+    return stream->Finish();
+  };
+
+  // What would never fit is told so.
+  const std::string tiny = key_of("tiny", 140);
+  for (const auto& [path, body, field] :
+       {std::tuple("/v1/completions", prompts, "prompt"), std::tuple("/v1/completions", choices, "prompt"),
+        std::tuple("/v1/embeddings", texts, "input")}) {
+    const HttpAnswer never = post(path, body, tiny);
+    EXPECT_EQ(never.status, 400) << path << never.body;
+    EXPECT_EQ(ErrorOf(never)["param"], field) << never.body;
+    EXPECT_THAT(never.body, HasSubstr("more than the 140 tokens a minute"));
+    EXPECT_FALSE(never.headers.contains("retry-after"));
+  }
+  grpc::ClientContext never;
+  EXPECT_EQ(generate(tiny, never).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_TRUE(pipelines_.opened().empty());
+
+  // What does not fit now is told when, whole, and for nothing.
+  const std::string busy = key_of("busy", 1000);
+  EXPECT_EQ(post("/v1/embeddings",
+                 {{"model", "stories"}, {"input", {std::vector<int>(450, 5), std::vector<int>(430, 5)}}}, busy)
+                .status,
+            200);
+  pipelines_.ForgetRequests();
+  for (int i = 0; i < 2; ++i) {
+    for (const auto& [path, body] : {std::pair("/v1/completions", prompts), std::pair("/v1/completions", choices),
+                                     std::pair("/v1/embeddings", texts)}) {
+      const HttpAnswer later = post(path, body, busy);
+      EXPECT_EQ(later.status, 429) << path << later.body;
+      EXPECT_TRUE(later.headers.contains("retry-after-ms")) << path;
+    }
+    grpc::ClientContext context;
+    EXPECT_EQ(generate(busy, context).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+    EXPECT_TRUE(context.GetServerTrailingMetadata().contains("retry-after-ms"));
+  }
+  EXPECT_TRUE(pipelines_.opened().empty()) << "not even the prompt that would have fitted by itself";
+  EXPECT_EQ(Complete(busy, "stories", 90).status, 200) << "the refusals were charged nothing";
+}
+
 TEST_F(KeysTest, AnEndedRequestMakesRoomBeforeItsClientHears) {
   Serve();
   enigma::v1::CreateKeyRequest request = Named("one");
