@@ -24,7 +24,7 @@ bool DeadlinePassed(const grpc::CallbackServerContext& context) {
   return context.deadline() <= std::chrono::system_clock::now();
 }
 
-void TimeLimit::Start(const grpc::CallbackServerContext& context, absl::Duration time_max, std::function<void()> late) {
+void TimeLimit::Set(const grpc::CallbackServerContext& context, absl::Duration time_max, std::function<void()> late) {
   const auto until = std::chrono::system_clock::now() + absl::ToChronoNanoseconds(time_max);
   if (context.deadline() <= until) return;
   alarm_.Set(until, [late = std::move(late)](bool expired) {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <utility>
 
 #include <absl/status/status.h>
 #include <absl/time/time.h>
@@ -20,11 +22,19 @@ absl::Status Late();
 // Ends a call whose caller set no deadline, or too late a one. Not thread-safe; ends with the call.
 class TimeLimit {
  public:
-  // Once: `late` is called after `time_max`, on a thread of gRPC's, unless the caller's own deadline is earlier. It may
-  // also be called after this is destroyed, so it holds what it uses weakly.
-  void Start(const grpc::CallbackServerContext& context, absl::Duration time_max, std::function<void()> late);
+  // Once: `end_late` of the call runs after `time_max`, on a thread of gRPC's, unless the caller's own deadline is
+  // earlier. The call is held weakly, since the time may be over after it has ended.
+  template <class Call>
+  void Start(const grpc::CallbackServerContext& context, absl::Duration time_max, std::weak_ptr<Call> call,
+             void (Call::*end_late)()) {
+    Set(context, time_max, [call = std::move(call), end_late] {
+      if (const std::shared_ptr<Call> alive = call.lock()) ((*alive).*end_late)();
+    });
+  }
 
  private:
+  void Set(const grpc::CallbackServerContext& context, absl::Duration time_max, std::function<void()> late);
+
   grpc::Alarm alarm_;
 };
 

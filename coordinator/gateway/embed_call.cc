@@ -21,9 +21,7 @@ void EmbedCall::Hold(Intake::Pass pass, KeyLease lease, absl::Duration time_max)
     pass_ = std::move(pass);
     lease_ = std::move(lease);
   }
-  time_limit_.Start(context_, time_max, [weak = weak_from_this()] {
-    if (const std::shared_ptr<EmbedCall> alive = weak.lock()) alive->EndLate();
-  });
+  time_limit_.Start(context_, time_max, weak_from_this(), &EmbedCall::EndLate);
 }
 
 void EmbedCall::Begin() {

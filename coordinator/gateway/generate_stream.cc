@@ -23,9 +23,7 @@ void GenerateStream::Hold(Intake::Pass pass, KeyLease lease, absl::Duration time
     pass_ = std::move(pass);
     lease_ = std::move(lease);
   }
-  time_limit_.Start(context_, time_max, [weak = weak_from_this()] {
-    if (const std::shared_ptr<GenerateStream> alive = weak.lock()) alive->EndLate();
-  });
+  time_limit_.Start(context_, time_max, weak_from_this(), &GenerateStream::EndLate);
 }
 
 void GenerateStream::Begin() {
