@@ -15,9 +15,13 @@
 #include "coordinator/state/node_registry.h"
 #include "coordinator/store/memory_store.h"
 #include "telemetry/metrics.h"
+#include "tests/support/eventually.h"
+#include "tests/unit/coordinator/bare_plane.h"
 
 namespace enigma::coordinator {
 namespace {
+
+using enigma::testing::Eventually;
 
 TEST(CauseTest, IsTheOneThatExplainsTheOthers) {
   const FailureReport own{"b", "", "b failed"};
@@ -51,7 +55,7 @@ TEST(CauseTest, IsTheOneThatExplainsTheOthers) {
 }
 
 // A control plane without nodes, in which replicas are what the tests say.
-class KeeperTest : public ::testing::Test {
+class KeeperTest : public BarePlaneTest {
  protected:
   void SetUp() override {
     WantedPlacement wanted;
@@ -73,31 +77,10 @@ class KeeperTest : public ::testing::Test {
   // What the keeper says of the placement once it has cleared up after the replica.
   std::string ReasonAfter(uint64_t replica) {
     PlacementKeeper keeper(plane_, {.period = absl::Milliseconds(5)});
-    const absl::Time until = absl::Now() + absl::Seconds(20);
-    while (replicas_.Find(replica) && absl::Now() < until) absl::SleepFor(absl::Milliseconds(5));
-    EXPECT_FALSE(replicas_.Find(replica));
+    EXPECT_TRUE(Eventually([&] { return !replicas_.Find(replica); }));
     return wanted_.List().at(0).state_reason;
   }
 
-  const Clock& clock_ = Clock::System();
-  MemoryStore store_;
-  Metrics metrics_;
-  NodeRegistry nodes_{store_, clock_};
-  ModelRegistry models_{store_};
-  ModelFiles files_;
-  ReplicaRegistry replicas_{store_};
-  WantedRegistry wanted_{store_};
-  TokenRegistry tokens_{store_};
-  ApiKeyRegistry keys_{store_, clock_};
-  KeyLimits key_limits_{clock_};
-  LinkTable links_;
-  CheckedSchemas schemas_;
-  WorkerChannels channels_{nullptr};
-  Dispatcher dispatcher_{Dispatcher::Options(), metrics_};
-  Intake intake_;
-  ControlPlane plane_{clock_,   nodes_,      models_, files_,   replicas_, wanted_,     tokens_,
-                      keys_,    key_limits_, links_,  schemas_, channels_, dispatcher_, intake_,
-                      metrics_, nullptr,     "",      "",       {}};
   ModelPtr model_;
 };
 
@@ -272,12 +255,7 @@ TEST_F(NodesTest, TheUseOfKvBlocksIsAMetric) {
   Metrics metrics;
   const SilenceChecker checker(nodes_, Clock::System(), metrics, absl::Minutes(1));
   const auto reaches = [&](double value) {
-    const absl::Time deadline = absl::Now() + absl::Seconds(20);
-    while (absl::Now() < deadline) {
-      if (metrics.Gauge(Metric::kKvCacheUsage, {{"model_name", "m"}}).Value() == value) return true;
-      absl::SleepFor(absl::Milliseconds(5));
-    }
-    return false;
+    return Eventually([&] { return metrics.Gauge(Metric::kKvCacheUsage, {{"model_name", "m"}}).Value() == value; });
   };
   EXPECT_TRUE(reaches(0.75));
   ASSERT_TRUE(nodes_.Heartbeat("n0", 1, {}));
@@ -294,8 +272,7 @@ TEST_F(NodesTest, PreemptionsAreCountedOnceEach) {
     heartbeat.mutable_stages(0)->set_replica(replica);
     heartbeat.mutable_stages(0)->set_preemptions(preemptions);
     ASSERT_TRUE(nodes_.Heartbeat("n0", 1, heartbeat));
-    const absl::Time deadline = absl::Now() + absl::Seconds(20);
-    while (counter.Value() < expected && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(5));
+    EXPECT_TRUE(Eventually([&] { return counter.Value() >= expected; }));
     absl::SleepFor(absl::Milliseconds(450));  // two more looks at the same heartbeat
     EXPECT_EQ(counter.Value(), expected);
   };

@@ -13,7 +13,7 @@
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
-#include "coordinator/store/memory_store.h"
+#include "tests/unit/coordinator/bare_plane.h"
 
 namespace enigma::coordinator {
 namespace {
@@ -48,7 +48,7 @@ class FakeExchange final : public HttpExchange {
   absl::Notification woken_;
 };
 
-class EndpointTest : public ::testing::Test {
+class EndpointTest : public BarePlaneTest {
  protected:
   // What reading the body gives; notes the thread that read it.
   absl::StatusOr<size_t> Read(FakeExchange& exchange) {
@@ -71,25 +71,6 @@ class EndpointTest : public ::testing::Test {
     result = co_await ReadBody(api, exchange, std::move(read));
   }
 
-  const Clock& clock_ = Clock::System();
-  MemoryStore store_;
-  Metrics metrics_;
-  NodeRegistry nodes_{store_, clock_};
-  ModelRegistry models_{store_};
-  ModelFiles files_;
-  ReplicaRegistry replicas_{store_};
-  WantedRegistry wanted_{store_};
-  TokenRegistry tokens_{store_};
-  ApiKeyRegistry keys_{store_, clock_};
-  KeyLimits key_limits_{clock_};
-  LinkTable links_;
-  CheckedSchemas schemas_;
-  WorkerChannels channels_{nullptr};
-  Dispatcher dispatcher_{Dispatcher::Options(), metrics_};
-  Intake intake_;
-  ControlPlane plane_{clock_,   nodes_,      models_, files_,   replicas_, wanted_,     tokens_,
-                      keys_,    key_limits_, links_,  schemas_, channels_, dispatcher_, intake_,
-                      metrics_, nullptr,     "",      "",       {}};
   CorsPolicy cors_;
   std::thread::id reader_;
   Executor executor_{1};

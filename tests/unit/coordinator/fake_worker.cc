@@ -378,13 +378,4 @@ grpc::Status FakeWorker::ProbeLink(grpc::ServerContext*, const enigma::v1::Probe
   return grpc::Status::OK;
 }
 
-bool Eventually(const std::function<bool()>& condition, absl::Duration timeout) {
-  const absl::Time deadline = absl::Now() + timeout;
-  while (!condition()) {
-    if (absl::Now() > deadline) return false;
-    absl::SleepFor(absl::Milliseconds(5));
-  }
-  return true;
-}
-
 }  // namespace enigma::coordinator::testing

@@ -19,6 +19,7 @@
 #include "proto/worker.grpc.pb.h"
 #include "rpc/identity.h"
 #include "rpc/server.h"
+#include "tests/support/eventually.h"
 
 namespace enigma::coordinator::testing {
 
@@ -152,7 +153,6 @@ class FakeWorker final : public enigma::v1::Worker::Service {
   std::thread thread_;
 };
 
-// Polls until `condition` holds; false after a generous time.
-bool Eventually(const std::function<bool()>& condition, absl::Duration timeout = absl::Seconds(20));
+using enigma::testing::Eventually;
 
 }  // namespace enigma::coordinator::testing

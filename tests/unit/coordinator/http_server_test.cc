@@ -11,6 +11,7 @@
 
 #include "coordinator/gateway/http/url.h"
 #include "rpc/certificate_authority.h"
+#include "tests/support/eventually.h"
 #include "tests/unit/coordinator/http_client.h"
 #include "tests/unit/coordinator/https_client.h"
 #include "tests/unit/rpc/scratch_folder.h"
@@ -19,6 +20,7 @@ namespace enigma::coordinator::testing {
 namespace {
 
 namespace asio = boost::asio;
+using enigma::testing::Eventually;
 
 // Echoes what came: method, path, query and body; "/events" streams three events; "/hold" waits until the client goes.
 asio::awaitable<void> Echo(std::atomic<int>& held, std::atomic<int>& gone, HttpExchange& exchange) {
@@ -57,13 +59,6 @@ class HttpServerTest : public ::testing::Test {
     auto server = HttpServer::Start(options, [this](HttpExchange& exchange) { return Echo(held_, gone_, exchange); });
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
-  }
-  bool Eventually(const std::function<bool()>& holds) {
-    for (int i = 0; i < 1000; ++i) {
-      if (holds()) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return false;
   }
   std::atomic<int> held_{0};
   std::atomic<int> gone_{0};
