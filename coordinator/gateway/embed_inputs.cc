@@ -15,13 +15,8 @@ absl::StatusOr<std::vector<engine::TokenId>> IdsOf(const enigma::v1::EmbedInput&
     ENIGMA_RETURN_IF_ERROR(CheckTextBytes(absl::StrCat("input[", index, "]"), input.text(), served, tokenizer));
     return tokenizer.Encode(input.text(), {.add_special = true, .parse_special = false});
   }
-  for (const int32_t id : input.ids().ids()) {
-    if (id < 0 || static_cast<uint32_t>(id) >= served.model->vocab) {
-      return absl::InvalidArgumentError(absl::StrCat("input[", index, "]: ", id, " is not a token of '",
-                                                     served.model->name, "', whose vocabulary ends at ",
-                                                     served.model->vocab - 1));
-    }
-  }
+  ENIGMA_RETURN_IF_ERROR(
+      CheckIds(absl::StrCat("input[", index, "]"), input.ids().ids(), served.model->vocab, served.model->name));
   return std::vector<engine::TokenId>(input.ids().ids().begin(), input.ids().ids().end());
 }
 

@@ -21,12 +21,7 @@ absl::StatusOr<std::vector<engine::TokenId>> PromptIds(const enigma::v1::Generat
                                                        const ServedModel& served, const engine::Tokenizer& tokenizer) {
   if (request.has_prompt_ids()) {
     const auto& ids = request.prompt_ids().ids();
-    for (const int32_t id : ids) {
-      if (id < 0 || static_cast<uint32_t>(id) >= served.model->vocab) {
-        return absl::InvalidArgumentError(absl::StrCat("prompt: id ", id, " is not a token of '", served.model->name,
-                                                       "', whose vocabulary ends at ", served.model->vocab - 1));
-      }
-    }
+    ENIGMA_RETURN_IF_ERROR(CheckIds("prompt", ids, served.model->vocab, served.model->name));
     return std::vector<engine::TokenId>(ids.begin(), ids.end());
   }
   ENIGMA_RETURN_IF_ERROR(CheckTextBytes("prompt", request.prompt(), served, tokenizer));
@@ -68,6 +63,17 @@ absl::Status CheckRoom(const ControlPlane& plane, const std::string& model, enig
   absl::Status room = plane.dispatcher.Admits(model, priority);
   if (absl::IsResourceExhausted(room)) GenerationMetrics::RejectionsOf(plane.metrics, model).Increment();
   return room;
+}
+
+absl::Status CheckIds(std::string_view field, const google::protobuf::RepeatedField<int32_t>& ids, uint32_t vocab,
+                      std::string_view model) {
+  for (const int32_t id : ids) {
+    if (id < 0 || static_cast<uint32_t>(id) >= vocab) {
+      return absl::InvalidArgumentError(absl::StrCat(ToAbsl(field), ": ", id, " is not a token of '", ToAbsl(model),
+                                                     "', whose vocabulary ends at ", vocab - 1));
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckTextBytes(std::string_view field, std::string_view text, const ServedModel& served,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,10 @@ absl::StatusOr<ServedModel> FindServed(const ControlPlane& plane, std::string_vi
 // Whether there is room for one more request for the model right now (Dispatcher::Admits), to be asked before work is
 // put into it. A full queue is counted as a refusal in the metrics.
 absl::Status CheckRoom(const ControlPlane& plane, const std::string& model, enigma::v1::Priority priority);
+
+// INVALID_ARGUMENT for an id that is none of the `vocab` of the model of this name. `field` names where they stand.
+absl::Status CheckIds(std::string_view field, const google::protobuf::RepeatedField<int32_t>& ids, uint32_t vocab,
+                      std::string_view model);
 
 // INVALID_ARGUMENT, naming the field, for a text that is longer than the context whatever its tokens are: known before
 // the work of tokenising it.

@@ -14,6 +14,7 @@
 #include "coordinator/gateway/openai/logprobs_json.h"
 #include "coordinator/gateway/openai/response_format.h"
 #include "coordinator/gateway/openai/sampling_fields.h"
+#include "coordinator/gateway/prompt.h"
 
 namespace enigma::coordinator {
 namespace {
@@ -96,7 +97,8 @@ absl::StatusOr<Plan> ReadPlan(std::string_view text) {
 }
 
 // What stands before the answers to each prompt, where asked for; a prompt of ids is shown as its text.
-std::vector<std::string> EchoesOf(const Plan& plan, const TokenizerPtr& tokenizer) {
+// INVALID_ARGUMENT for ids that have none.
+absl::StatusOr<std::vector<std::string>> EchoesOf(const Plan& plan, const TokenizerPtr& tokenizer) {
   std::vector<std::string> echoes(plan.prompts.size());
   if (!plan.echo) return echoes;
   for (size_t i = 0; i < plan.prompts.size(); ++i) {
@@ -106,17 +108,14 @@ std::vector<std::string> EchoesOf(const Plan& plan, const TokenizerPtr& tokenize
       continue;
     }
     const auto& ids = prompt.prompt_ids().ids();
-    // Ids that do not exist are refused where the prompt is checked; that is not yet.
-    const bool known = std::all_of(ids.begin(), ids.end(), [&tokenizer](int32_t id) {
-      return static_cast<uint32_t>(id) < tokenizer->vocab_size();
-    });
-    if (known) echoes[i] = engine::Decode(*tokenizer, {ids.begin(), ids.end()});
+    ENIGMA_RETURN_IF_ERROR(CheckIds("prompt", ids, tokenizer->vocab_size(), plan.model));
+    echoes[i] = engine::Decode(*tokenizer, {ids.begin(), ids.end()});
   }
   return echoes;
 }
 
-// `tokenizer` may be null where neither log probabilities nor an echo are asked for.
-AnswerFormat FormatOf(const Plan& plan, TokenizerPtr tokenizer) {
+// `tokenizer` may be null where no log probabilities are asked for.
+AnswerFormat FormatOf(const Plan& plan, TokenizerPtr tokenizer, std::vector<std::string> echoes) {
   const Json head = {{"id", NewAnswerId("cmpl-")},
                      {"object", "text_completion"},
                      {"created", absl::ToUnixSeconds(absl::Now())},
@@ -128,7 +127,7 @@ AnswerFormat FormatOf(const Plan& plan, TokenizerPtr tokenizer) {
                                                                                           size_t& offset) {
     return wanted ? CompletionLogprobs(choice, *tokenizer, top, offset) : Json();
   };
-  const auto echo_of = [echoes = EchoesOf(plan, tokenizer), n = plan.options.choices_per_prompt](size_t choice) {
+  const auto echo_of = [echoes = std::move(echoes), n = plan.options.choices_per_prompt](size_t choice) {
     return echoes[choice / n];
   };
   const auto chunk = [head, choice_json](size_t index, const std::string& text, const Json& logprobs,
@@ -219,14 +218,15 @@ boost::asio::awaitable<void> Completions(ApiContext& api, HttpExchange& exchange
   if (!admission.ok()) co_return co_await ReplyError(exchange, admission.status());
   absl::StatusOr<TokenizerPtr> tokenizer = TokenizerPtr();
   if (plan->logprobs || plan->echo) tokenizer = TokenizerOf(api.plane, plan->model);
-  absl::Status ready = tokenizer.status();
+  absl::StatusOr<std::vector<std::string>> echoes = tokenizer.ok() ? EchoesOf(*plan, *tokenizer) : tokenizer.status();
+  absl::Status ready = echoes.status();
   if (ready.ok()) ready = co_await CheckFormat(api, exchange, plan->prompts[0].sampling());
   if (!ready.ok()) {
     admission->lease.End(0);  // before the client hears of it and asks again
     co_return co_await ReplyError(exchange, std::move(ready));
   }
   Choices choices(api.plane, api.executor, exchange, admission->deadline, std::move(admission->lease));
-  const AnswerFormat format = FormatOf(*plan, *tokenizer);
+  const AnswerFormat format = FormatOf(*plan, *tokenizer, *std::move(echoes));
   for (const enigma::v1::GenerateRequest& prompt : plan->prompts) {
     for (size_t i = 0; i < plan->options.choices_per_prompt; ++i) {
       enigma::v1::GenerateRequest request = prompt;

@@ -133,6 +133,15 @@ TEST_F(OpenAiTest, APromptOfIdsIsEchoedAsText) {
   const std::string alone = text(ask);
   ask["echo"] = true;
   EXPECT_EQ(text(ask), engine::Decode(*Tokenizer(), ids) + alone);
+
+  pipelines_.ForgetRequests();
+  ask["prompt"] = json::array({{1, 2}, {1, 512}});
+  const HttpAnswer unknown = Complete(ask);
+  EXPECT_EQ(unknown.status, 400);
+  EXPECT_NE(unknown.body.find("prompt: 512 is not a token of 'stories', whose vocabulary ends at 511"),
+            std::string::npos)
+      << unknown.body;
+  EXPECT_TRUE(pipelines_.opened().empty()) << "said before any prompt of the request runs";
 }
 
 TEST_F(OpenAiTest, WhatIsWrongIsNamed) {
