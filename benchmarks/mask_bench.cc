@@ -61,6 +61,12 @@ constexpr Workload kWorkloads[] = {
 "born": "1815-12-10", "note": "wrote the first program"})"},
     {"pattern", R"({"type":"array","items":{"type":"string","pattern":"^[A-Za-z0-9 ,.'-]{1,64}$"}})",
      R"(["The quick brown fox", "jumps over the lazy dog, it is said", "and runs away"])"},
+    {"calls",
+     R"({"$calls":{"marks":[{"text":"<tool_call>"}],"calls":[{"value":{"type":"object","properties":
+         {"name":{"const":"time_in"},"arguments":{"type":"object","properties":{"city":{"type":"string"}},
+         "required":["city"]}},"required":["name","arguments"]}}],"close":"</tool_call>","several":true}})",
+     R"(I shall look it up, since a <b>clock</b> is not at hand.
+<tool_call> {"name": "time_in", "arguments": {"city": "Marylebone"}} </tool_call> That is what it says.)"},
 };
 
 std::string OneLine(std::string text) {

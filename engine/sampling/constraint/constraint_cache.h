@@ -19,7 +19,7 @@ namespace enigma::engine {
 
 // The constraints of recent requests over one vocabulary, by schema: a schema that is asked for again is compiled once,
 // and its masks are there. Thread-safe; compiling happens on the caller's thread, outside the lock, so call it where
-// nobody waits for the next token.
+// nobody waits for the next token. The tokenizer must outlive it.
 class ConstraintCache {
  public:
   struct Options {
@@ -29,7 +29,7 @@ class ConstraintCache {
 
   explicit ConstraintCache(const Tokenizer& tokenizer) : ConstraintCache(tokenizer, Options{}) {}
   ConstraintCache(const Tokenizer& tokenizer, Options options)
-      : options_(options), trie_(std::make_shared<const VocabularyTrie>(tokenizer)) {}
+      : options_(options), tokenizer_(tokenizer), trie_(std::make_shared<const VocabularyTrie>(tokenizer)) {}
 
   // Errors as Grammar::FromJsonSchema. An empty schema stands for any JSON object.
   absl::StatusOr<std::shared_ptr<const TokenConstraint>> Get(std::string_view schema);
@@ -41,6 +41,7 @@ class ConstraintCache {
   };
 
   const Options options_;
+  const Tokenizer& tokenizer_;
   const std::shared_ptr<const VocabularyTrie> trie_;  // shared with the constraints handed out
   absl::Mutex mutex_;
   std::list<Entry> recent_ ABSL_GUARDED_BY(mutex_);  // the most recently used first

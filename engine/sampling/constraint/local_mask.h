@@ -2,12 +2,20 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "engine/sampling/constraint/vocabulary_trie.h"
 #include "engine/text/constraint/grammar.h"
 
 namespace enigma::engine {
+
+// A control token and the text that it stands for.
+struct ShownToken {
+  TokenId id;
+  std::string text;
+};
 
 // The tokens that one state of one rule allows, whatever surrounds the rule: those that stay inside it or end with it,
 // and the places in the vocabulary where the surroundings take over. So one mask serves the state at any depth.
@@ -25,6 +33,9 @@ struct LocalMask {
   }
 };
 
-LocalMask MakeLocalMask(const Grammar& grammar, const VocabularyTrie& trie, uint32_t rule, LocalState state);
+// `shown`: control tokens with a text, which are allowed in a text with calls (Grammar::Text) as that text is, and
+// nowhere else.
+LocalMask MakeLocalMask(const Grammar& grammar, const VocabularyTrie& trie, std::span<const ShownToken> shown,
+                        uint32_t rule, LocalState state);
 
 }  // namespace enigma::engine

@@ -1,6 +1,13 @@
 #include "engine/sampling/constraint/token_constraint.h"
 
+#include <algorithm>
+
 namespace enigma::engine {
+
+const ShownToken* TokenConstraint::Shown(TokenId id) const {
+  const auto found = std::find_if(shown_.begin(), shown_.end(), [id](const ShownToken& one) { return one.id == id; });
+  return found == shown_.end() ? nullptr : &*found;
+}
 
 std::shared_ptr<const LocalMask> TokenConstraint::MaskOf(uint32_t rule, LocalState state) const {
   const Key key{rule, state};
@@ -11,7 +18,7 @@ std::shared_ptr<const LocalMask> TokenConstraint::MaskOf(uint32_t rule, LocalSta
       return found->second->mask;
     }
   }
-  auto mask = std::make_shared<const LocalMask>(MakeLocalMask(*grammar_, *trie_, rule, state));
+  auto mask = std::make_shared<const LocalMask>(MakeLocalMask(*grammar_, *trie_, shown_, rule, state));
   absl::MutexLock lock(&mutex_);
   if (const auto found = entries_.find(key); found != entries_.end()) return found->second->mask;
   recent_.push_front({key, mask});

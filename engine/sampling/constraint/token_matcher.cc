@@ -77,6 +77,22 @@ absl::Status TokenMatcher::FillMask(TokenBits& mask) {
   return absl::OkStatus();
 }
 
+Pushdown::Stacks TokenMatcher::TextTops(bool free) const {
+  const Grammar& grammar = constraint_->grammar();
+  Pushdown::Stacks tops;
+  for (uint32_t top : tops_) {
+    while (top != Pushdown::kOutside) {
+      const Pushdown::Frame& frame = pushdown_.frame(top);
+      if (const TextRule* text = grammar.Text(frame.rule); text != nullptr) {
+        if (!free || text->free[frame.state] != 0) tops.push_back(top);
+        break;
+      }
+      top = grammar.MayEnd(frame.rule, frame.state) ? Below(top) : Pushdown::kOutside;
+    }
+  }
+  return tops;
+}
+
 absl::Status TokenMatcher::Accept(TokenId id) {
   const VocabularyTrie& trie = constraint_->trie();
   const auto refused = [id] {
@@ -87,10 +103,17 @@ absl::Status TokenMatcher::Accept(TokenId id) {
     ended_ = true;
     return absl::OkStatus();
   }
-  const std::span<const uint8_t> bytes = trie.BytesOf(id);
-  if (bytes.empty() || ended_) return refused();
-  const size_t frames = pushdown_.size();
+  if (id < 0 || static_cast<size_t>(id) >= trie.vocab_size() || ended_) return refused();
   Pushdown::Stacks tops = tops_;
+  std::span<const uint8_t> bytes = trie.BytesOf(id);
+  if (const ShownToken* shown = constraint_->Shown(id); shown != nullptr) {
+    bytes = std::span(reinterpret_cast<const uint8_t*>(shown->text.data()), shown->text.size());
+    tops = TextTops(/*free=*/false);
+  } else if (HasToken(trie.silent(), id)) {
+    tops = TextTops(/*free=*/true);
+  }
+  if (tops.empty()) return refused();
+  const size_t frames = pushdown_.size();
   Pushdown::Stacks next;
   for (const uint8_t byte : bytes) {
     next.clear();

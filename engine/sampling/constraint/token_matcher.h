@@ -31,6 +31,8 @@ class TokenMatcher {
  private:
   absl::Status AddStack(uint32_t top, uint64_t work_end, TokenBits& mask);
   uint32_t Below(uint32_t top) const;
+  // The stacks as they stand in a text with calls, where all above may end; `free`: outside calls only.
+  Pushdown::Stacks TextTops(bool free) const;
 
   const std::shared_ptr<const TokenConstraint> constraint_;  // kept alive, with its grammar, while sequences use it
   Pushdown pushdown_;

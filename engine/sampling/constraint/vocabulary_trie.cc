@@ -31,6 +31,7 @@ VocabularyTrie::VocabularyTrie(const Tokenizer& tokenizer) : vocab_size_(tokeniz
   std::vector<std::string> texts(vocab_size_);
   std::vector<TokenId> order;
   plain_up_to_.assign(kLevels + 1, TokenBits(words(), 0));
+  silent_.assign(words(), 0);
   for (size_t i = 0; i < vocab_size_; ++i) {
     const auto id = static_cast<TokenId>(i);
     text_begin_.push_back(static_cast<uint32_t>(text_.size()));
@@ -39,7 +40,10 @@ VocabularyTrie::VocabularyTrie(const Tokenizer& tokenizer) : vocab_size_(tokeniz
       continue;
     }
     texts[i] = tokenizer.TokenBytes(id, /*render_special=*/false);
-    if (texts[i].empty()) continue;
+    if (texts[i].empty()) {
+      SetToken(silent_, id);
+      continue;
+    }
     order.push_back(id);
     text_.insert(text_.end(), texts[i].begin(), texts[i].end());
     if (const auto characters = PlainCharacters(texts[i])) AddPlainToken(id, *characters);

@@ -13,6 +13,9 @@ namespace enigma::engine {
 using TokenBits = std::vector<uint64_t>;
 
 inline void SetToken(TokenBits& bits, TokenId id) { bits[static_cast<size_t>(id) / 64] |= uint64_t{1} << (id % 64); }
+inline void ClearToken(TokenBits& bits, TokenId id) {
+  bits[static_cast<size_t>(id) / 64] &= ~(uint64_t{1} << (id % 64));
+}
 inline bool HasToken(const TokenBits& bits, TokenId id) {
   return (bits[static_cast<size_t>(id) / 64] >> (id % 64) & 1) != 0;
 }
@@ -44,6 +47,8 @@ class VocabularyTrie {
   // Empty where the token is none of the tree's.
   std::span<const uint8_t> BytesOf(TokenId id) const;
   const std::vector<TokenId>& end_tokens() const { return end_tokens_; }
+  // Those that add no text to an output and do not end it either: control tokens, mostly.
+  const TokenBits& silent() const { return silent_; }
   size_t vocab_size() const { return vocab_size_; }
   size_t words() const { return (vocab_size_ + 63) / 64; }
 
@@ -63,6 +68,7 @@ class VocabularyTrie {
   std::vector<uint32_t> text_begin_;                      // by id, into text_
   std::vector<uint8_t> text_;
   std::vector<TokenId> end_tokens_;
+  TokenBits silent_;
 };
 
 }  // namespace enigma::engine

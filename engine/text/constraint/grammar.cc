@@ -24,6 +24,8 @@ LocalState Grammar::Next(uint32_t rule, LocalState state, uint8_t byte) const {
       if (next == ByteDfa::kDead) return kDeadState;
       return dfa.Accepts(next) && !dfa.HasEdges(next) ? kDoneState : LocalState{next};
     }
+    case Kind::kText:
+      return texts_[index].Next(state, byte);
   }
   return kDeadState;
 }
@@ -38,6 +40,8 @@ bool Grammar::CallAt(uint32_t rule, LocalState state, SlotCall& call) const {
       return objects_[index].CallAt(state, call);
     case Kind::kArray:
       return arrays_[index].CallAt(state, call);
+    case Kind::kText:
+      return texts_[index].CallAt(state, call);
     case Kind::kString:
     case Kind::kBytes:
       return false;

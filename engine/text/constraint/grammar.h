@@ -14,6 +14,7 @@
 #include "engine/text/constraint/local_state.h"
 #include "engine/text/constraint/object_rule.h"
 #include "engine/text/constraint/string_rule.h"
+#include "engine/text/constraint/text_rule.h"
 
 namespace enigma::engine {
 
@@ -22,8 +23,9 @@ namespace enigma::engine {
 // allowed beginning is a dead end. Immutable; thread-safe. docs/constrained_output.md has the whole picture.
 class Grammar {
  public:
-  // What is generated for a JSON Schema. InvalidArgument names the keyword that is not supported or wrong, and its path
-  // in the schema; ResourceExhausted when the schema needs more than the limits.
+  // What is generated for a JSON Schema, or for a text with calls in it (schema_calls.cc). InvalidArgument names the
+  // keyword that is not supported or wrong, and its path in the schema; ResourceExhausted when the schema needs more
+  // than the limits.
   static absl::StatusOr<std::shared_ptr<const Grammar>> FromJsonSchema(std::string_view schema,
                                                                        const ConstraintLimits& limits = {});
   // Any JSON object.
@@ -35,6 +37,7 @@ class Grammar {
   LocalState Next(uint32_t rule, LocalState state, uint8_t byte) const;
   // Whether the rule may end at `state` although it could go on.
   bool MayEnd(uint32_t rule, LocalState state) const {
+    if (rules_[rule].kind == Kind::kText) return texts_[rules_[rule].index].dfa.Accepts(static_cast<uint32_t>(state));
     return rules_[rule].kind == Kind::kBytes && byte_rules_[rules_[rule].index].Accepts(static_cast<uint32_t>(state));
   }
   // Whether other rules may begin at `state`; they begin with a byte, never with another call.
@@ -47,11 +50,16 @@ class Grammar {
     return rules_[rule].kind == Kind::kBytes ? &byte_rules_[rules_[rule].index] : nullptr;
   }
 
+  // The rule of a text with calls in it, which is the root alone; nullptr for other rules.
+  const TextRule* Text(uint32_t rule) const {
+    return rules_[rule].kind == Kind::kText ? &texts_[rules_[rule].index] : nullptr;
+  }
+
   size_t rule_count() const { return rules_.size(); }
 
  private:
   friend class GrammarBuilder;
-  enum class Kind : uint8_t { kRoot, kObject, kArray, kString, kBytes };
+  enum class Kind : uint8_t { kRoot, kObject, kArray, kString, kBytes, kText };
   struct Rule {
     Kind kind;
     uint32_t index;  // into the vector of its kind; of the root: its slot
@@ -63,6 +71,7 @@ class Grammar {
   std::vector<ArrayRule> arrays_;
   std::vector<StringRule> strings_;
   std::vector<ByteDfa> byte_rules_;
+  std::vector<TextRule> texts_;
   std::vector<std::vector<uint32_t>> slots_;
 };
 

@@ -4,6 +4,8 @@
 
 #include <absl/status/status.h>
 
+#include "base/status_macros.h"
+
 namespace enigma::engine {
 
 GrammarBuilder::GrammarBuilder(CompileBudget& budget) : budget_(budget), grammar_(new Grammar) {
@@ -49,6 +51,7 @@ bool GrammarBuilder::CanEnd(const Grammar::Rule& rule, const std::vector<char>& 
     case Grammar::Kind::kRoot:
     case Grammar::Kind::kString:
     case Grammar::Kind::kBytes:
+    case Grammar::Kind::kText:
       return true;
     case Grammar::Kind::kObject: {
       const std::vector<ObjectRule::Property>& properties = grammar_->objects_[rule.index].properties();
@@ -133,15 +136,31 @@ void GrammarBuilder::Prune(const std::vector<char>& rule_ends, const std::vector
   }
 }
 
-absl::StatusOr<std::shared_ptr<const Grammar>> GrammarBuilder::Finish(uint32_t root) {
+absl::Status GrammarBuilder::KeepWhatEnds(const std::vector<uint32_t>& needed) {
   std::vector<char> rule_ends;
   std::vector<char> slot_ends;
   if (!FindEndings(rule_ends, slot_ends)) return budget_.Exhausted();
-  if (slot_ends[root] == 0) {
+  if (std::any_of(needed.begin(), needed.end(), [&](uint32_t slot) { return slot_ends[slot] == 0; })) {
     return absl::InvalidArgumentError("no finite JSON value satisfies the schema: what it requires excludes itself");
   }
   Prune(rule_ends, slot_ends);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<const Grammar>> GrammarBuilder::Finish(uint32_t root) {
+  ENIGMA_RETURN_IF_ERROR(KeepWhatEnds({root}));
   grammar_->rules_[Grammar::kRoot].index = root;
+  return std::shared_ptr<const Grammar>(std::move(grammar_));
+}
+
+absl::StatusOr<std::shared_ptr<const Grammar>> GrammarBuilder::Finish(TextRule root) {
+  std::vector<uint32_t> needed;
+  for (const SlotCall& call : root.calls) {
+    if (call.slot != kNoSlot) needed.push_back(call.slot);
+  }
+  ENIGMA_RETURN_IF_ERROR(KeepWhatEnds(needed));
+  grammar_->texts_.push_back(std::move(root));
+  grammar_->rules_[Grammar::kRoot] = {Grammar::Kind::kText, 0};
   return std::shared_ptr<const Grammar>(std::move(grammar_));
 }
 

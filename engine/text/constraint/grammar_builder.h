@@ -30,6 +30,8 @@ class GrammarBuilder {
 
   // The grammar whose outputs are one of `root`'s alternatives. InvalidArgument when there are none that end.
   absl::StatusOr<std::shared_ptr<const Grammar>> Finish(uint32_t root);
+  // The same of texts with calls in them; InvalidArgument where one of the calls has no value that ends.
+  absl::StatusOr<std::shared_ptr<const Grammar>> Finish(TextRule root);
 
  private:
   uint32_t AddRule(Grammar::Kind kind, size_t index);
@@ -37,6 +39,8 @@ class GrammarBuilder {
   // By slot: whether one of its alternatives can be completed. False in the second when the budget is used up.
   bool FindEndings(std::vector<char>& rule_ends, std::vector<char>& slot_ends);
   void Prune(const std::vector<char>& rule_ends, const std::vector<char>& slot_ends);
+  // Removes what cannot be completed; InvalidArgument where that is one of `needed`.
+  absl::Status KeepWhatEnds(const std::vector<uint32_t>& needed);
 
   CompileBudget& budget_;
   std::shared_ptr<Grammar> grammar_;

@@ -17,13 +17,19 @@ constexpr uint64_t kMinItemsMax = uint64_t{1} << 20;
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Grammar>> SchemaCompiler::Run() {
+  if (const JsonNode* calls = tree_.root().Find("$calls"); calls != nullptr) return RunCalls(*calls);
   ENIGMA_ASSIGN_OR_RETURN(const uint32_t root, SlotFor({&tree_.root()}));
+  ENIGMA_RETURN_IF_ERROR(FillSlots());
+  return builder_.Finish(root);
+}
+
+absl::Status SchemaCompiler::FillSlots() {
   while (!queue_.empty()) {
     const auto [slot, schemas] = std::move(queue_.front());
     queue_.pop_front();
     ENIGMA_RETURN_IF_ERROR(FillSlot(slot, schemas));
   }
-  return builder_.Finish(root);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<uint32_t> SchemaCompiler::SlotFor(Schemas schemas) {

@@ -32,6 +32,10 @@ class SchemaCompiler {
  private:
   using Schemas = std::vector<const JsonNode*>;
 
+  // Of a root with "$calls": a text with calls in it.
+  absl::StatusOr<std::shared_ptr<const Grammar>> RunCalls(const JsonNode& calls);
+  absl::Status FillSlots();
+
   // The slot for values that satisfy all of `schemas`; made and queued when it is new.
   absl::StatusOr<uint32_t> SlotFor(Schemas schemas);
   absl::Status FillSlot(uint32_t slot, const Schemas& schemas);

@@ -40,21 +40,20 @@ void Move(Json& schema, const std::string& place) {
   }
 }
 
-// The schema of a function's arguments, which are an object in any case.
-Json ArgumentsSchema(const Json& function, const std::string& place) {
-  const auto parameters = function.find("parameters");
-  if (parameters == function.end() || parameters->is_null()) {
-    return {{"type", "object"}, {"properties", Json::object()}, {"additionalProperties", false}};
-  }
-  return MovedSchema(*parameters, place);
-}
-
 }  // namespace
 
 Json MovedSchema(const Json& schema, const std::string& place) {
   Json moved = schema;
   Move(moved, place);
   return moved;
+}
+
+Json ArgumentsSchema(const Json& function, const std::string& place) {
+  const auto parameters = function.find("parameters");
+  if (parameters == function.end() || parameters->is_null()) {
+    return {{"type", "object"}, {"properties", Json::object()}, {"additionalProperties", false}};
+  }
+  return MovedSchema(*parameters, place);
 }
 
 ForcedCalls PlanForcedCalls(const ToolSyntax& known, const std::vector<Json>& functions, size_t calls_max) {

@@ -34,6 +34,9 @@ ForcedCalls PlanForcedCalls(const ToolSyntax& syntax, const std::vector<nlohmann
 // "" for any object).
 std::string SchemaOfCallOr(const std::vector<nlohmann::ordered_json>& functions, const std::string& answer_schema);
 
+// The schema of the arguments of `function`, which are an object in any case, as it reads at `place` (#/$defs/NAME).
+nlohmann::ordered_json ArgumentsSchema(const nlohmann::ordered_json& function, const std::string& place);
+
 // `schema` with every reference into itself (#/...) leading below `place` (#/$defs/NAME) instead.
 nlohmann::ordered_json MovedSchema(const nlohmann::ordered_json& schema, const std::string& place);
 
