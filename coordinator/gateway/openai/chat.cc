@@ -140,8 +140,7 @@ boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exch
   auto prepared = std::make_shared<absl::StatusOr<Prepared>>(absl::CancelledError("not run"));
   std::function<void()> prepare = [&plane = api.plane, prepared, plan] { *prepared = Prepare(plane, *plan); };
   // Which schema calls of tools come to is known once the template is read.
-  const bool compiles = plan->tools.mode == ToolChoice::Mode::kRequired ||
-                        (plan->tools.mode == ToolChoice::Mode::kAuto && plan->request.sampling().has_json_schema());
+  const bool compiles = plan->tools.Compiles(plan->request.sampling().has_json_schema());
   Executor& executor = compiles ? api.schema_executor : ExecutorFor(api, plan->request.sampling());
   absl::Status ran = co_await RunElsewhere(api, executor, exchange, std::move(prepare));
   if (ran.ok()) ran = prepared->status();

@@ -32,6 +32,8 @@ std::string ReadJsonSchema(Fields& format) {
   fields.Flag("strict");
   const Json& schema = fields.Any("schema");
   if (!schema.is_null() && !schema.is_object()) fields.Fail("schema", "a JSON schema is an object");
+  // The server's own keyword for answers that are no JSON.
+  if (schema.is_object() && schema.contains("$calls")) fields.Fail("schema", "#/$calls: no keyword of JSON Schema");
   format.Adopt(fields.Finish());
   return format.ok() && schema.is_object() ? schema.dump() : "";
 }

@@ -8,6 +8,8 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
+#include "engine/text/tool_calls/mark_tokens.h"
+#include "engine/text/tool_calls/strict_calls.h"
 
 namespace enigma::coordinator {
 namespace {
@@ -39,11 +41,11 @@ void ReadTool(const Json& tool, size_t index, Fields& fields, ToolChoice& choice
     inner.Fail("name", absl::StrCat("two tools are called '", name, "'"));
   }
   inner.Text("description");
-  inner.Flag("strict");
+  const bool strict = inner.Flag("strict");
   const Json& parameters = inner.Any("parameters");
   if (!parameters.is_null() && !parameters.is_object()) inner.Fail("parameters", "a JSON schema is an object");
   if (!inner.ok()) return fields.Adopt(inner.Finish());
-  choice.functions.push_back(Json{{"name", name}, {"parameters", parameters}});
+  choice.functions.push_back(Json{{"name", name}, {"parameters", parameters}, {"strict", strict}});
   choice.indices.push_back(index);
 }
 
@@ -125,10 +127,12 @@ std::shared_ptr<const std::vector<Json>> SchemasOf(const ToolChoice& choice) {
   return schemas;
 }
 
-absl::Status CheckParameters(ControlPlane& plane, const ToolChoice& choice) {
+bool IsStrict(const Json& function) { return function["strict"] == true; }
+
+absl::Status CheckParameters(ControlPlane& plane, const ToolChoice& choice, bool strict_only = false) {
   for (size_t i = 0; i < choice.functions.size(); ++i) {
     const Json& parameters = choice.functions[i]["parameters"];
-    if (parameters.is_null()) continue;
+    if (parameters.is_null() || (strict_only && !IsStrict(choice.functions[i]))) continue;
     const absl::Status checked = plane.schemas.Check(parameters.dump());
     if (!checked.ok()) {
       return absl::Status(checked.code(),
@@ -147,13 +151,31 @@ absl::Status Constrain(ControlPlane& plane, const std::string& schema, enigma::v
 
 void ShowMarks(const engine::ToolSyntax& syntax, const engine::Tokenizer& tokenizer,
                enigma::v1::GenerateRequest& request) {
-  const std::string marks = syntax.Marks() + engine::FreeCallReader::kPythonTag;
-  for (const engine::TokenId id : tokenizer.Encode(marks, {.add_special = false, .parse_special = true})) {
-    if (tokenizer.IsControl(id) && !tokenizer.IsEndOfGeneration(id)) request.add_shown_tokens(id);
+  for (const engine::TokenId id : engine::MarkTokens(tokenizer, syntax.Marks() + engine::FreeCallReader::kPythonTag)) {
+    request.add_shown_tokens(id);
   }
 }
 
+// Holds the calls that an answer may have to the schemas of the strict tools.
+absl::Status HoldStrictCalls(ControlPlane& plane, engine::ToolSyntax syntax, const engine::Tokenizer& tokenizer,
+                             const ToolChoice& choice, enigma::v1::GenerateRequest& request) {
+  if (!engine::CanHoldCalls(syntax)) {
+    const auto strict = std::find_if(choice.functions.begin(), choice.functions.end(), &IsStrict);
+    return absl::InvalidArgumentError(absl::StrCat(
+        "tools[", choice.indices[static_cast<size_t>(strict - choice.functions.begin())],
+        "].function.strict: this model writes the arguments of calls in a form that is no JSON, and cannot "
+        "be held to a schema in it; leave strict out, or have tool_choice ask for a call"));
+  }
+  ENIGMA_RETURN_IF_ERROR(CheckParameters(plane, choice, /*strict_only=*/true));
+  // What ends generation is no text, and ends a call as well as its mark.
+  syntax.close = engine::BeforeEndOfGeneration(tokenizer, syntax.close);
+  syntax.end = engine::BeforeEndOfGeneration(tokenizer, syntax.end);
+  return Constrain(plane, engine::SchemaOfStrictCalls(syntax, choice.functions, choice.several), request);
+}
+
 }  // namespace
+
+bool ToolChoice::HasStrict() const { return std::any_of(functions.begin(), functions.end(), &IsStrict); }
 
 ToolChoice ReadTools(Fields& fields) {
   ToolChoice choice;
@@ -200,8 +222,14 @@ absl::StatusOr<ToolPlan> PlanTools(ControlPlane& plane, const engine::ChatTempla
         Constrain(plane, engine::SchemaOfCallOr(choice.functions, request.sampling().json_schema()), request));
     reader.syntax = engine::ToolSyntax::PlainJson();
   } else if (reader.syntax.shape == engine::ToolSyntax::Shape::kUnknown) {
-    if (has_form) return plan;  // and it is one that is not read
-    reader.syntax = engine::ToolSyntax::PlainJson();
+    if (!has_form) {
+      reader.syntax = engine::ToolSyntax::PlainJson();
+    } else if (!choice.HasStrict()) {
+      return plan;  // the form is one that is not read
+    }
+  }
+  if (choice.HasStrict() && !request.sampling().has_json_schema()) {
+    ENIGMA_RETURN_IF_ERROR(HoldStrictCalls(plane, reader.syntax, tokenizer, choice, request));
   }
   ShowMarks(reader.syntax, tokenizer, request);
   plan.free = std::move(reader);

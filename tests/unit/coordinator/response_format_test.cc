@@ -90,6 +90,7 @@ TEST_F(ResponseFormatTest, WhatIsWrongIsNamed) {
       {{{"type", "json_schema"}, {"json_schema", {{"name", "a"}, {"strict", 1}}}},
        "response_format.json_schema.strict"},
       {Schema({{"type", "king"}}), "response_format.json_schema.schema"},
+      {Schema({{"$calls", json::object()}}), "response_format.json_schema.schema"},
       {Schema({{"multipleOf", 3}}), "response_format.json_schema.schema"},
       {Schema({{"type", "string"}, {"pattern", "(a|b)*a(a|b){40}c"}}), "response_format.json_schema.schema"},
       {Schema({{"description", std::string(300'000, 'x')}}), "response_format.json_schema.schema"},

@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/text/constraint/grammar.h"
+#include "engine/text/constraint/pushdown.h"
 #include "tests/support/edited_model.h"
 #include "tests/unit/coordinator/coordinator_fixture.h"
 #include "tests/unit/coordinator/http_client.h"
@@ -36,6 +38,11 @@ constexpr char kListed[] =
     "%}{\"name\": \"{{ c.function.name }}\", \"arguments\": {{ c.function.arguments | tojson }}}{% if not loop.last "
     "%}, "
     "{% endif %}{% endfor %}]{% endif %}[/]{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}";
+
+constexpr char kFielded[] =
+    "{{ tools }}{% for m in messages %}[{{ m.role }}]{{ m.content }}{% for c in m.tool_calls or [] %}\n<tool_call>"
+    "\n<function={{ c.function.name }}>\n{% for k, v in c.function.arguments.items() %}<parameter={{ k }}>\n{{ v "
+    "}}\n</parameter>\n{% endfor %}</function>\n</tool_call>{% endfor %}[/]{% endfor %}";
 
 class ToolsTest : public CoordinatorTest {
  protected:
@@ -130,10 +137,7 @@ TEST_F(ToolsTest, CallsAreReadOutOfAnswers) {
 }
 
 TEST_F(ToolsTest, ArgumentsThatAreNoJsonTakeTheKindsOfTheirSchema) {
-  ASSERT_NO_FATAL_FAILURE(Serve(
-      "{{ tools }}{% for m in messages %}[{{ m.role }}]{{ m.content }}{% for c in m.tool_calls or [] %}\n<tool_call>"
-      "\n<function={{ c.function.name }}>\n{% for k, v in c.function.arguments.items() %}<parameter={{ k }}>\n{{ v "
-      "}}\n</parameter>\n{% endfor %}</function>\n</tool_call>{% endfor %}[/]{% endfor %}"));
+  ASSERT_NO_FATAL_FAILURE(Serve(kFielded));
   ASSERT_NO_FATAL_FAILURE(
       AnswerWith("<tool_call>\n<function=now>\n<parameter=zone>\n2\n</parameter>\n<parameter=label>\n2\n</"
                  "parameter>\n</function>\n"
@@ -261,6 +265,66 @@ TEST_F(ToolsTest, WhatMustBeACallIsHeldToItsSchema) {
   }
   EXPECT_EQ(arguments, "{\"city\": \"Oslo\"}");
   EXPECT_GT(pieces, 1U);
+}
+
+// With tool_choice auto the answer is free, and its calls of strict tools are held to their schemas.
+TEST_F(ToolsTest, StrictToolsAreHeldToTheirSchemasWhereCallsAreFree) {
+  ASSERT_NO_FATAL_FAILURE(Serve(kTagged));
+  ASSERT_NO_FATAL_FAILURE(AnswerWith(kCall));
+  json body = Ask();
+  Choice(body);
+  EXPECT_TRUE(pipelines_.prepared().empty()) << "a request that asks for nothing is held to nothing";
+  EXPECT_FALSE(pipelines_.opened().back().constrained());
+
+  body["tools"][0]["function"]["strict"] = true;
+  const json choice = Choice(body);
+  EXPECT_EQ(choice["message"]["content"], "One moment.");
+  EXPECT_EQ(choice["message"]["tool_calls"][0]["function"]["name"], "time_in");
+  EXPECT_EQ(choice["finish_reason"], "tool_calls");
+  EXPECT_THAT(PromptSent(), ::testing::EndsWith("[assistant]")) << "no mark is put into the answer's mouth";
+  ASSERT_EQ(pipelines_.prepared().size(), 1U);
+  EXPECT_TRUE(pipelines_.opened().back().constrained());
+  const std::string sent = pipelines_.prepared()[0].json_schema();
+  json form = json::parse(sent)["$calls"];
+  EXPECT_EQ(form["marks"][0]["text"], "<tool_call>");
+  EXPECT_EQ(form["several"], true);
+  EXPECT_THAT(sent, HasSubstr(R"("city":{"enum":["Rome","Oslo"]})"));
+  const auto grammar = engine::Grammar::FromJsonSchema(sent);
+  ASSERT_TRUE(grammar.ok()) << grammar.status();
+  const auto allows = [&](std::string_view text) { return engine::ByteMatcher(**grammar).Accept(text); };
+  EXPECT_TRUE(allows(kCall));
+  EXPECT_TRUE(allows("No."));
+  EXPECT_TRUE(allows("<tool_call>{\"name\": \"now\", \"arguments\": {\"x\": 1}}</tool_call>")) << "it is not strict";
+  EXPECT_FALSE(allows("<tool_call>{\"name\": \"time_in\", \"arguments\": {\"city\": \"Paris\"}}</tool_call>"));
+
+  body["parallel_tool_calls"] = false;
+  Choice(body);
+  EXPECT_EQ(json::parse(pipelines_.prepared()[1].json_schema())["$calls"]["several"], false);
+  body["tool_choice"] = "none";
+  Choice(body);
+  EXPECT_EQ(pipelines_.prepared().size(), 2U);
+
+  // What cannot be kept to is said of the tools that are strict, and of no others.
+  body = Ask({{"tools", json::parse(R"([{"type": "function", "function": {"name": "a", "strict": true}},
+      {"type": "function", "function": {"name": "b", "parameters": {"properties": {"x": {"multipleOf": 2}}}}}])")}});
+  Choice(body);
+  EXPECT_EQ(pipelines_.prepared().size(), 3U);
+  body["tools"][1]["function"]["strict"] = true;
+  EXPECT_EQ(Param(body), "tools[1].function.parameters");
+  EXPECT_THAT(Chat(body).body, HasSubstr("#/properties/x/multipleOf"));
+}
+
+TEST_F(ToolsTest, StrictToolsNeedAFormOfCallsThatCanBeHeld) {
+  ASSERT_NO_FATAL_FAILURE(Serve(kFielded));
+  ASSERT_NO_FATAL_FAILURE(AnswerWith("no"));
+  json body = Ask();
+  Choice(body);
+  body["tools"][1]["function"]["strict"] = true;
+  EXPECT_EQ(Param(body), "tools[1].function.strict");
+  EXPECT_THAT(Chat(body).body, HasSubstr("a form that is no JSON"));
+  ASSERT_NO_FATAL_FAILURE(AnswerWith("{\"name\": \"now\", \"arguments\": {}}"));
+  body["tool_choice"] = "required";
+  EXPECT_EQ(Choice(body)["finish_reason"], "tool_calls") << "where a call is asked for, it is one in JSON";
 }
 
 TEST_F(ToolsTest, ATemplateWithoutAPlaceForToolsHasThemInItsPrompt) {
