@@ -28,19 +28,20 @@ std::shared_ptr<Generation> Generation::Make(ControlPlane& plane, const Options&
   return std::shared_ptr<Generation>(new Generation(plane, options, std::move(request), std::move(ready)));
 }
 
-void Generation::Begin(const std::shared_ptr<RequestAdmission>& admission, bool repeats_prompt) {
+void Generation::Begin(std::shared_ptr<RequestAdmission> admission, bool repeats_prompt) {
+  admission_ = std::move(admission);
   absl::StatusOr<enigma::v1::OpenSequence> open = Prepare();
   if (!open.ok()) return Fail(open.status());
   const uint64_t prompt_tokens = repeats_prompt ? 0 : static_cast<uint64_t>(open->prompt_size());
   const uint64_t answer_tokens = EstimateAnswerTokens(open->sampling());
   // Weak: a front that goes, or another choice that fails, ends it while it waits.
-  admission->Arrive(prompt_tokens, answer_tokens,
-                    [weak = weak_from_this(), open = *std::move(open)](const absl::Status& admitted) {
-                      const std::shared_ptr<Generation> alive = weak.lock();
-                      if (alive == nullptr) return;
-                      const absl::Status submitted = admitted.ok() ? alive->Submit(open) : admitted;
-                      if (!submitted.ok()) alive->Fail(submitted);
-                    });
+  admission_->Arrive(prompt_tokens, answer_tokens,
+                     [weak = weak_from_this(), open = *std::move(open)](const absl::Status& admitted) {
+                       const std::shared_ptr<Generation> alive = weak.lock();
+                       if (alive == nullptr) return;
+                       const absl::Status submitted = admitted.ok() ? alive->Submit(open) : admitted;
+                       if (!submitted.ok()) alive->Fail(submitted);
+                     });
 }
 
 void Generation::Fail(const absl::Status& why) {
@@ -66,8 +67,7 @@ absl::Status Generation::Submit(enigma::v1::OpenSequence open) {
     absl::MutexLock lock(&mutex_);
     if (!ticket.ok()) {
       prompt_tokens_ = 0;
-      if (absl::IsResourceExhausted(ticket.status())) metrics_->rejections.Increment();
-      return ticket.status();
+      return Counted(ticket.status());
     }
     ticket_ = *ticket;
     cancelled = cancelled_ || unwanted_;
@@ -79,7 +79,7 @@ absl::Status Generation::Submit(enigma::v1::OpenSequence open) {
 absl::StatusOr<enigma::v1::OpenSequence> Generation::Prepare() {
   ENIGMA_ASSIGN_OR_RETURN(const ServedModel served, FindServed(plane_, request_.model()));
   // A full queue is told before anything is tokenised for it.
-  ENIGMA_RETURN_IF_ERROR(CheckRoom(plane_, served.model->name, request_.priority()));
+  ENIGMA_RETURN_IF_ERROR(Counted(plane_.dispatcher.Admits(served.model->name, request_.priority())));
   ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, plane_.files.Tokenizer(*served.model));
   enigma::v1::GenerateRequest request = request_;
   ToolPlan tools;
@@ -103,6 +103,13 @@ absl::StatusOr<enigma::v1::OpenSequence> Generation::Prepare() {
   pending_.set_model(model_->name);
   *pending_.mutable_prompt_ids() = open.prompt();
   return open;
+}
+
+absl::Status Generation::Counted(const absl::Status& of_dispatcher) const {
+  if (absl::IsResourceExhausted(of_dispatcher) && admission_->IsFirstRefused()) {
+    GenerationMetrics::RejectionsOf(plane_.metrics, request_.model()).Increment();
+  }
+  return of_dispatcher;
 }
 
 void Generation::OnStart(const Replica& replica) {

@@ -40,7 +40,7 @@ class Generation final : public TokenSink, public std::enable_shared_from_this<G
   // Tokenises, checks (a schema that is new by compiling it), and submits once it is admitted, which may be later on
   // another thread; may take milliseconds, so not for threads that serve sockets. Once. `repeats_prompt`: its prompt is
   // that of an earlier choice, and its tokens are charged with that.
-  void Begin(const std::shared_ptr<RequestAdmission>& admission, bool repeats_prompt = false);
+  void Begin(std::shared_ptr<RequestAdmission> admission, bool repeats_prompt = false);
   // Ends it with an error, unless it has ended.
   void Fail(const absl::Status& why);
   // The front is gone: nothing more is wanted, and the sequence is freed within one step.
@@ -67,6 +67,8 @@ class Generation final : public TokenSink, public std::enable_shared_from_this<G
 
   absl::Status Submit(enigma::v1::OpenSequence open);
   absl::StatusOr<enigma::v1::OpenSequence> Prepare();
+  // Counts the refusal of a full queue, once for all choices of the request; passes on what the dispatcher said.
+  absl::Status Counted(const absl::Status& of_dispatcher) const;
   // Tells the chunk's text from the calls of tools in it.
   void ReadCalls(enigma::v1::GenerateChunk& chunk) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // True when the event ends the request.
@@ -82,6 +84,7 @@ class Generation final : public TokenSink, public std::enable_shared_from_this<G
   const enigma::v1::GenerateRequest request_;
   const Ready ready_;
   const absl::Duration arrived_;
+  std::shared_ptr<RequestAdmission> admission_;  // since Begin, which is before whatever reads it
 
   absl::Mutex mutex_;
   ModelPtr model_ ABSL_GUARDED_BY(mutex_);

@@ -13,7 +13,6 @@ struct GenerationMetrics {
 
   prometheus::Counter& prompt_tokens;      // of requests that were taken
   prometheus::Counter& generation_tokens;  // as they come
-  prometheus::Counter& rejections;
   prometheus::Histogram& first_token;
   prometheus::Histogram& token_gap;
   prometheus::Histogram& token_gap_old_name;
@@ -27,7 +26,7 @@ struct GenerationMetrics {
   prometheus::Histogram& answer_length;
   prometheus::Histogram& answer_length_asked;
 
-  // The requests that a full queue refused, also those that get no metrics of their own.
+  // The requests that a full queue refused: each once, whatever it asks for.
   static prometheus::Counter& RejectionsOf(Metrics& registry, const std::string& model) {
     return registry.Counter(Metric::kAdmissionRejections, {{"model_name", model}, {"reason", "queue_full"}});
   }
@@ -41,7 +40,6 @@ struct GenerationMetrics {
   GenerationMetrics(Metrics& registry, const MetricLabels& labels)
       : prompt_tokens(registry.Counter(Metric::kPromptTokens, labels)),
         generation_tokens(registry.Counter(Metric::kGenerationTokens, labels)),
-        rejections(RejectionsOf(registry, labels.at("model_name"))),
         first_token(registry.Histogram(Metric::kTimeToFirstToken, labels)),
         token_gap(registry.Histogram(Metric::kInterTokenLatency, labels)),
         token_gap_old_name(registry.Histogram(Metric::kTimePerOutputToken, labels)),

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include <absl/base/thread_annotations.h>
@@ -15,7 +17,7 @@ namespace enigma::coordinator {
 
 // What the choices of one request have in common on their way to the dispatcher: the tokens of the caller's key, which
 // are charged once the prompts of all are tokenised, so that the request is taken or refused as a whole before any part
-// of it runs. Thread-safe.
+// of it runs, and what a full queue refuses, which is one request. Thread-safe.
 class RequestAdmission {
  public:
   using Go = std::function<void(const absl::Status& admitted)>;
@@ -28,9 +30,13 @@ class RequestAdmission {
   // when the last choice has arrived, on that one's thread. Never, where another choice has ended before it arrived.
   void Arrive(uint64_t prompt_tokens, uint64_t answer_tokens_estimated, Go go);
 
+  // The queue is full for a choice: true for the first that says so.
+  bool IsFirstRefused() { return !refused_.exchange(true); }
+
  private:
   const TokenCharge charge_;
   const size_t choices_;
+  std::atomic<bool> refused_ = false;
 
   absl::Mutex mutex_;
   uint64_t prompt_tokens_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -158,6 +158,8 @@ TEST_F(RequestMetricsTest, WhatIsRefusedIsCountedAsThatAlone) {
   EXPECT_EQ(refused(), 4);
   EXPECT_EQ(Post(port(), "/v1/completions", R"({"model": "stories", "prompt": "a"})").status, 503);
   EXPECT_EQ(refused(), 5);
+  EXPECT_EQ(Post(port(), "/v1/completions", R"({"model": "stories", "prompt": ["a", "b"], "n": 8})").status, 503);
+  EXPECT_EQ(refused(), 6);
   EXPECT_EQ(Value("vllm:prompt_tokens_total"), prompt_tokens);
   EXPECT_EQ(Ended("error"), -1);
   waiting_context.TryCancel();
