@@ -126,7 +126,7 @@ const completionFields = {
   logprobs: {logprobs: 3, temperature: 0},
   'log probabilities of what is chosen': {logprobs: 0, temperature: 0},
   echo: {echo: true, temperature: 0},
-  'log probabilities behind an echo': {echo: true, logprobs: 1, temperature: 0, prompt: 'Caf\u00e9: once'},
+  'log probabilities of characters': {logprobs: 1, temperature: 0, prompt: 'Caf\u00e9: once'},
   prompts: {prompt: ['One day', 'Two days', 'Three'], n: 2, seed: 4},
   ids: {prompt: [1, 403, 407, 261, 378]},
   'ids and their echo': {prompt: [1, 403, 407, 261, 378], echo: true},

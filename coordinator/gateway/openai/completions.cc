@@ -85,6 +85,11 @@ absl::StatusOr<Plan> ReadPlan(std::string_view text) {
   }
   plan.options = ReadAnswerOptions(fields);
   plan.echo = fields.Flag("echo");
+  if (plan.echo && plan.logprobs) {
+    fields.Fail("logprobs",
+                "beside echo they would be those of the prompt's tokens, too, which this server does not "
+                "compute; leave logprobs or echo out");
+  }
   if (const auto best = fields.Integer("best_of", 1, kChoicesMost);
       best && *best != static_cast<int64_t>(plan.options.choices_per_prompt)) {
     fields.Fail("best_of", "this server returns every choice it makes; leave it out or give what n says");
@@ -141,7 +146,7 @@ AnswerFormat FormatOf(const Plan& plan, TokenizerPtr tokenizer, std::vector<std:
     Json json = head;
     json["choices"] = Json::array();
     for (size_t i = 0; i < choices.size(); ++i) {
-      size_t offset = CharactersIn(echo_of(i));
+      size_t offset = 0;
       const Json logprobs = logprobs_json(choices[i], offset);
       json["choices"].push_back(choice_json(i, echo_of(i) + choices[i].text, logprobs, choices[i].finish_reason));
     }
@@ -151,10 +156,8 @@ AnswerFormat FormatOf(const Plan& plan, TokenizerPtr tokenizer, std::vector<std:
   format.first = [=](size_t choice) {
     return echo_of(choice).empty() ? Json() : chunk(choice, echo_of(choice), Json(), Json());
   };
-  std::vector<size_t> offsets;  // of the next token of each choice
-  for (size_t i = 0; i < plan.prompts.size() * plan.options.choices_per_prompt; ++i) {
-    offsets.push_back(CharactersIn(echo_of(i)));
-  }
+  // Of the next token of each choice.
+  std::vector<size_t> offsets(plan.prompts.size() * plan.options.choices_per_prompt);
   format.delta = [=](size_t choice, const ChoiceText& added) mutable {
     const Json logprobs = logprobs_json(added, offsets[choice]);
     return std::vector{chunk(choice, added.text, logprobs, Json())};

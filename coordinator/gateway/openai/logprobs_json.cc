@@ -21,12 +21,13 @@ Json TokenJson(const enigma::v1::TokenLogprob& token, const engine::Tokenizer& t
   return {{"token", bytes}, {"logprob", Finite(token.logprob())}, {"bytes", BytesJson(bytes)}};
 }
 
-}  // namespace
-
+// Characters that begin in these bytes of UTF-8: a token may hold a part of one.
 size_t CharactersIn(std::string_view bytes) {
   const auto begins = [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; };
   return static_cast<size_t>(std::count_if(bytes.begin(), bytes.end(), begins));
 }
+
+}  // namespace
 
 Json CompletionLogprobs(const ChoiceText& choice, const engine::Tokenizer& tokenizer, size_t top, size_t& offset) {
   Json json = {{"tokens", Json::array()},

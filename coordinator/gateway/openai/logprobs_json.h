@@ -8,9 +8,6 @@
 
 namespace enigma::coordinator {
 
-// Characters that begin in these bytes of UTF-8: a token may hold a part of one.
-size_t CharactersIn(std::string_view bytes);
-
 // {"tokens", "token_logprobs", "top_logprobs", "text_offset"} as completions have it: `top` alternatives each, and the
 // token that was chosen. `offset` is where the first token begins in the answer's text, in characters, and is moved
 // behind the last.

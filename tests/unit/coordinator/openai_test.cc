@@ -166,6 +166,14 @@ TEST_F(OpenAiTest, WhatIsWrongIsNamed) {
   EXPECT_EQ(param("prompt", 5), "prompt");
   EXPECT_EQ(param("prompt", json::array({1, 999999})), "prompt");
   EXPECT_EQ(param("suffix", "end"), "suffix");
+  json both = Ask("a", 3);
+  both["echo"] = true;
+  for (const int top : {0, 1}) {
+    both["logprobs"] = top;
+    const HttpAnswer answer = Complete(both);
+    EXPECT_EQ(answer.status, 400) << answer.body;
+    EXPECT_EQ(json::parse(answer.body)["error"]["param"], "logprobs") << answer.body;
+  }
   EXPECT_EQ(param("stream_options", {{"include_usage", true}}), "stream_options");
   EXPECT_EQ(param("no_such_parameter", 1), "no_such_parameter");
   EXPECT_EQ(param("prompt", std::string(20000, 'a')), "prompt") << "too long for the context";
