@@ -132,9 +132,8 @@ boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exch
   if (!read.ok()) co_return co_await ReplyError(exchange, read.status());
   const auto plan = std::make_shared<Plan>(*std::move(read));  // shared with what prepares it
   // As long as the messages are, before the template has made a prompt of them.
-  const uint64_t tokens = EstimateTokens(plan->body_bytes, plan->request.sampling());
-  absl::StatusOr<Admission> admission =
-      AdmitRequests(api, std::span(&plan->request, 1), tokens * plan->options.choices_per_prompt);
+  const uint64_t tokens = EstimateTokens(plan->body_bytes, plan->request.sampling(), plan->options.choices_per_prompt);
+  absl::StatusOr<Admission> admission = AdmitRequests(api, std::span(&plan->request, 1), tokens);
   if (!admission.ok()) co_return co_await ReplyError(exchange, admission.status());
 
   auto prepared = std::make_shared<absl::StatusOr<Prepared>>(absl::CancelledError("not run"));
