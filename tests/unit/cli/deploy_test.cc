@@ -296,6 +296,25 @@ TEST_F(KubernetesTest, ServicesLeadToThePodsAndTheSeedToTheCoordinator) {
   EXPECT_FALSE(worker->settings.Texts("advertise").empty());
 }
 
+TEST_F(KubernetesTest, TheNetworkPolicyOpensThePortsOfTheDaemonsAndNoOther) {
+  const YAML::Node policy = objects_["NetworkPolicy"]["enigma"];
+  std::set<int> open;
+  for (const auto& rule : policy["spec"]["ingress"]) {
+    for (const auto& port : rule["ports"]) open.insert(port["port"].as<int>());
+  }
+  std::set<int> served;
+  for (const auto& [name, set] : objects_["StatefulSet"]) {
+    const auto daemon = DaemonIn(set);
+    ASSERT_TRUE(daemon.has_value());
+    served.merge(PortsOf(*daemon));
+    const YAML::Node labels = set["spec"]["template"]["metadata"]["labels"];
+    for (const auto& label : policy["spec"]["podSelector"]["matchLabels"]) {
+      EXPECT_EQ(labels[label.first.as<std::string>()].as<std::string>(), label.second.as<std::string>()) << name;
+    }
+  }
+  EXPECT_EQ(open, served);
+}
+
 TEST_F(KubernetesTest, DataAndTokenAreMounted) {
   for (const auto& [name, set] : objects_["StatefulSet"]) {
     std::map<std::string, std::string> mounts;
