@@ -3,7 +3,7 @@
 # enigma_test(NAME LABELS unit SOURCES ... DEPS ...): a GoogleTest binary and its ctest entries. ONE_THREAD says that
 # what it tests starts no thread, so that ThreadSanitizer builds leave it out.
 # Most of the time a file with PCH takes is its headers', which a precompiled header shortens only in part (templates are
-# instantiated anew), so such files are compiled a few at once; APART names those whose file-local names clash with
+# instantiated anew), so such files, and those of targets that say BATCHED, are compiled a few at once; APART names those whose file-local names clash with
 # others'. Sanitizer builds are compiled whole and seldom touched: their batches of libraries are larger.
 if(ENIGMA_SANITIZE)
   set(ENIGMA_BATCH 8)
@@ -33,10 +33,10 @@ function(enigma_batches target size apart)
 endfunction()
 
 function(enigma_library name)
-  cmake_parse_arguments(ARG "" "PCH" "SOURCES;APART;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "BATCHED" "PCH" "SOURCES;APART;DEPS" ${ARGN})
   add_library(enigma_${name} STATIC ${ARG_SOURCES})
   enigma_settings(enigma_${name})
-  if(ARG_PCH)
+  if(ARG_PCH OR ARG_BATCHED)
     enigma_batches(enigma_${name} ${ENIGMA_BATCH} "${ARG_APART}")
   endif()
   target_link_libraries(enigma_${name} PUBLIC ${ARG_DEPS})
@@ -58,7 +58,7 @@ add_custom_target(unit_tests)
 add_custom_target(fuzz_replays)
 
 function(enigma_test name)
-  cmake_parse_arguments(ARG "SERIAL;ONE_THREAD" "PCH;TIMEOUT" "LABELS;SOURCES;APART;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "SERIAL;ONE_THREAD;BATCHED" "PCH;TIMEOUT" "LABELS;SOURCES;APART;DEPS" ${ARGN})
   if(ARG_ONE_THREAD AND ENIGMA_SANITIZE STREQUAL "thread")
     return()
   endif()
@@ -71,9 +71,11 @@ function(enigma_test name)
     target_compile_options(${name} PRIVATE -O1)  # what is tested is optimised; for its tests the compiler's time counts
   endif()
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} enigma_test_support GTest::gmock GTest::gtest_main)
+  if(ARG_PCH OR ARG_BATCHED)
+    enigma_batches(${name} 4 "${ARG_APART}")
+  endif()
   if("${ARG_PCH}" STREQUAL "grpc")
     target_link_libraries(${name} PRIVATE gRPC::grpc++ protobuf::libprotobuf)
-    enigma_batches(${name} 4 "${ARG_APART}")
     # CMake compiles executables with -fPIE, the precompiled header is -fPIC, and GCC insists on one of them.
     set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
     target_compile_options(${name} PRIVATE -fPIC)
