@@ -39,6 +39,7 @@ absl::StatusOr<Json> ToolJson(const enigma::v1::Tool& tool, int index) {
   ENIGMA_ASSIGN_OR_RETURN(Json parameters,
                           ObjectIn(tool.parameters_json(), absl::StrCat("tools[", index, "].parameters_json")));
   if (!parameters.is_null()) function["parameters"] = std::move(parameters);
+  if (tool.strict()) function["strict"] = true;
   return Json{{"type", "function"}, {"function", std::move(function)}};
 }
 

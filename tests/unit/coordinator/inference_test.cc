@@ -135,6 +135,10 @@ TEST_F(InferenceTest, ToolsAreShownAndCallsOfThemAreToldFromText) {
   EXPECT_EQ(ask().text, "Four.");
   EXPECT_TRUE(pieces.empty());
   EXPECT_FALSE(pipelines_.opened().back().constrained());
+  tool->set_strict(true);
+  EXPECT_EQ(ask().text, "Four.");
+  EXPECT_TRUE(pipelines_.opened().back().constrained()) << "a call in it would be held to the schema";
+  tool->set_strict(false);
   request.mutable_chat()->set_tool_choice("add");
   ask();
   EXPECT_TRUE(pipelines_.opened().back().constrained()) << "held to it by a schema";
