@@ -26,6 +26,7 @@
 #include "coordinator/gateway/inference_service.h"
 #include "coordinator/gateway/membership_service.h"
 #include "coordinator/operations/create_token.h"
+#include "coordinator/public_pem.h"
 #include "coordinator/store/rocksdb_store.h"
 #include "coordinator/store/schema.h"
 #include "discovery/udp_beacon_source.h"
@@ -59,7 +60,8 @@ class CoordinatorImpl final : public Coordinator {
         wanted_(*store_),
         tokens_(*store_),
         keys_(*store_, *options_.clock),
-        key_limits_(*options_.clock) {}
+        key_limits_(*options_.clock),
+        public_pem_(options_.data_dir + "/pki/public.pem", !options_.public_grpc_host.empty()) {}
   ~CoordinatorImpl() override { CoordinatorImpl::Stop(); }
 
   absl::Status Start();
@@ -78,9 +80,6 @@ class CoordinatorImpl final : public Coordinator {
   absl::Status Restore();
   absl::Status OpenPki();
   absl::Status OpenCertificate();
-  std::string PublicPemPath() const { return options_.data_dir + "/pki/public.pem"; }
-  void RemovePublicPem() const;
-  absl::Status ShowToPublicGrpc(const ServerCertificate& certificate) const;
   std::optional<ServerCertificate> RenewedCertificate();
   absl::StatusOr<std::vector<std::string>> HostNames() const;
   void MakeParts();
@@ -109,7 +108,7 @@ class CoordinatorImpl final : public Coordinator {
   std::optional<NodeIdentity> identity_;             // likewise empty
   std::optional<ServerCertificate> certificate_;     // empty: HTTP is plain
   std::optional<ServerCertificateFiles> certificate_files_;
-  std::optional<ServerCertificate> unshown_;  // renewed, and not yet in public.pem; only HTTP's watcher touches it
+  PublicPem public_pem_;
   std::string node_id_;
   std::unique_ptr<WorkerChannels> channels_;
   std::unique_ptr<Dispatcher> dispatcher_;
@@ -195,11 +194,10 @@ absl::Status CoordinatorImpl::OpenPki() {
 }
 
 absl::Status CoordinatorImpl::OpenCertificate() {
-  RemovePublicPem();  // one that was killed has left it
   if (!options_.tls_chain_path.empty()) {
     certificate_files_.emplace(options_.tls_chain_path, options_.tls_key_path);
     ENIGMA_ASSIGN_OR_RETURN(certificate_, certificate_files_->Read(options_.clock->Now()));
-    ENIGMA_RETURN_IF_ERROR(ShowToPublicGrpc(*certificate_));
+    ENIGMA_RETURN_IF_ERROR(public_pem_.Show(*certificate_));
   } else if (options_.tls_self_signed) {
     if (authority_ == nullptr) {
       return absl::InvalidArgumentError("tls_self_signed: with --insecure there is no cluster CA that could sign");
@@ -216,38 +214,10 @@ absl::Status CoordinatorImpl::OpenCertificate() {
   return absl::OkStatus();
 }
 
-// gRPC reads its certificate from files again and again, and one that is no good, as in the middle of a renewal, takes
-// the place of the one before: nobody can connect then. So it reads a single file, which is written whole and checked.
-// The key stands first: gRPC looks for it block by block, and would stumble over one of the chain that it cannot read.
-absl::Status CoordinatorImpl::ShowToPublicGrpc(const ServerCertificate& certificate) const {
-  if (options_.public_grpc_host.empty()) return absl::OkStatus();
-  return WritePrivateFile(PublicPemPath(), absl::StrCat(certificate.private_key_pem, "\n", certificate.chain_pem));
-}
-
 std::optional<ServerCertificate> CoordinatorImpl::RenewedCertificate() {
   std::optional<ServerCertificate> renewed = certificate_files_->Renewed(options_.clock->Now());
-  if (renewed) unshown_ = renewed;
-  if (!unshown_) return std::nullopt;
-  if (const absl::Status shown = ShowToPublicGrpc(*unshown_); shown.ok()) {
-    unshown_.reset();
-  } else if (renewed) {  // said once for each renewal
-    LogWarn("the public gRPC address still shows the certificate before, and is tried again: {}", Describe(shown));
-  }
+  public_pem_.Renew(renewed);
   return renewed;
-}
-
-// With what a write of it may have left half done.
-void CoordinatorImpl::RemovePublicPem() const {
-  const std::filesystem::path pem = PublicPemPath();
-  const std::string name = pem.filename().string();
-  std::error_code ignored;  // most have no such file
-  std::filesystem::directory_iterator entry(pem.parent_path(), ignored);
-  for (; entry != std::filesystem::directory_iterator(); entry.increment(ignored)) {
-    const std::filesystem::path file = entry->path().filename();
-    const bool temporary = file.string().starts_with(name + ".") && file.extension() == ".tmp";
-    std::error_code kept;  // of its own: the loop goes by the other
-    if (temporary || file == name) std::filesystem::remove(entry->path(), kept);
-  }
 }
 
 // By which clients may name this machine.
@@ -338,8 +308,8 @@ absl::Status CoordinatorImpl::Listen() {
     server.public_address = {.host = options_.public_grpc_host,
                              .port = options_.public_grpc_port,
                              .certificate = *certificate_,
-                             .chain_path = certificate_files_ ? PublicPemPath() : "",
-                             .key_path = certificate_files_ ? PublicPemPath() : ""};
+                             .chain_path = certificate_files_ ? public_pem_.path() : "",
+                             .key_path = certificate_files_ ? public_pem_.path() : ""};
   }
   server.services = {membership_.get(), cluster_.get(), content_.get(), inference_.get()};
   server.reflection = true;
@@ -481,7 +451,7 @@ void CoordinatorImpl::Stop() {
   if (http_ != nullptr) http_->Stop(absl::Seconds(1));  // its answers have just ended, with the reason
   if (membership_ != nullptr) membership_->Stop(kWhy);
   if (server_ != nullptr) server_->Shutdown();
-  RemovePublicPem();
+  public_pem_.Remove();
   failures_.reset();
   sightings_.reset();
   if (const absl::Status saved = keys_.SaveLastUses(); !saved.ok()) {
