@@ -18,6 +18,7 @@
 #include "engine/kernels/attention.h"
 #include "engine/kernels/cpu_target.h"
 #include "engine/kernels/dequantise.h"
+#include "engine/kernels/gemm.h"
 #include "engine/kernels/matmul.h"
 #include "engine/kernels/panel_layout.h"
 #include "engine/tensor/aligned_buffer.h"
@@ -147,6 +148,21 @@ void BenchAttention(const Options& options, KvType type, const char* name, uint3
               seconds * 1e6, pairs * kHeads * kHeadDim * 4 / seconds / 1e9);
 }
 
+// A product of training, its right factor packed anew each time: [m, k] by [k, n], as x W^T is.
+void BenchGemm(const Options& options, size_t m, size_t n, size_t k, int threads) {
+  ThreadPool pool(threads);
+  const std::vector<float> a(m * k, 0.5F);
+  const std::vector<float> b(n * k, 0.25F);
+  std::vector<float> c(m * n);
+  GemmPanels panels;
+  const double seconds = TypicalSeconds(options.seconds, threads, [&] {
+    panels.Set({b.data(), 1, k}, k, n, pool);
+    Gemm({a.data(), k, 1}, m, panels, c.data(), n, /*accumulate=*/false, pool);
+  });
+  std::printf("gemm %4zu x %4zu x %4zu  threads %d  %7.1f GFLOP/s\n", m, n, k, threads,
+              2.0 * static_cast<double>(m * n * k) / seconds / 1e9);
+}
+
 int Run(const Options& options) {
   std::printf("kernels for %s\n", CpuTargetName());
   for (const int threads : options.threads) BenchRead(options, threads);
@@ -164,6 +180,13 @@ int Run(const Options& options) {
     BenchAttention(options, KvType::kF16, "f16", 512, 1, threads);
     BenchAttention(options, KvType::kF16, "f16", 0, 512, threads);
     BenchAttention(options, KvType::kQ8, "q8", 0, 512, threads);
+  }
+  for (const int threads : options.threads) {
+    BenchGemm(options, 4096, 128, 128, threads);
+    BenchGemm(options, 4096, 688, 256, threads);
+    BenchGemm(options, 2048, 512, 1376, threads);
+    BenchGemm(options, 512, 512, 2048, threads);
+    BenchGemm(options, 2048, 8192, 512, threads);
   }
   return 0;
 }
