@@ -3,8 +3,9 @@
 # enigma_test(NAME LABELS unit SOURCES ... DEPS ...): a GoogleTest binary and its ctest entries. ONE_THREAD says that
 # what it tests starts no thread, so that ThreadSanitizer builds leave it out.
 # Most of the time a file with PCH takes is its headers', which a precompiled header shortens only in part (templates are
-# instantiated anew), so such files, and those of targets that say BATCHED, are compiled a few at once; APART names those whose file-local names clash with
-# others'. Sanitizer builds are compiled whole and seldom touched: their batches of libraries are larger.
+# instantiated anew), so such files, and those of targets that say BATCHED, are compiled a few at once; APART names those
+# whose file-local names clash with others'. Sanitizer builds are compiled whole and seldom touched: their batches of
+# libraries with PCH are larger.
 if(ENIGMA_SANITIZE)
   set(ENIGMA_BATCH 8)
 else()
@@ -36,8 +37,10 @@ function(enigma_library name)
   cmake_parse_arguments(ARG "BATCHED" "PCH" "SOURCES;APART;DEPS" ${ARGN})
   add_library(enigma_${name} STATIC ${ARG_SOURCES})
   enigma_settings(enigma_${name})
-  if(ARG_PCH OR ARG_BATCHED)
+  if(ARG_PCH)
     enigma_batches(enigma_${name} ${ENIGMA_BATCH} "${ARG_APART}")
+  elseif(ARG_BATCHED)
+    enigma_batches(enigma_${name} 4 "${ARG_APART}")
   endif()
   target_link_libraries(enigma_${name} PUBLIC ${ARG_DEPS})
   if("${ARG_PCH}" STREQUAL "grpc")
