@@ -1,0 +1,12 @@
+#pragma once
+
+#include <cstddef>
+
+namespace enigma::engine {
+
+struct SwiGluBackwardKernels {
+  void (*row)(const float* d_out, const float* gate, const float* up, size_t width, float* d_gate, float* d_up);
+};
+const SwiGluBackwardKernels& CpuSwiGluBackwardKernels();
+
+}  // namespace enigma::engine
