@@ -75,12 +75,6 @@ const Hostile kExhausting[] = {
     {"many elements", R"({"type":"array","minItems":100000000})"},
 };
 
-#ifdef ENIGMA_SANITIZED
-constexpr double kMostMs = 20'000;  // instrumented, beside other tests
-#else
-constexpr double kMostMs = 2'000;
-#endif
-
 TEST(HostileSchemaTest, EndsWithinTheBudget) {
   for (const Hostile& hostile : kExhausting) {
     const auto start = std::chrono::steady_clock::now();
@@ -90,7 +84,7 @@ TEST(HostileSchemaTest, EndsWithinTheBudget) {
     // Groups too deep are malformed rather than large.
     const bool named = absl::IsResourceExhausted(grammar.status()) || absl::IsInvalidArgument(grammar.status());
     EXPECT_TRUE(named) << hostile.name << ": " << grammar.status();
-    EXPECT_LT(took.count(), kMostMs) << hostile.name;  // about 100 on an idle machine
+    EXPECT_LT(took.count(), 2'000) << hostile.name;  // about 100 on an idle machine; instrumented builds are slower
     RecordProperty(hostile.name, static_cast<int>(took.count()));
     std::printf("%-28s %7.1f ms  %s\n", hostile.name, took.count(),
                 std::string(grammar.status().message()).substr(0, 90).c_str());
