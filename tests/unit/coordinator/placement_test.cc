@@ -153,7 +153,7 @@ PlacementSnapshot Snapshot(ModelShape shape, std::vector<CandidateNode> nodes, u
 TEST(PlannerTest, AForcedCutKeepsUnlikeStagesBusy) {
   // One stream is fastest with all but a layer on the fast node; many streams want stages that take equally long.
   const Placement placement =
-      PlanPlacement(Snapshot(Shape(22, 1000), {Node("fast", 1 << 20, 3 * kGiga), Node("slow", 1 << 20, 2 * kGiga)}, 2));
+      PlanPlacement(Snapshot(Shape(22, 1000), {Node("fast", 1 << 20, 3000), Node("slow", 1 << 20, 2000)}, 2));
   ASSERT_EQ(placement.reply.stages_size(), 2);
   for (const auto& stage : placement.reply.stages()) {
     const uint32_t layers = stage.last_layer() - stage.first_layer();
