@@ -1,0 +1,81 @@
+#include "engine/spec/training_config.h"
+
+#include <absl/strings/str_cat.h>
+
+namespace enigma::engine {
+namespace {
+
+absl::Status Wrong(const char* field, double value, const char* rule) {
+  return absl::InvalidArgumentError(absl::StrCat("training: ", field, " is ", value, ", and must be ", rule));
+}
+
+// Each field alone: name, value, and the range it must lie in.
+struct Range {
+  const char* field;
+  double value;
+  double least;
+  double most;
+  const char* rule;
+};
+
+absl::Status CheckRanges(const TrainingConfig& c) {
+  constexpr double kAny = 1e15;
+  const double sequences = c.sequences_per_step;
+  const Range ranges[] = {
+      {"steps", static_cast<double>(c.steps), 1, kAny, "1 or more"},
+      {"context", double{1} * c.context, 8, 1 << 20, "from 8 to 1048576 tokens"},
+      {"sequences_per_step", sequences, 1, 1 << 20, "from 1 to 1048576"},
+      {"slots", double{1} * c.slots, 1, sequences, "from 1 to sequences_per_step"},
+      {"learning_rate", c.learning_rate, 1e-12, 1, "above 0 and at most 1"},
+      {"final_learning_rate", c.final_learning_rate, 0, 1, "a share from 0 to 1"},
+      {"beta1", c.beta1, 0, 0.999999, "from 0 to below 1"},
+      {"beta2", c.beta2, 0, 0.9999999, "from 0 to below 1"},
+      {"epsilon", c.epsilon, 1e-20, 1, "above 0 and at most 1"},
+      {"weight_decay", c.weight_decay, 0, 10, "from 0 to 10"},
+      {"clip_norm", c.clip_norm, 0, kAny, "0 (no clipping) or more"},
+      {"dropout", c.dropout, 0, 0.9, "from 0 to 0.9"},
+      {"checkpoint_seconds", c.checkpoint_seconds, 0.1, kAny, "0.1 or more"},
+      {"lora.rank", double{1} * c.lora.rank, 0, 1024, "from 0 (no LoRA) to 1024"},
+  };
+  for (const Range& r : ranges) {
+    if (!(r.value >= r.least && r.value <= r.most)) return Wrong(r.field, r.value, r.rule);  // not a number fails too
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckTrainingConfig(const TrainingConfig& config) {
+  const ModelSpec& spec = config.spec;
+  if (spec.layers.empty() || spec.hidden == 0 || spec.ffn == 0 || spec.vocab == 0 || spec.head_dim == 0 ||
+      spec.kv_heads == 0 || spec.heads % spec.kv_heads != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("training: a model of ", spec.layer_count(), " layers, ", spec.hidden, " wide, ", spec.heads,
+                     " heads over ", spec.kv_heads, ", feed-forward ", spec.ffn, " and ", spec.vocab,
+                     " tokens cannot be trained: each must be above 0, and heads a multiple of key/value heads"));
+  }
+  if (absl::Status ranges = CheckRanges(config); !ranges.ok()) return ranges;
+  if (config.context > spec.context) {
+    return Wrong("context", config.context, absl::StrCat("at most the model's own ", spec.context).c_str());
+  }
+  if (config.lora.rank > 0 && config.base_model.empty()) {
+    return absl::InvalidArgumentError("training: LoRA needs a base model that it adapts");
+  }
+  return absl::OkStatus();
+}
+
+std::vector<std::string> TrainingWarnings(const TrainingConfig& config) {
+  std::vector<std::string> warnings;
+  if (config.learning_rate > 0.01) {
+    warnings.push_back(absl::StrCat("a learning rate of ", config.learning_rate,
+                                    " is high: above 0.01 training often diverges; 0.0003 to 0.003 is usual"));
+  }
+  if (config.warmup_steps >= config.steps) {
+    warnings.push_back(absl::StrCat("warm-up takes ", config.warmup_steps, " steps of ", config.steps,
+                                    ": the learning rate never reaches ", config.learning_rate));
+  }
+  if (config.clip_norm == 0) warnings.push_back("gradients are not clipped: one bad batch can undo the training");
+  return warnings;
+}
+
+}  // namespace enigma::engine

@@ -1,0 +1,112 @@
+#include "engine/spec/training_config.h"
+
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/spec/training_presets.h"
+
+namespace enigma::engine {
+namespace {
+
+using ::testing::HasSubstr;
+
+TrainingConfig Sound() {
+  TrainingConfig config;
+  config.spec = SpecOfPreset(*FindTrainingPreset("nano"), 512, 256, true);
+  config.steps = 100;
+  return config;
+}
+
+TEST(TrainingPresets, HaveTheSizesTheyAreSaidToHave) {
+  const auto millions = [](const char* name, uint32_t vocab) {
+    return static_cast<double>(ParameterCount(SpecOfPreset(*FindTrainingPreset(name), vocab, 256, true))) / 1e6;
+  };
+  EXPECT_NEAR(millions("nano", 512), 0.87, 0.02);
+  EXPECT_NEAR(millions("micro", 2048), 1.9, 0.1);
+  EXPECT_NEAR(millions("tiny", 1024), 5.1, 0.1);
+  EXPECT_NEAR(millions("small", 8192), 29.5, 0.1);
+  EXPECT_NEAR(millions("medium", 8192), 91, 1);
+  EXPECT_NEAR(millions("large", 8192), 214, 2);
+  EXPECT_NEAR(millions("xl", 8192), 617, 5);
+  EXPECT_NEAR(millions("xxl", 32768), 1510, 20);
+  EXPECT_NEAR(millions("omega", 128256), 69500, 500);
+}
+
+TEST(TrainingPresets, SuitQuantisedBlocksAndSaySoOfUnknownNames) {
+  for (const TrainingPreset& preset : TrainingPresets()) {
+    EXPECT_EQ(preset.hidden % 32, 0) << preset.name;
+    EXPECT_EQ(preset.ffn % 32, 0) << preset.name;
+    EXPECT_EQ(preset.hidden % preset.heads, 0) << preset.name;
+    EXPECT_EQ(preset.hidden / preset.heads % 16, 0) << preset.name;
+    EXPECT_EQ(preset.heads % preset.kv_heads, 0) << preset.name;
+  }
+  EXPECT_THAT(std::string(FindTrainingPreset("huge").status().message()), HasSubstr("nano, micro, tiny"));
+}
+
+TEST(TrainingPresets, CountOperationsAsTheFormulaSays) {
+  const ModelSpec spec = SpecOfPreset(*FindTrainingPreset("tiny"), 1024, 256, true);
+  EXPECT_DOUBLE_EQ(TrainingFlopsPerToken(spec, 256),
+                   6.0 * static_cast<double>(ParameterCount(spec)) + 6.0 * 6 * 256 * 256);
+  const ModelSpec untied = SpecOfPreset(*FindTrainingPreset("tiny"), 1024, 256, false);
+  EXPECT_DOUBLE_EQ(TrainingFlopsPerToken(untied, 256), TrainingFlopsPerToken(spec, 256));
+}
+
+TEST(TrainingConfig, ChecksNameTheFieldAndItsRange) {
+  EXPECT_TRUE(CheckTrainingConfig(Sound()).ok());
+  const auto error = [](auto change) {
+    TrainingConfig config = Sound();
+    change(config);
+    return std::string(CheckTrainingConfig(config).message());
+  };
+  EXPECT_THAT(error([](auto& c) { c.steps = 0; }), HasSubstr("steps is 0"));
+  EXPECT_THAT(error([](auto& c) { c.slots = 33; }), HasSubstr("slots is 33, and must be from 1 to sequences_per_step"));
+  EXPECT_THAT(error([](auto& c) { c.learning_rate = 0.0 / 0.0; }), HasSubstr("learning_rate"));
+  EXPECT_THAT(error([](auto& c) { c.context = 257; }), HasSubstr("at most the model's own 256"));
+  EXPECT_THAT(error([](auto& c) { c.spec.kv_heads = 3; }), HasSubstr("heads a multiple"));
+  EXPECT_THAT(error([](auto& c) { c.lora.rank = 8; }), HasSubstr("base model"));
+}
+
+TEST(TrainingConfig, WarnsOfWhatIsSeldomMeant) {
+  EXPECT_TRUE(TrainingWarnings(Sound()).empty());
+  TrainingConfig config = Sound();
+  config.learning_rate = 0.02;
+  config.warmup_steps = 100;
+  ASSERT_EQ(TrainingWarnings(config).size(), 2U);
+  EXPECT_THAT(TrainingWarnings(config)[0], HasSubstr("above 0.01"));
+}
+
+TEST(TrainingConfig, SurvivesJson) {
+  TrainingConfig config = Sound();
+  config.spec.qk_norm = true;
+  config.spec.layers[1] = {.attention = AttentionKind::kWindowed, .window = 64};
+  config.spec.rope.pairing = RopePairing::kHalves;
+  config.spec.rope.scaling = RopeScaling::kLlama3;
+  config.spec.rope.frequency_factors = {1.0F, 0.3F};
+  config.base_model = "other";
+  config.lora = {.rank = 4, .alpha = 8, .targets = {"attn_q"}};
+  config.learning_rate = 0.1 + 0.2;
+  config.schedule = LearningRateSchedule::kLinear;
+  config.seed = ~uint64_t{0};
+  const std::string json = TrainingConfigToJson(config);
+  const absl::StatusOr<TrainingConfig> read = TrainingConfigFromJson(json);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(TrainingConfigToJson(*read), json);
+  EXPECT_EQ(read->spec.layers[1].window, 64U);
+  EXPECT_EQ(read->spec.rope.scaling, RopeScaling::kLlama3);
+  EXPECT_EQ(read->learning_rate, 0.1 + 0.2);
+  EXPECT_EQ(read->seed, ~uint64_t{0});
+}
+
+TEST(TrainingConfig, RefusesJsonThatIsNotOne) {
+  EXPECT_FALSE(TrainingConfigFromJson("").ok());
+  EXPECT_FALSE(TrainingConfigFromJson("[]").ok());
+  EXPECT_FALSE(TrainingConfigFromJson("{}").ok());
+  std::string json = TrainingConfigToJson(Sound());
+  json.replace(json.find("\"steps\":100"), 11, "\"steps\":-1 ");
+  EXPECT_THAT(std::string(TrainingConfigFromJson(json).status().message()), HasSubstr("steps: must be a whole number"));
+}
+
+}  // namespace
+}  // namespace enigma::engine
