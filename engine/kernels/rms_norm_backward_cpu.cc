@@ -5,7 +5,6 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/kernels/rms_norm_backward_cpu.cc"
 #include <cmath>
-#include <cstring>
 
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
@@ -16,49 +15,16 @@
 HWY_BEFORE_NAMESPACE();
 namespace enigma::engine::HWY_NAMESPACE {
 
-// Sums in sixteen interleaved parts, element i in part i mod 16, as the forward pass does. `term` gives the product
-// that is added for lanes from pointers into up to three rows.
-template <int kRows, class Term>
-HWY_INLINE float SumOver(const float* const (&rows)[kRows], size_t width, const Term& term) {
-  const DF d;
-  VF sums[kHalves];
-  for (VF& sum : sums) sum = hn::Zero(d);
-  const auto add = [&](const float* const(&at)[kRows], size_t i) {
-    for (int h = 0; h < kHalves; ++h) {
-      VF lanes[kRows];
-      for (int r = 0; r < kRows; ++r) lanes[r] = hn::LoadU(d, at[r] + i + h * kFloatLanes);
-      sums[h] = term(lanes, sums[h]);
-    }
-  };
-  size_t i = 0;
-  for (; i + 16 <= width; i += 16) add(rows, i);
-  if (i < width) {
-    HWY_ALIGN float rest[kRows][16] = {};
-    const float* at[kRows];
-    for (int r = 0; r < kRows; ++r) {
-      std::memcpy(rest[r], rows[r] + i, (width - i) * sizeof(float));
-      at[r] = rest[r];
-    }
-    add(at, 0);
-  }
-  HWY_ALIGN float buffer[16];
-  for (int h = 0; h < kHalves; ++h) hn::Store(sums[h], d, buffer + h * kFloatLanes);
-  return SumOf16(buffer);
-}
-
 float RmsNormScale(const float* x, float epsilon, size_t width) {
-  const float* const rows[1] = {x};
-  const float sum =
-      SumOver<1>(rows, width, [](const VF(&v)[1], VF sum_so_far) { return hn::MulAdd(v[0], v[0], sum_so_far); });
-  return 1.0F / std::sqrt(sum / static_cast<float>(width) + epsilon);
+  return 1.0F / std::sqrt(SumOfSquares(x, width) / static_cast<float>(width) + epsilon);
 }
 
 void RmsNormBackwardRow(const float* d_out, const float* x, const float* weight, float scale, size_t width,
                         float* d_x) {
   const DF d;
   const float* const rows[3] = {d_out, x, weight};
-  const float dot = SumOver<3>(
-      rows, width, [](const VF(&v)[3], VF sum_so_far) { return hn::MulAdd(hn::Mul(v[2], v[0]), v[1], sum_so_far); });
+  const float dot = SumInSixteenParts<3>(
+      rows, width, [](const VF(&v)[3], VF sum) { return hn::MulAdd(hn::Mul(v[2], v[0]), v[1], sum); });
   const float pull = dot * scale * scale / static_cast<float>(width);
   const VF scales = hn::Set(d, scale);
   const VF pulls = hn::Set(d, pull);

@@ -5,7 +5,6 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/kernels/rms_norm_cpu.cc"
 #include <cmath>
-#include <cstring>
 
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
@@ -15,30 +14,6 @@
 #if ENIGMA_KERNEL_TARGET
 HWY_BEFORE_NAMESPACE();
 namespace enigma::engine::HWY_NAMESPACE {
-
-// Sixteen interleaved partial sums; element i goes to sum i mod 16. Zeros that pad the last group leave sums unchanged.
-HWY_INLINE float SumOfSquares(const float* HWY_RESTRICT x, size_t width) {
-  const DF d;
-  VF sums[kHalves];
-  for (VF& sum : sums) sum = hn::Zero(d);
-  size_t i = 0;
-  for (; i + 16 <= width; i += 16) {
-    for (int h = 0; h < kHalves; ++h) {
-      const VF v = hn::LoadU(d, x + i + h * kFloatLanes);
-      sums[h] = hn::MulAdd(v, v, sums[h]);
-    }
-  }
-  HWY_ALIGN float buffer[16] = {};
-  if (i < width) {
-    std::memcpy(buffer, x + i, (width - i) * sizeof(float));
-    for (int h = 0; h < kHalves; ++h) {
-      const VF v = hn::Load(d, buffer + h * kFloatLanes);
-      sums[h] = hn::MulAdd(v, v, sums[h]);
-    }
-  }
-  for (int h = 0; h < kHalves; ++h) hn::Store(sums[h], d, buffer + h * kFloatLanes);
-  return SumOf16(buffer);
-}
 
 void RmsNormRows(const float* x, size_t x_stride, const float* weight, float epsilon, size_t tokens, size_t width,
                  float* out, size_t out_stride) {

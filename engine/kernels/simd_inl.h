@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include <hwy/highway.h>
 
@@ -54,6 +55,42 @@ HWY_INLINE float SumOf16(const float* HWY_RESTRICT x) {
   HWY_ALIGN float s[4];
   hn::Store(hn::Add(a, b), d, s);
   return (s[0] + s[2]) + (s[1] + s[3]);
+}
+
+// Sixteen interleaved partial sums over up to three rows, added by SumOf16; what element i gives goes to sum i mod 16.
+// `term` takes vectors of the rows and a sum to what the sum becomes. Zeros that pad the last group must leave sums
+// unchanged.
+template <int kRows, class Term>
+HWY_INLINE float SumInSixteenParts(const float* const (&rows)[kRows], size_t width, const Term& term) {
+  const DF d;
+  VF sums[kHalves];
+  for (VF& sum : sums) sum = hn::Zero(d);
+  const auto add = [&](const float* const(&at)[kRows], size_t i) {
+    for (int h = 0; h < kHalves; ++h) {
+      VF lanes[kRows];
+      for (int r = 0; r < kRows; ++r) lanes[r] = hn::LoadU(d, at[r] + i + h * kFloatLanes);
+      sums[h] = term(lanes, sums[h]);
+    }
+  };
+  size_t i = 0;
+  for (; i + 16 <= width; i += 16) add(rows, i);
+  if (i < width) {
+    HWY_ALIGN float rest[kRows][16] = {};
+    const float* at[kRows];
+    for (int r = 0; r < kRows; ++r) {
+      std::memcpy(rest[r], rows[r] + i, (width - i) * sizeof(float));
+      at[r] = rest[r];
+    }
+    add(at, 0);
+  }
+  HWY_ALIGN float buffer[16];
+  for (int h = 0; h < kHalves; ++h) hn::Store(sums[h], d, buffer + h * kFloatLanes);
+  return SumOf16(buffer);
+}
+
+HWY_INLINE float SumOfSquares(const float* x, size_t width) {
+  const float* const rows[1] = {x};
+  return SumInSixteenParts<1>(rows, width, [](const VF(&v)[1], VF sum) { return hn::MulAdd(v[0], v[0], sum); });
 }
 
 }  // namespace enigma::engine::HWY_NAMESPACE
