@@ -14,9 +14,7 @@ void Rope(float* x, size_t stride, size_t tokens, size_t heads, size_t head_dim,
   pool.ParallelFor(tokens, RowGrain(heads * head_dim), [&](size_t begin, size_t end, int) {
     for (size_t t = begin; t < end; ++t) {
       ENIGMA_KERNEL_CHECK(positions[t] < table.context());
-      const float* cosines = table.cosines(positions[t]);
-      const float* sines = table.sines(positions[t]);
-      for (size_t h = 0; h < heads; ++h) rotate(x + t * stride + h * head_dim, cosines, sines, pairs);
+      rotate(x + t * stride, heads, head_dim, table.cosines(positions[t]), table.sines(positions[t]), pairs);
     }
   });
 }

@@ -5,9 +5,14 @@
 namespace enigma::engine {
 
 struct RopeKernels {
-  // Rotates one head in place; `pairs` pairs from its start.
-  void (*adjacent)(float* head, const float* cosines, const float* sines, size_t pairs);
-  void (*halves)(float* head, const float* cosines, const float* sines, size_t pairs);
+  // Rotates `heads` heads of one row in place, head_dim floats apart: `pairs` pairs from the start of each.
+  using Row = void (*)(float* row, size_t heads, size_t head_dim, const float* cosines, const float* sines,
+                       size_t pairs);
+  Row adjacent;
+  Row halves;
+  // The same by the opposite angles.
+  Row adjacent_back;
+  Row halves_back;
 };
 const RopeKernels& CpuRopeKernels();
 
