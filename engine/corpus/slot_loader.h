@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "engine/corpus/packing.h"
+#include "engine/corpus/slot_order.h"
+#include "engine/corpus/token_set.h"
+
+namespace enigma::engine {
+
+// What is computed as one: pieces of documents, one behind the other, none of which sees another.
+struct SlotBatch {
+  std::vector<int32_t> tokens;
+  std::vector<int32_t> targets;     // the token that follows; -1 where it is not to be learned
+  std::vector<uint32_t> positions;  // from 0 in every piece
+  std::vector<uint32_t> starts;     // where each piece begins, and the number of tokens: pieces + 1
+  uint64_t trained = 0;             // targets that are not -1
+};
+
+// The batches of a training run. What a slot of a step holds is a pure function of token set, options, step and slot:
+// every rank finds the same without a word, and a run goes on anywhere without a state. Immutable, thread-safe.
+class SlotLoader {
+ public:
+  struct Options {
+    uint32_t context = 0;             // tokens of a sequence, at most
+    uint32_t sequences_per_step = 0;  // of the global batch
+    uint32_t slots = 0;               // that it is cut into, each of whole sequences
+    uint64_t seed = 0;
+  };
+
+  // InvalidArgument: an option is 0 or beyond all measure, there are more slots than sequences, or the set has nothing
+  // to train on.
+  static absl::StatusOr<SlotLoader> Create(std::shared_ptr<const TokenSet> set, const Options& options);
+
+  // `slot` below Options::slots. A step larger than the corpus wraps around.
+  SlotBatch Load(uint64_t step, uint32_t slot) const;
+  // Targets of a whole step that count: what its summed loss is divided by. At least 1.
+  uint64_t TrainedInStep(uint64_t step) const;
+  // Epochs that lie behind when `step` steps are done.
+  double Epoch(uint64_t step) const { return order_.Epoch(step); }
+
+  // The validation part, once, in batches of the size of the largest slot; 0 where there is none.
+  uint32_t validation_slots() const;
+  SlotBatch LoadValidation(uint32_t index) const;
+
+  const Options& options() const { return options_; }
+  uint64_t sequences() const { return training_.sequences.size(); }  // of an epoch
+  const PackingCounts& training_counts() const { return training_.counts; }
+  const PackingCounts& validation_counts() const { return validation_.counts; }
+
+ private:
+  SlotLoader(std::shared_ptr<const TokenSet> set, const Options& options, Packing training, Packing validation);
+  void Append(const Packing& packing, const Sequence& sequence, SlotBatch& batch) const;
+
+  std::shared_ptr<const TokenSet> set_;
+  Options options_;
+  Packing training_;
+  Packing validation_;
+  SlotOrder order_;
+};
+
+}  // namespace enigma::engine
