@@ -3,8 +3,6 @@
 // Shapes are those of TinyLlama 1.1B. Weights are taken in turn from a set larger than the last-level cache, as in
 // decoding.
 
-#include <time.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -15,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "benchmarks/training_kernels.h"
+#include "benchmarks/typical_seconds.h"
 #include "engine/kernels/attention.h"
 #include "engine/kernels/cpu_target.h"
 #include "engine/kernels/dequantise.h"
@@ -35,28 +35,6 @@ struct Options {
   std::vector<size_t> tokens;
   double seconds = 0.5;
 };
-
-// With one thread, time this thread ran, so that other work on the machine counts less; else time on the wall.
-double Now(int threads) {
-  timespec t{};
-  clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
-  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
-}
-
-// Seconds of one call, the fastest tenth of calls that together last `seconds`: other work on the machine shows in the
-// slower ones.
-double TypicalSeconds(double seconds, int threads, const std::function<void()>& call) {
-  call();
-  std::vector<double> times;
-  const double end = Now(threads) + seconds;
-  while (Now(threads) < end || times.size() < 3) {
-    const double start = Now(threads);
-    call();
-    times.push_back(Now(threads) - start);
-  }
-  std::nth_element(times.begin(), times.begin() + times.size() / 10, times.end());
-  return times[times.size() / 10];
-}
 
 // Four streams side by side, fetched ahead, as decoding reads weights: the ceiling for it.
 void BenchRead(const Options& options, int threads) {
@@ -188,6 +166,7 @@ int Run(const Options& options) {
     BenchGemm(options, 512, 512, 2048, threads);
     BenchGemm(options, 2048, 8192, 512, threads);
   }
+  for (const int threads : options.threads) BenchTrainingKernels(options.seconds, threads);
   return 0;
 }
 
