@@ -23,7 +23,7 @@ struct FilterOptions {
 
   bool quality = true;
   size_t quality_characters_min = 200;    // shorter texts are not judged
-  double alphanumeric_share_min = 0.4;    // of the characters that are no white space; all beyond ASCII count
+  double alphanumeric_share_min = 0.3;    // of the characters that are no white space; all beyond ASCII count
   double repeated_lines_share_max = 0.6;  // bytes of lines that stood before, of those in all lines
   // Mean length of words, in characters between white space; for texts that are mostly ASCII, because not every script
   // puts spaces between words.
@@ -31,8 +31,9 @@ struct FilterOptions {
   double word_length_max = 25;
 
   bool exact_duplicates = true;  // the same but for white space
-  // Share of word 5-grams two texts have in common, of all in either (Jaccard), from which the later one is left out.
-  // 0: near duplicates stay. At least 0.5 otherwise.
+  // Share of word 5-grams that two running texts have in common, of all in either (Jaccard), from which the later one
+  // is left out; at least 0.5. 0: near duplicates stay. Pairs and conversations are only compared exactly: a long
+  // prompt that many share would make them all alike.
   double near_duplicate_share = 0.9;
   size_t near_duplicate_words_min = 50;  // shorter texts are only compared exactly
 };
@@ -59,7 +60,7 @@ inline constexpr size_t kExamplesMax = 3;
 struct DropCounts {
   std::array<DropCount, kDropReasons> by_reason;
 
-  DropCount& operator[](DropReason reason) { return by_reason[static_cast<size_t>(reason)]; }
+  void Add(DropReason reason, std::string example);
   const DropCount& operator[](DropReason reason) const { return by_reason[static_cast<size_t>(reason)]; }
   uint64_t documents() const;
 };
