@@ -153,7 +153,7 @@ TEST(FixedPointTest, TheLargestMagnitudeOfEitherSign) {
       EXPECT_EQ(LargestMagnitude(sums.data(), kCount, pool), 3U);
       sums[where] = 5;
       EXPECT_EQ(LargestMagnitude(sums.data(), kCount, pool), 5U);
-      sums[where] = -int64_t{1} << 40;
+      sums[where] = -(int64_t{1} << 40);
       EXPECT_EQ(LargestMagnitude(sums.data(), kCount, pool), uint64_t{1} << 40);
       sums[where] = std::numeric_limits<int64_t>::min();
       EXPECT_EQ(LargestMagnitude(sums.data(), kCount, pool), uint64_t{1} << 63);
