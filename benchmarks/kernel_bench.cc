@@ -135,7 +135,7 @@ void BenchGemm(const Options& options, size_t m, size_t n, size_t k, int threads
   GemmPanels panels;
   const double seconds = TypicalSeconds(options.seconds, threads, [&] {
     panels.Set({b.data(), 1, k}, k, n, pool);
-    Gemm({a.data(), k, 1}, m, panels, c.data(), n, /*accumulate=*/false, pool);
+    Gemm({a.data(), k, 1}, m, panels, c.data(), n, /*start=*/nullptr, pool);
   });
   std::printf("gemm %4zu x %4zu x %4zu  threads %d  %7.1f GFLOP/s\n", m, n, k, threads,
               2.0 * static_cast<double>(m * n * k) / seconds / 1e9);

@@ -8,7 +8,7 @@
 namespace enigma::engine {
 
 // Products of training: dense f32, of any layout. Element (i, j) of C is one chain of fused multiply-adds over k in
-// rising order, begun at 0 or at what C holds, the order that products of f32 weights have in inference; so its bits
+// rising order, begun at 0 or at a value given, the order that products of f32 weights have in inference; so its bits
 // depend neither on threads nor on how rows are shared out among workers.
 
 // Element (i, j) is data[i * row_stride + j * col_stride]; strides in floats.
@@ -37,8 +37,9 @@ class GemmPanels {
   size_t n_ = 0;
 };
 
-// C = A B, or C += A B. a: [m, b.k()]; c: [m, b.n()], row stride in floats; it overlaps neither factor.
-void Gemm(const MatrixView& a, size_t m, const GemmPanels& b, float* c, size_t c_stride, bool accumulate,
+// C = A B, or C = start + A B. a: [m, b.k()]; c: [m, b.n()], row stride in floats; it overlaps neither factor.
+// `start`: as c, and may be c; null: zeros.
+void Gemm(const MatrixView& a, size_t m, const GemmPanels& b, float* c, size_t c_stride, const float* start,
           ThreadPool& pool);
 
 }  // namespace enigma::engine

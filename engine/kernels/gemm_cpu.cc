@@ -21,40 +21,56 @@ constexpr size_t kTileRows = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
 constexpr size_t kTileCols = 2 * kFloatLanes;
 static_assert(kGemmRows % kTileRows == 0 && GemmPanels::kCols % kTileCols == 0);
 
+// Floats of a packed tile.
+constexpr size_t kTileFloats = kTileRows * kGemmPitch;
+
 void PackGemmRows(const MatrixView& a, size_t m, size_t k, float* tiles) {
-  for (size_t row = 0; row < m; row += kTileRows, tiles += k * kTileRows) {
+  for (size_t row = 0; row < m; row += kTileRows, tiles += kTileFloats) {
     const size_t rows = std::min(kTileRows, m - row);
     const float* in = a.data + row * a.row_stride;
-    if (a.row_stride == 1 && rows == kTileRows) {
-      for (size_t c = 0; c < k; ++c)
-        std::memcpy(tiles + c * kTileRows, in + c * a.col_stride, sizeof(float) * kTileRows);
+    if (a.row_stride == 1) {
+      if (rows == kTileRows) {
+        for (size_t c = 0; c < k; ++c) {
+          std::memcpy(tiles + c * kTileRows, in + c * a.col_stride, sizeof(float) * kTileRows);
+        }
+        continue;
+      }
+      std::fill_n(tiles, k * kTileRows, 0.0F);
+      for (size_t c = 0; c < k; ++c) std::copy_n(in + c * a.col_stride, rows, tiles + c * kTileRows);
       continue;
     }
-    if (rows < kTileRows) std::fill_n(tiles, k * kTileRows, 0.0F);
     for (size_t r = 0; r < rows; ++r) {
-      for (size_t c = 0; c < k; ++c) tiles[c * kTileRows + r] = in[r * a.row_stride + c * a.col_stride];
+      float* out = tiles + r * kGemmPitch;
+      const float* from = in + r * a.row_stride;
+      if (a.col_stride == 1) {
+        std::memcpy(out, from, k * sizeof(float));
+      } else {
+        for (size_t c = 0; c < k; ++c) out[c] = from[c * a.col_stride];
+      }
     }
+    for (size_t r = rows; r < kTileRows; ++r) std::fill_n(tiles + r * kGemmPitch, k, 0.0F);
   }
 }
 
 // One tile of c: kTileRows x kTileCols, all of them there.
+template <bool kAcross>
 HWY_INLINE void MultiplyTile(const float* HWY_RESTRICT tile, const float* HWY_RESTRICT stretch, size_t k,
-                             float* HWY_RESTRICT c, size_t c_stride, bool fresh) {
+                             const float* start, float* c, size_t c_stride) {
   const DF d;
   VF sums[kTileRows][2];
-  if (fresh) {
+  if (start == nullptr) {
     for (size_t r = 0; r < kTileRows; ++r) sums[r][0] = sums[r][1] = hn::Zero(d);
   } else {
     for (size_t r = 0; r < kTileRows; ++r) {
-      sums[r][0] = hn::LoadU(d, c + r * c_stride);
-      sums[r][1] = hn::LoadU(d, c + r * c_stride + kFloatLanes);
+      sums[r][0] = hn::LoadU(d, start + r * c_stride);
+      sums[r][1] = hn::LoadU(d, start + r * c_stride + kFloatLanes);
     }
   }
   for (size_t i = 0; i < k; ++i) {
     const VF b0 = hn::Load(d, stretch + i * GemmPanels::kCols);
     const VF b1 = hn::Load(d, stretch + i * GemmPanels::kCols + kFloatLanes);
     for (size_t r = 0; r < kTileRows; ++r) {
-      const VF a = hn::Set(d, tile[i * kTileRows + r]);
+      const VF a = hn::Set(d, tile[kAcross ? i * kTileRows + r : r * kGemmPitch + i]);
       sums[r][0] = hn::MulAdd(a, b0, sums[r][0]);
       sums[r][1] = hn::MulAdd(a, b1, sums[r][1]);
     }
@@ -65,26 +81,36 @@ HWY_INLINE void MultiplyTile(const float* HWY_RESTRICT tile, const float* HWY_RE
   }
 }
 
-void MultiplyPanel(const float* tiles, size_t m, const float* stretch, size_t n, size_t k, float* c, size_t c_stride,
-                   bool fresh) {
+template <bool kAcross>
+void MultiplyTiles(const float* tiles, size_t m, const float* stretch, size_t n, size_t k, const float* start, float* c,
+                   size_t c_stride) {
   HWY_ALIGN float edge[kTileRows * kTileCols];
-  for (size_t row = 0; row < m; row += kTileRows, tiles += k * kTileRows) {
+  for (size_t row = 0; row < m; row += kTileRows, tiles += kTileFloats) {
     const size_t rows = std::min(kTileRows, m - row);
     for (size_t col = 0; col < n; col += kTileCols) {
       const size_t cols = std::min(kTileCols, n - col);
-      float* target = c + row * c_stride + col;
+      const size_t at = row * c_stride + col;
       if (rows == kTileRows && cols == kTileCols) {
-        MultiplyTile(tiles, stretch + col, k, target, c_stride, fresh);
+        MultiplyTile<kAcross>(tiles, stretch + col, k, start == nullptr ? nullptr : start + at, c + at, c_stride);
         continue;
       }
-      if (!fresh) {
+      if (start != nullptr) {
         std::memset(edge, 0, sizeof(edge));
         for (size_t r = 0; r < rows; ++r)
-          std::memcpy(edge + r * kTileCols, target + r * c_stride, cols * sizeof(float));
+          std::memcpy(edge + r * kTileCols, start + at + r * c_stride, cols * sizeof(float));
       }
-      MultiplyTile(tiles, stretch + col, k, edge, kTileCols, fresh);
-      for (size_t r = 0; r < rows; ++r) std::memcpy(target + r * c_stride, edge + r * kTileCols, cols * sizeof(float));
+      MultiplyTile<kAcross>(tiles, stretch + col, k, start == nullptr ? nullptr : edge, edge, kTileCols);
+      for (size_t r = 0; r < rows; ++r) std::memcpy(c + at + r * c_stride, edge + r * kTileCols, cols * sizeof(float));
     }
+  }
+}
+
+void MultiplyPanel(const float* tiles, bool across, size_t m, const float* stretch, size_t n, size_t k,
+                   const float* start, float* c, size_t c_stride) {
+  if (across) {
+    MultiplyTiles<true>(tiles, m, stretch, n, k, start, c, c_stride);
+  } else {
+    MultiplyTiles<false>(tiles, m, stretch, n, k, start, c, c_stride);
   }
 }
 

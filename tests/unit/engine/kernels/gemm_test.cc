@@ -1,5 +1,6 @@
 #include "engine/kernels/gemm.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -64,11 +65,14 @@ TEST_F(GemmTest, EveryLayoutTargetAndThreadCountGivesTheBitsOfTheChain) {
             panels.Set(b_across ? MatrixView{bt.data(), 1, s.k} : MatrixView{b.data(), s.n, 1}, s.k, s.n, pool);
             const MatrixView left = a_across ? MatrixView{at.data(), 1, s.m} : MatrixView{a.data(), s.k, 1};
             std::vector<float> c = before;
-            Gemm(left, s.m, panels, c.data(), s.n, /*accumulate=*/false, pool);
+            Gemm(left, s.m, panels, c.data(), s.n, /*start=*/nullptr, pool);
             ASSERT_EQ(std::memcmp(c.data(), fresh.data(), c.size() * 4), 0)
                 << CpuTargetName() << " " << s.m << "x" << s.n << "x" << s.k << " " << a_across << b_across;
             c = before;
-            Gemm(left, s.m, panels, c.data(), s.n, /*accumulate=*/true, pool);
+            Gemm(left, s.m, panels, c.data(), s.n, /*start=*/c.data(), pool);
+            ASSERT_EQ(std::memcmp(c.data(), added.data(), c.size() * 4), 0) << CpuTargetName();
+            std::fill(c.begin(), c.end(), 99.0F);
+            Gemm(left, s.m, panels, c.data(), s.n, before.data(), pool);
             ASSERT_EQ(std::memcmp(c.data(), added.data(), c.size() * 4), 0) << CpuTargetName();
           }
         }
@@ -84,7 +88,7 @@ TEST_F(GemmTest, AgreesWithDoubles) {
   GemmPanels panels;
   panels.Set({b.data(), s.n, 1}, s.k, s.n, pool_);
   std::vector<float> c(s.m * s.n);
-  Gemm({a.data(), s.k, 1}, s.m, panels, c.data(), s.n, false, pool_);
+  Gemm({a.data(), s.k, 1}, s.m, panels, c.data(), s.n, nullptr, pool_);
   for (size_t i = 0; i < s.m; ++i) {
     for (size_t j = 0; j < s.n; ++j) {
       double exact = 0;
@@ -106,7 +110,7 @@ TEST_F(GemmTest, WritesNothingBesideItsRows) {
   GemmPanels panels;
   panels.Set({b.data(), 5, 1}, 4, 5, pool_);
   std::vector<float> c(3 * 8, 7.0F);
-  Gemm({a.data(), 4, 1}, 3, panels, c.data(), 8, false, pool_);
+  Gemm({a.data(), 4, 1}, 3, panels, c.data(), 8, nullptr, pool_);
   for (size_t i = 0; i < c.size(); ++i) EXPECT_EQ(c[i], i % 8 < 5 ? 4.0F : 7.0F) << i;
 }
 
@@ -118,7 +122,7 @@ TEST_F(GemmTest, PanelsAreUsedAgainForAnotherShape) {
   panels.Set({b.data(), 2, 1}, 2, 2, pool_);
   const std::vector<float> a = {1, 10};
   std::vector<float> c(2);
-  Gemm({a.data(), 2, 1}, 1, panels, c.data(), 2, false, pool_);
+  Gemm({a.data(), 2, 1}, 1, panels, c.data(), 2, nullptr, pool_);
   EXPECT_EQ(c, (std::vector<float>{31, 42}));
 }
 
