@@ -23,6 +23,21 @@ target_precompile_headers(enigma_pch_grpc PRIVATE <grpcpp/grpcpp.h> <grpcpp/gene
   <grpcpp/generic/async_generic_service.h> <google/protobuf/message.h> <absl/status/statusor.h> <string> <vector> <memory>
   <map> <mutex> <thread> <functional>)
 
+# Likewise for tests without gRPC.
+set(ENIGMA_TEST_OPTIONS)
+if(NOT ENIGMA_SANITIZE AND CMAKE_BUILD_TYPE STREQUAL "Release")
+  set(ENIGMA_TEST_OPTIONS -O1)  # what is tested is optimised; for its tests the compiler's time counts
+endif()
+if(ENIGMA_TESTS)
+  file(WRITE ${CMAKE_BINARY_DIR}/pch/gtest.cc.in "// Carries the precompiled headers of tests; has no code of its own.\n")
+  configure_file(${CMAKE_BINARY_DIR}/pch/gtest.cc.in ${CMAKE_BINARY_DIR}/pch/gtest.cc COPYONLY)
+  add_library(enigma_pch_gtest OBJECT ${CMAKE_BINARY_DIR}/pch/gtest.cc)
+  target_compile_options(enigma_pch_gtest PRIVATE ${ENIGMA_WARNINGS} ${ENIGMA_TEST_OPTIONS})
+  target_link_libraries(enigma_pch_gtest PUBLIC GTest::gmock absl::status absl::statusor)
+  target_precompile_headers(enigma_pch_gtest PRIVATE <gmock/gmock.h> <gtest/gtest.h> <absl/status/statusor.h> <string>
+    <vector> <memory> <map> <thread> <functional>)
+endif()
+
 function(enigma_settings target)
   target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR})
   target_compile_options(${target} PRIVATE ${ENIGMA_WARNINGS})
@@ -70,19 +85,19 @@ function(enigma_test name)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   enigma_settings(${name})
-  if(NOT ENIGMA_SANITIZE AND CMAKE_BUILD_TYPE STREQUAL "Release")
-    target_compile_options(${name} PRIVATE -O1)  # what is tested is optimised; for its tests the compiler's time counts
-  endif()
+  target_compile_options(${name} PRIVATE ${ENIGMA_TEST_OPTIONS})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} enigma_test_support GTest::gmock GTest::gtest_main)
   if(ARG_PCH OR ARG_BATCHED)
     enigma_batches(${name} 4 "${ARG_APART}")
   endif()
+  # CMake compiles executables with -fPIE, the precompiled headers are -fPIC, and GCC insists on one of them.
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${name} PRIVATE -fPIC)
   if("${ARG_PCH}" STREQUAL "grpc")
     target_link_libraries(${name} PRIVATE gRPC::grpc++ protobuf::libprotobuf)
-    # CMake compiles executables with -fPIE, the precompiled header is -fPIC, and GCC insists on one of them.
-    set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
-    target_compile_options(${name} PRIVATE -fPIC)
     target_precompile_headers(${name} REUSE_FROM enigma_pch_grpc)
+  else()
+    target_precompile_headers(${name} REUSE_FROM enigma_pch_gtest)
   endif()
   if(TARGET enigma_tsan_order)
     target_link_libraries(${name} PRIVATE enigma_tsan_order)
