@@ -30,7 +30,7 @@ struct ReaderOptions {
   size_t line_bytes_max = size_t{16} << 20;  // a longer line is an error
   // Running text longer than one and a half times this is cut at the ends of paragraphs into parts of about this size,
   // so that one book can be shuffled and a part of it kept for validation. 0: never.
-  size_t part_bytes = size_t{32} << 10;
+  size_t part_bytes = size_t{16} << 10;
 };
 
 // What a file held, for the report.

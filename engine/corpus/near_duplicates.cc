@@ -12,8 +12,10 @@ namespace enigma::engine {
 namespace {
 
 constexpr size_t kWordsPerShingle = 5;
-// Candidates of one band that are looked at, the latest first, so that a corpus of one template stays near-linear.
+// So that a corpus whose texts are all much alike stays near-linear: candidates of one band that are looked at, the
+// latest first, and texts that one is compared with exactly, the most similar first.
 constexpr size_t kCandidatesPerBandMax = 32;
+constexpr size_t kComparisonsMax = 4;
 // How far below the wanted share a signature's may lie before the texts are not compared: four standard deviations of
 // 128 samples at a share of 0.9, three at 0.5.
 constexpr double kSignatureSlack = 0.125;
@@ -148,24 +150,26 @@ std::vector<uint64_t> NearDuplicateIndex::BandKeys(const Signature& signature) c
   return keys;
 }
 
-std::optional<uint32_t> NearDuplicateIndex::Find(const Shingles& shingles, const Digest& digest,
-                                                 const std::vector<uint64_t>& keys) const {
-  std::vector<uint32_t> compared;
+std::vector<uint32_t> NearDuplicateIndex::Candidates(const Digest& digest, const std::vector<uint64_t>& keys) {
+  ++lookups_;
+  std::vector<std::pair<size_t, uint32_t>> candidates;  // hashes that differ, text
   for (const uint64_t key : keys) {
     const auto latest = latest_.find(key);
     if (latest == latest_.end()) continue;
     uint32_t entry = latest->second;
     for (size_t i = 0; entry != kNone && i < kCandidatesPerBandMax; ++i, entry = entries_[entry].previous) {
       const uint32_t text = entries_[entry].text;
-      if (std::find(compared.begin(), compared.end(), text) != compared.end()) continue;
-      compared.push_back(text);
-      size_t same = 0;
-      for (size_t h = 0; h < kHashes; ++h) same += digest[h] == digests_[text][h] ? 1 : 0;
-      if (static_cast<double>(same) < (share_ - kSignatureSlack) * static_cast<double>(kHashes)) continue;
-      if (JaccardShare(shingles, ShinglesOf(text_of_(ids_[text]))) >= share_) return ids_[text];
+      if (std::exchange(looked_up_[text], lookups_) == lookups_) continue;
+      size_t different = 0;
+      for (size_t h = 0; h < kHashes; ++h) different += digest[h] != digests_[text][h] ? 1 : 0;
+      const double alike = static_cast<double>(kHashes - different) / kHashes;
+      if (alike >= share_ - kSignatureSlack) candidates.emplace_back(different, text);
     }
   }
-  return std::nullopt;
+  std::sort(candidates.begin(), candidates.end());
+  std::vector<uint32_t> texts;
+  for (size_t i = 0; i < std::min(candidates.size(), kComparisonsMax); ++i) texts.push_back(candidates[i].second);
+  return texts;
 }
 
 std::optional<uint32_t> NearDuplicateIndex::FindOrAdd(std::string_view text, uint32_t id) {
@@ -182,11 +186,14 @@ std::optional<uint32_t> NearDuplicateIndex::FindOrAdd(std::string_view text, uin
   Digest digest;
   for (size_t h = 0; h < kHashes; ++h) digest[h] = static_cast<uint8_t>(Mix(signature[h]));
   const std::vector<uint64_t> keys = BandKeys(signature);
-  if (const std::optional<uint32_t> found = Find(shingles, digest, keys)) return found;
+  for (const uint32_t candidate : Candidates(digest, keys)) {
+    if (JaccardShare(shingles, ShinglesOf(text_of_(ids_[candidate]))) >= share_) return ids_[candidate];
+  }
 
   const auto index = static_cast<uint32_t>(ids_.size());
   ids_.push_back(id);
   digests_.push_back(digest);
+  looked_up_.push_back(0);
   for (const uint64_t key : keys) {
     const auto [latest, is_new] = latest_.try_emplace(key, kNone);
     entries_.push_back({index, latest->second});

@@ -50,7 +50,8 @@ class NearDuplicateIndex {
   static constexpr uint32_t kNone = ~0u;
 
   std::vector<uint64_t> BandKeys(const Signature& signature) const;
-  std::optional<uint32_t> Find(const Shingles& shingles, const Digest& digest, const std::vector<uint64_t>& keys) const;
+  // Indices of the texts that are most like it by their signatures, the best first; a few.
+  std::vector<uint32_t> Candidates(const Digest& digest, const std::vector<uint64_t>& keys);
 
   double share_;
   size_t words_min_;
@@ -58,6 +59,8 @@ class NearDuplicateIndex {
   size_t rows_;  // of a band
   std::vector<uint32_t> ids_;
   std::vector<Digest> digests_;
+  std::vector<uint64_t> looked_up_;  // by which look-up each text was met last
+  uint64_t lookups_ = 0;
   std::vector<Entry> entries_;
   absl::flat_hash_map<uint64_t, uint32_t> latest_;  // by band and hash: index into entries_
 };

@@ -45,7 +45,8 @@ class TokenSet {
   TokenSet(const TokenSet&) = delete;
   TokenSet& operator=(const TokenSet&) = delete;
 
-  // Maps a file. What is in it is checked whole, hash included. Errors name the file and what is wrong with it.
+  // Maps a file, which must not change from then on. What is in it is checked whole, hash included. Errors name the
+  // file and what is wrong with it.
   static absl::StatusOr<std::shared_ptr<const TokenSet>> Open(const std::string& path);
   // The same of bytes at hand; `name` is for messages.
   static absl::StatusOr<std::shared_ptr<const TokenSet>> FromBytes(std::vector<uint8_t> bytes, std::string_view name);

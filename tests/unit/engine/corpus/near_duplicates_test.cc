@@ -82,6 +82,20 @@ TEST(NearDuplicatesTest, OtherSharesAreKeptToAsWell) {
   EXPECT_EQ(index.FindOrAdd("  " + Text(1, 400)), 0u);
 }
 
+// A form that everybody fills in another way: share 0.87, so nearly every text is a candidate for every other.
+TEST(NearDuplicatesTest, ManyTextsThatAreMuchAlikeAreComparedWithFew) {
+  const auto filled_in = [](uint32_t id) { return Text(1, 300) + Text(id + 10, 22); };
+  size_t compared = 0;
+  NearDuplicateIndex index(0.9, 20, [&](uint32_t id) {
+    ++compared;
+    return filled_in(id);
+  });
+  for (uint32_t id = 0; id < 500; ++id) EXPECT_EQ(index.FindOrAdd(filled_in(id), id), std::nullopt);
+  EXPECT_GT(compared, 500u);
+  EXPECT_LE(compared, 2000u);
+  EXPECT_EQ(index.FindOrAdd(filled_in(77), 1000), 77u) << "the most similar one is among those compared";
+}
+
 TEST(NearDuplicatesTest, ShortTextsAreLeftAlone) {
   Index index(0.9, 50);
   EXPECT_EQ(index.FindOrAdd(Text(1, 49)), std::nullopt);
