@@ -11,7 +11,7 @@
 #include "engine/kernels/cpu_target.h"
 #include "engine/spec/memory_estimate.h"
 #include "telemetry/log.h"
-#include "worker/layer_cache/grpc_piece_source.h"
+#include "worker/layer_cache/node_piece_source.h"
 
 namespace enigma::worker {
 namespace {
@@ -33,28 +33,6 @@ bool IsTied(const engine::Manifest& manifest) {
   }
   return true;
 }
-
-// A source that is connected to when first asked, so that an absent one costs nothing where nothing is missing.
-class LazySource : public PieceSource {
- public:
-  LazySource(const NodeChannels& channels, v1::NodeAddress node) : channels_(channels), node_(std::move(node)) {}
-  std::string name() const override { return absl::StrCat("node ", node_.node_id()); }
-  absl::StatusOr<std::vector<bool>> Has(const std::vector<engine::Sha256>& hashes) override {
-    ENIGMA_ASSIGN_OR_RETURN(const auto channel, channels_.Connect(node_));
-    source_ = std::make_unique<GrpcPieceSource>(name(), channel);
-    return source_->Has(hashes);
-  }
-  absl::Status Read(const engine::Sha256& hash, uint64_t offset,
-                    absl::FunctionRef<absl::Status(std::string_view)> sink) override {
-    if (source_ == nullptr) return absl::FailedPreconditionError("was not asked what it has");
-    return source_->Read(hash, offset, sink);
-  }
-
- private:
-  const NodeChannels& channels_;
-  const v1::NodeAddress node_;
-  std::unique_ptr<GrpcPieceSource> source_;
-};
 
 // As people count: to the last layer, where the message names the one behind it.
 std::string LayersText(const v1::LoadStageRequest& request) {
@@ -136,7 +114,7 @@ absl::Status LoadStage::Fetch(const std::vector<const Blob*>& blobs) {
   std::vector<std::unique_ptr<PieceSource>> sources;
   for (const v1::NodeAddress& node : request_.sources()) {
     if (node.node_id() == state_.node_id && !node.node_id().empty()) continue;
-    sources.push_back(std::make_unique<LazySource>(state_.channels, node));
+    sources.push_back(std::make_unique<NodePieceSource>(state_.channels, node));
   }
   return state_.fetcher.Fetch(blobs, sources, fetch_);
 }
