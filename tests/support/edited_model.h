@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "engine/spec/gguf.h"
-#include "engine/weights/gguf_writer.h"
+#include "engine/spec/gguf_writer.h"
 
 namespace enigma::testing {
 

@@ -1,15 +1,19 @@
 #include "engine/spec/training_config.h"
 
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/spec/slot_shares.h"
+#include "engine/spec/training_memory.h"
 #include "engine/spec/training_presets.h"
 
 namespace enigma::engine {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 TrainingConfig Sound() {
@@ -106,6 +110,25 @@ TEST(TrainingConfig, RefusesJsonThatIsNotOne) {
   std::string json = TrainingConfigToJson(Sound());
   json.replace(json.find("\"steps\":100"), 11, "\"steps\":-1 ");
   EXPECT_THAT(std::string(TrainingConfigFromJson(json).status().message()), HasSubstr("steps: must be a whole number"));
+}
+
+TEST(TrainingMemory, GrowsWithWhatIsKept) {
+  TrainingConfig config = Sound();
+  const uint64_t bytes = TrainingMemoryBytes(config);
+  EXPECT_GT(bytes, ParameterCount(config.spec) * 40);
+  EXPECT_LT(bytes, uint64_t{200} << 20);
+  config.recompute = true;
+  EXPECT_LT(TrainingMemoryBytes(config), bytes);
+  config.recompute = false;
+  config.slots = 1;
+  EXPECT_GT(TrainingMemoryBytes(config), bytes);
+}
+
+TEST(ShareOutSlots, FollowsSpeedsAndLeavesHeldSlotsWithTheirHolders) {
+  EXPECT_THAT(ShareOutSlots(6, std::vector<double>{1, 1, 1}), ElementsAre(0, 0, 1, 1, 2, 2));
+  EXPECT_THAT(ShareOutSlots(6, std::vector<double>{2, 1}), ElementsAre(0, 0, 0, 0, 1, 1));
+  EXPECT_THAT(ShareOutSlots(3, std::vector<double>{1, 100}), ElementsAre(1, 1, 1));
+  EXPECT_THAT(ShareOutSlots(5, std::vector<double>{1, 1}, {{3}, {0, 1}}), ElementsAre(1, 1, 0, 0, 1));
 }
 
 }  // namespace

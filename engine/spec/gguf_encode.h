@@ -7,7 +7,7 @@
 #include <absl/status/statusor.h>
 
 #include "engine/spec/gguf.h"
-#include "engine/weights/gguf_writer.h"
+#include "engine/spec/gguf_writer.h"
 
 namespace enigma::engine {
 

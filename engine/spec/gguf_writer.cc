@@ -1,4 +1,4 @@
-#include "engine/weights/gguf_writer.h"
+#include "engine/spec/gguf_writer.h"
 
 #include <fcntl.h>
 #include <sys/statvfs.h>
@@ -16,7 +16,7 @@
 #include "base/counter_random.h"
 #include "base/status_macros.h"
 #include "engine/spec/gguf_cursor.h"
-#include "engine/weights/gguf_encode.h"
+#include "engine/spec/gguf_encode.h"
 
 namespace enigma::engine {
 namespace {

@@ -1,4 +1,4 @@
-#include "engine/weights/gguf_encode.h"
+#include "engine/spec/gguf_encode.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "engine/weights/gguf_writer.h"
+#include "engine/spec/gguf_writer.h"
 
 #include <sys/resource.h>
 

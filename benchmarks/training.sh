@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Training steps beside PyTorch: the same decoder, batch and threads, in turn in one run; medians and their ratio.
+#   benchmarks/training.sh [ROUNDS [SIZE...]]     5 rounds of nano, tiny and small
+# Needs build/release/benchmarks/training_bench, python3-torch and a program that takes NAME BATCH CONTEXT THREADS STEPS
+# and prints "tok/s median N" (TORCH_PROGRAM; default ../shared/bench/pytorch_training.py). Which BLAS PyTorch calls is
+# the system's choice (update-alternatives --config libblas.so.3-x86_64-linux-gnu): it is printed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+rounds=${1:-5}
+shift || true
+sizes=("$@")
+((${#sizes[@]} > 0)) || sizes=(nano tiny small)
+program=${TORCH_PROGRAM:-../shared/bench/pytorch_training.py}
+python=${PYTHON:-/usr/bin/python3}
+bench=build/release/benchmarks/training_bench
+[[ -x $bench ]] || { echo "build it first: cmake --build build/release --target training_bench" >&2; exit 1; }
+[[ -f $program ]] || { echo "no such program: $program (set TORCH_PROGRAM)" >&2; exit 1; }
+"$python" -c 'import torch' 2>/dev/null || { echo "PyTorch is missing: apt-get install python3-torch" >&2; exit 1; }
+
+# size: sequences, vocabulary, slots, feed-forward, steps
+declare -A shape=([nano]='16 512 8 344 8' [tiny]='16 1024 8 688 4' [small]='8 8192 4 1376 3')
+export OPENBLAS_CORETYPE=${OPENBLAS_CORETYPE:-SkylakeX} OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE}
+
+median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
+rate() { sed -nE 's/.*tok\/s median ([0-9.]+).*/\1/p'; }
+
+printf 'BLAS: %s\n' "$(readlink -f /etc/alternatives/libblas.so.3-x86_64-linux-gnu 2>/dev/null || echo unknown)"
+for size in "${sizes[@]}"; do
+  read -r sequences vocab slots ffn steps <<<"${shape[$size]}"
+  declare -A rates=()
+  for ((round = 0; round < rounds; ++round)); do
+    for threads in 1 2; do
+      rates[enigma$threads]+=" $("$bench" "$size" "$sequences" 256 "$vocab" "$threads" "$steps" "$slots" "$ffn" | rate)"
+      rates[torch$threads]+=" $("$python" "$program" "$size" "$sequences" 256 "$threads" "$steps" | rate)"
+    done
+  done
+  for who in enigma1 enigma2 torch1 torch2; do
+    rates[$who]=$(tr ' ' '\n' <<<"${rates[$who]}" | sed '/^$/d' | median)
+  done
+  awk -v size="$size" -v e1="${rates[enigma1]}" -v e2="${rates[enigma2]}" -v t1="${rates[torch1]}" -v t2="${rates[torch2]}" 'BEGIN {
+    best = t1 > t2 ? t1 : t2
+    printf "%-6s tokens/s: enigma %.0f (1 thread) %.0f (2); PyTorch %.0f (1) %.0f (2); ratio %.2f\n", size, e1, e2, t1, t2, e2 / best
+  }'
+done

@@ -1,0 +1,256 @@
+#include "engine/training/rank_trainer.h"
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <latch>
+#include <limits>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/collective/in_process_links.h"
+#include "engine/collective/ring_communicator.h"
+#include "engine/spec/slot_shares.h"
+#include "engine/spec/training_presets.h"
+
+namespace enigma::engine {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TrainingConfig SmallConfig() {
+  TrainingConfig config;
+  TrainingPreset preset = *FindTrainingPreset("pi_zero");
+  preset.layers = 2;
+  preset.hidden = 32;
+  preset.heads = preset.kv_heads = 2;
+  preset.ffn = 64;
+  config.spec = SpecOfPreset(preset, 61, 32, true);
+  config.steps = 12;
+  config.context = 24;
+  config.sequences_per_step = 7;
+  config.slots = 7;
+  config.learning_rate = 5e-3;
+  config.warmup_steps = 2;
+  return config;
+}
+
+// Documents of different lengths, in which a token mostly follows from the one before.
+std::shared_ptr<const TokenSet> SmallTokens(uint32_t vocab) {
+  TokenSetBuilder builder(vocab, Sha256{});
+  for (uint32_t document = 0; document < 60; ++document) {
+    std::vector<TokenId> ids;
+    uint32_t token = document % vocab;
+    for (uint32_t i = 0; i < 5 + document * 7 % 40; ++i) {
+      ids.push_back(static_cast<TokenId>(token));
+      token = (token * 3 + 1 + (i * document % 5 == 0 ? 1 : 0)) % vocab;
+    }
+    std::vector<uint8_t> trained(ids.size(), 1);
+    if (document % 3 == 0) trained[1] = 0;
+    const auto part = document % 10 == 9 ? TokenSet::Part::kValidation : TokenSet::Part::kTraining;
+    EXPECT_TRUE(builder.Add(part, ids, trained).ok());
+  }
+  return *builder.Finish();
+}
+
+struct Rank {
+  Rank(const TrainingConfig& config, int threads) : pool(threads) {
+    absl::StatusOr<SlotLoader> loader = SlotLoader::Create(
+        SmallTokens(config.spec.vocab),
+        {.context = config.context, .sequences_per_step = config.sequences_per_step, .slots = config.slots, .seed = 3});
+    EXPECT_TRUE(loader.ok()) << loader.status();
+    absl::StatusOr<std::unique_ptr<RankTrainer>> made =
+        RankTrainer::Create({.config = config,
+                             .slots = std::make_shared<SlotLoader>(*std::move(loader)),
+                             .state = InitialState(config.spec, ParameterLayout(config.spec), config.seed)},
+                            pool);
+    EXPECT_TRUE(made.ok()) << made.status();
+    trainer = *std::move(made);
+  }
+  ThreadPool pool;
+  std::unique_ptr<RankTrainer> trainer;
+};
+
+void ExpectSameState(const TrainingState& a, const TrainingState& b) {
+  ASSERT_EQ(a.weights.size(), b.weights.size());
+  const size_t bytes = a.weights.size() * sizeof(float);
+  EXPECT_EQ(a.step, b.step);
+  EXPECT_EQ(a.tokens, b.tokens);
+  EXPECT_EQ(a.exponents, b.exponents);
+  EXPECT_EQ(std::memcmp(a.weights.data(), b.weights.data(), bytes), 0);
+  EXPECT_EQ(std::memcmp(a.first_moments.data(), b.first_moments.data(), bytes), 0);
+  EXPECT_EQ(std::memcmp(a.second_moments.data(), b.second_moments.data(), bytes), 0);
+}
+
+std::unique_ptr<Rank> Alone(const TrainingConfig& config, uint64_t steps) {
+  auto rank = std::make_unique<Rank>(config, 2);
+  for (uint64_t step = 0; step < steps; ++step) {
+    const absl::StatusOr<StepResult> result = rank->trainer->Step(nullptr, std::vector<uint32_t>(config.slots, 0), 0);
+    EXPECT_TRUE(result.ok()) << result.status();
+  }
+  return rank;
+}
+
+// Runs `body(rank)` for every rank on a thread of its own.
+void OnRanks(uint32_t ranks, const std::function<void(uint32_t)>& body) {
+  std::vector<std::thread> threads;
+  for (uint32_t rank = 0; rank < ranks; ++rank) threads.emplace_back(body, rank);
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST(RankTrainer, LearnsAndTellsWhatAStepCameTo) {
+  const TrainingConfig config = SmallConfig();
+  Rank rank(config, 1);
+  std::vector<double> losses;
+  for (uint64_t step = 0; step < config.steps; ++step) {
+    const absl::StatusOr<StepResult> result = rank.trainer->Step(nullptr, std::vector<uint32_t>(config.slots, 0), 17);
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(result->step, step + 1);
+    EXPECT_GT(result->tokens, 20U);
+    EXPECT_GT(result->gradient_norm, 0);
+    EXPECT_EQ(result->control, 17U);
+    EXPECT_EQ(result->redone, 0U);
+    EXPECT_THAT(result->slots, ElementsAre(config.slots));
+    losses.push_back(result->loss);
+  }
+  EXPECT_NEAR(losses.front(), std::log(61.0), 0.1);
+  EXPECT_LT(losses.back(), losses.front() - 0.5);
+  EXPECT_EQ(rank.trainer->NextOwners(), std::vector<uint32_t>(config.slots, 0));
+}
+
+TEST(RankTrainer, AnyNumberOfRanksAndAnySplitGiveTheSameBits) {
+  const TrainingConfig config = SmallConfig();
+  const std::unique_ptr<Rank> alone = Alone(config, config.steps);
+  const absl::StatusOr<double> expected_loss = alone->trainer->Validate(nullptr);
+  ASSERT_TRUE(expected_loss.ok()) << expected_loss.status();
+  for (const uint32_t ranks : {2U, 3U, 5U}) {
+    InProcessNetwork network(ranks);
+    OnRanks(ranks, [&](uint32_t number) {
+      Rank rank(config, 1 + static_cast<int>(number % 2));
+      const std::unique_ptr<Communicator> communicator = MakeRingCommunicator(network.Join(number));
+      std::vector<uint32_t> owners;
+      for (uint32_t slot = 0; slot < config.slots; ++slot) owners.push_back(slot % ranks == 1 ? 1 : 0);
+      for (uint64_t step = 0; step < config.steps; ++step) {
+        const absl::StatusOr<StepResult> result =
+            rank.trainer->Step(communicator.get(), owners, number == 0 ? step : 0);
+        ASSERT_TRUE(result.ok()) << result.status();
+        EXPECT_EQ(result->control, step);
+        owners = rank.trainer->NextOwners();
+      }
+      ExpectSameState(rank.trainer->state(), alone->trainer->state());
+      const absl::StatusOr<double> loss = rank.trainer->Validate(communicator.get());
+      ASSERT_TRUE(loss.ok()) << loss.status();
+      EXPECT_EQ(*loss, *expected_loss);
+    });
+  }
+}
+
+// A slot of several sequences, and a slot of each: one batch either way.
+TEST(RankTrainer, AccumulationOverRaggedSlotsIsOneLargeBatch) {
+  TrainingConfig config = SmallConfig();
+  const std::unique_ptr<Rank> fine = Alone(config, 1);
+  config.slots = 1;
+  const std::unique_ptr<Rank> coarse = Alone(config, 1);
+  EXPECT_EQ(fine->trainer->state().tokens, coarse->trainer->state().tokens);
+  // AdamW's first step is the sign of the gradient: it is the moments that tell.
+  const TrainingState& a = fine->trainer->state();
+  const TrainingState& b = coarse->trainer->state();
+  double difference = 0;
+  double size = 0;
+  for (size_t i = 0; i < a.first_moments.size(); ++i) {
+    difference = std::max(difference, std::fabs(double{a.first_moments[i]} - b.first_moments[i]));
+    size = std::max(size, std::fabs(double{a.first_moments[i]}));
+  }
+  EXPECT_LT(difference, 1e-5 * size);
+}
+
+TEST(RankTrainer, SurvivorsComputeOnlyTheLostSlotsAndEndWithTheSameBits) {
+  const TrainingConfig config = SmallConfig();
+  const std::unique_ptr<Rank> alone = Alone(config, 4);
+  constexpr uint32_t kRanks = 3;
+  InProcessNetwork first(kRanks);
+  InProcessNetwork second(kRanks - 1);
+  const std::vector<uint32_t> owners = {0, 0, 1, 1, 2, 2, 2};
+  std::latch two_steps(kRanks);  // whose last messages would die with rank 2
+  OnRanks(kRanks, [&](uint32_t number) {
+    Rank rank(config, 1);
+    {
+      const std::unique_ptr<Communicator> communicator = MakeRingCommunicator(first.Join(number));
+      for (uint64_t step = 0; step < 2; ++step) {
+        ASSERT_TRUE(rank.trainer->Step(communicator.get(), owners, 0).ok());
+      }
+      two_steps.arrive_and_wait();
+      if (number == 2) return first.Kill(2);  // in its third step
+      const absl::StatusOr<StepResult> broken = rank.trainer->Step(communicator.get(), owners, 0);
+      ASSERT_FALSE(broken.ok());
+      EXPECT_EQ(rank.trainer->state().step, 2U);
+    }
+    const std::vector<uint32_t> kept = number == 0 ? std::vector<uint32_t>{0, 1} : std::vector<uint32_t>{2, 3};
+    EXPECT_EQ(rank.trainer->held(), kept);
+    const std::unique_ptr<Communicator> communicator = MakeRingCommunicator(second.Join(number));
+    const absl::StatusOr<StepResult> mended =
+        rank.trainer->Step(communicator.get(), ShareOutSlots(7, std::vector<double>{1, 1}, {{0, 1}, {2, 3}}), 0);
+    ASSERT_TRUE(mended.ok()) << mended.status();
+    ASSERT_TRUE(rank.trainer->Step(communicator.get(), rank.trainer->NextOwners(), 0).ok());
+    ExpectSameState(rank.trainer->state(), alone->trainer->state());
+  });
+}
+
+TEST(RankTrainer, ValuesThatDoNotFitAreComputedAgainWithSmallerExponents) {
+  const TrainingConfig config = SmallConfig();
+  TrainingState state = InitialState(config.spec, ParameterLayout(config.spec), config.seed);
+  state.exponents.assign(state.exponents.size(), 60);
+  constexpr uint32_t kRanks = 2;
+  std::vector<std::unique_ptr<Rank>> ranks;
+  for (uint32_t number = 0; number < kRanks; ++number) ranks.push_back(std::make_unique<Rank>(config, 1));
+  InProcessNetwork network(kRanks);
+  OnRanks(kRanks, [&](uint32_t number) {
+    TrainingState own = InitialState(config.spec, ParameterLayout(config.spec), config.seed);
+    own.exponents = state.exponents;
+    ASSERT_TRUE(ranks[number]->trainer->SetState(std::move(own)).ok());
+    const std::unique_ptr<Communicator> communicator = MakeRingCommunicator(network.Join(number));
+    const absl::StatusOr<StepResult> result =
+        ranks[number]->trainer->Step(communicator.get(), {0, 0, 0, 1, 1, 1, 1}, 0);
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_GT(result->redone, 0U);
+  });
+  ExpectSameState(ranks[0]->trainer->state(), ranks[1]->trainer->state());
+  // Coarser or finer units round differently, and that is all.
+  const std::unique_ptr<Rank> alone = Alone(config, 1);
+  const TrainingState& a = ranks[0]->trainer->state();
+  const TrainingState& b = alone->trainer->state();
+  for (size_t i = 0; i < a.first_moments.size(); ++i) {
+    ASSERT_NEAR(a.first_moments[i], b.first_moments[i], 1e-6);
+  }
+}
+
+TEST(RankTrainer, ALossThatIsNotFiniteNamesStepAndSlotAndChangesNothing) {
+  const TrainingConfig config = SmallConfig();
+  Rank rank(config, 1);
+  TrainingState state = InitialState(config.spec, ParameterLayout(config.spec), config.seed);
+  state.weights[5] = std::numeric_limits<float>::infinity();
+  state.step = 3;
+  ASSERT_TRUE(rank.trainer->SetState(std::move(state)).ok());
+  const absl::StatusOr<StepResult> result = rank.trainer->Step(nullptr, std::vector<uint32_t>(config.slots, 0), 0);
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(result.status().message()), HasSubstr("step 4, slot "));
+  EXPECT_EQ(rank.trainer->state().step, 3U);
+  EXPECT_TRUE(rank.trainer->held().empty());
+}
+
+TEST(RankTrainer, RefusesWhatDoesNotFitTogether) {
+  TrainingConfig config = SmallConfig();
+  Rank rank(config, 1);
+  EXPECT_FALSE(rank.trainer->Step(nullptr, {0, 0}, 0).ok());
+  EXPECT_FALSE(rank.trainer->Step(nullptr, std::vector<uint32_t>(config.slots, 1), 0).ok());
+  EXPECT_FALSE(rank.trainer->SetState(TrainingState{}).ok());
+}
+
+}  // namespace
+}  // namespace enigma::engine
