@@ -77,6 +77,7 @@ void AddCommands(CLI::App& app, Action& action) {
   AddGenerate(root);
   AddChat(root);
   AddTokenize(root);
+  AddTrainTokenizer(root);
   AddBench(root);
   AddToken(root);
   AddKeys(root);

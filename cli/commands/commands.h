@@ -16,6 +16,7 @@ void AddUnload(Command& root);
 void AddGenerate(Command& root);
 void AddChat(Command& root);
 void AddTokenize(Command& root);
+void AddTrainTokenizer(Command& root);
 void AddBench(Command& root);
 void AddToken(Command& root);
 void AddKeys(Command& root);

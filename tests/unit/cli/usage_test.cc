@@ -70,6 +70,8 @@ const std::map<std::string, Words>& NumericFlags() {
       {"--rpm", {"keys", "create", "--name", "n"}},
       {"--tpm", {"keys", "create", "--name", "n"}},
       {"--max-concurrency", {"keys", "create", "--name", "n"}},
+      {"--words", {"train-tokenizer", "--vocab-size", "300", "--data", "/tmp/x"}},
+      {"--spares", {"train-tokenizer", "--vocab-size", "300", "--data", "/tmp/x"}},
   };
   return *kFlags;
 }
