@@ -90,7 +90,7 @@ TEST(CompareWithServingTest, QuantisingIsSeenAndBounded) {
   const std::vector<TokenId> prompt = SomePrompt();
   const std::vector<float> expected = TrainersLogits(model, prompt, pool);
   const std::string path = folder.File("m.gguf");
-  for (const auto& [type, tolerance] : {std::pair(DType::kF16, 2e-3), std::pair(DType::kQ8_0, 0.03)}) {
+  for (const auto& [type, tolerance] : {std::pair(DType::kF16, 2e-3), std::pair(DType::kQ8_0, 0.1)}) {
     ASSERT_TRUE(ExportGguf(model.View(), type, path).ok());
     const auto comparison = CompareWithServing(path, prompt, expected, pool);
     ASSERT_TRUE(comparison.ok()) << comparison.status();
