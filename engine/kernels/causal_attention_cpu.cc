@@ -178,14 +178,11 @@ void Dots(const float* a, size_t a_stride, const float* b, size_t b_stride, size
   }
 }
 
-// Which of the queries [first lane ...) see a key: those from `from` on and before `end`, counted within their block.
-struct Lanes {
-  VF from;
-  VF end;
-};
+// Whether every query sees every key of a block that lies `distance` positions before.
 HWY_INLINE bool SeesAll(size_t distance, uint32_t window) {
   return distance >= kBlock && (window == 0 || window >= distance + kBlock);
 }
+// Which queries, from `lane` on, see key `key` of such a block.
 HWY_INLINE auto Seen(size_t key, size_t distance, uint32_t window, size_t lane) {
   const DF d;
   const VF query = hn::Iota(d, static_cast<float>(lane));
@@ -197,8 +194,7 @@ HWY_INLINE auto Seen(size_t key, size_t distance, uint32_t window, size_t lane) 
                  hn::Lt(query, hn::Set(d, static_cast<float>(below))));
 }
 
-// Exp of x <= 0, bit for bit, with less to do: the sum with kWhole rounds to a whole number and holds it in its low
-// bits.
+// Exp of x <= 0, bit for bit, in fewer steps: a sum with 1.5 * 2^23 is rounded to a whole number, held in its low bits.
 HWY_INLINE VF ExpUpToZero(VF x) {
   const DF d;
   const hn::RebindToSigned<DF> di;
@@ -273,6 +269,7 @@ void Gradients(float* scores, float* d_scores, const AttentionPlace& place, cons
       float* p_at = scores + b * kAttentionBlockScores + lane;
       float* d_at = d_scores + b * kAttentionBlockScores + lane;
       for (size_t key = 0; key < kBlock; ++key, p_at += kBlock, d_at += kBlock) {
+        // Unseen scores may be above the largest one seen; what is made of them is dropped.
         VF p = hn::Mul(ExpUpToZero(hn::Sub(hn::Load(d, p_at), largest)), inverse);
         if (!sees_all) p = hn::IfThenElseZero(Seen(key, distance, place.window, lane), p);
         hn::Store(p, d, p_at);

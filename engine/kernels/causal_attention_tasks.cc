@@ -42,7 +42,7 @@ void RowFetcher::Step(size_t count) {
     Stream& stream = streams_[s];
     const size_t rows = std::min(count, stream.left);
     for (size_t r = 0; r < rows; ++r) {
-      for (size_t i = 0; i < head_dim_; i += kLine) __builtin_prefetch(stream.rows.row(r) + i);
+      for (size_t i = 0; i < head_dim_; i += kLine) __builtin_prefetch(stream.rows.row(r) + i, 0, 2);
     }
     stream.rows.data += rows * stream.rows.stride;
     stream.left -= rows;
