@@ -16,6 +16,7 @@
 #include "benchmarks/training_kernels.h"
 #include "benchmarks/typical_seconds.h"
 #include "engine/kernels/attention.h"
+#include "engine/kernels/causal_attention_backward.h"
 #include "engine/kernels/cpu_target.h"
 #include "engine/kernels/dequantise.h"
 #include "engine/kernels/gemm.h"
@@ -141,6 +142,36 @@ void BenchGemm(const Options& options, size_t m, size_t n, size_t k, int threads
               2.0 * static_cast<double>(m * n * k) / seconds / 1e9);
 }
 
+// Attention of training over `documents` of 256 tokens, and its gradient. Only pairs that a query sees are counted.
+void BenchCausalAttention(const Options& options, uint32_t heads, uint32_t head_dim, uint32_t documents, int threads) {
+  ThreadPool pool(threads);
+  constexpr uint32_t kRows = 256;
+  const CausalAttentionShape shape = {heads, heads, head_dim, 0.125F, 0};
+  std::vector<uint32_t> starts(documents + 1);
+  for (uint32_t i = 0; i <= documents; ++i) starts[i] = i * kRows;
+  const size_t width = size_t{heads} * head_dim;
+  std::vector<float> qkv(starts.back() * 3 * width);
+  for (size_t i = 0; i < qkv.size(); ++i) qkv[i] = static_cast<float>(i * 2654435761U % 1000) / 500.0F - 1.0F;
+  const std::vector<float> d_out(starts.back() * width, 0.5F);
+  std::vector<float> out(d_out.size());
+  std::vector<float> stats(size_t{starts.back()} * heads * 2);
+  std::vector<float> d_qkv(qkv.size());
+  const float* q = qkv.data();
+  float* d_q = d_qkv.data();
+  const double forward = TypicalSeconds(options.seconds, threads, [&] {
+    CausalAttention(shape, starts, q, 3 * width, q + width, 3 * width, q + 2 * width, 3 * width, out.data(), width,
+                    stats.data(), pool);
+  });
+  const double backward = TypicalSeconds(options.seconds, threads, [&] {
+    CausalAttentionBackward(shape, starts, d_out.data(), width, q, 3 * width, q + width, 3 * width, q + 2 * width,
+                            3 * width, out.data(), width, stats.data(), d_q, 3 * width, d_q + width, 3 * width,
+                            d_q + 2 * width, 3 * width, pool);
+  });
+  const double products = static_cast<double>(documents) * kRows * (kRows + 1) / 2 * static_cast<double>(width);
+  std::printf("causal attention %u x %2u  documents %2u  threads %d  %6.1f GFLOP/s  gradient %6.1f GFLOP/s\n", heads,
+              head_dim, documents, threads, products * 4 / forward / 1e9, products * 10 / backward / 1e9);
+}
+
 int Run(const Options& options) {
   std::printf("kernels for %s\n", CpuTargetName());
   for (const int threads : options.threads) BenchRead(options, threads);
@@ -165,6 +196,9 @@ int Run(const Options& options) {
     BenchGemm(options, 2048, 512, 1376, threads);
     BenchGemm(options, 512, 512, 2048, threads);
     BenchGemm(options, 2048, 8192, 512, threads);
+    BenchCausalAttention(options, 4, 32, 16, threads);
+    BenchCausalAttention(options, 8, 32, 8, threads);
+    BenchCausalAttention(options, 8, 64, 8, threads);
   }
   for (const int threads : options.threads) BenchTrainingKernels(options.seconds, threads);
   return 0;
