@@ -42,7 +42,8 @@ TEST(PreTokenizer, MakesInvalidBytesPiecesOfTheirOwn) {
 }
 
 TEST(PreTokenizer, CutsFixedPiecesWhereBacktrackingDoesNotEnd) {
-  const std::string text = std::string(6000, 'a') + "é";
+  std::string text(6000, 'a');
+  text += "é";
   uint64_t limit_hits = 0;
   const std::vector<std::string> pieces = Split({"(a|aa|a?a)+[bc]"}, text, &limit_hits);
   std::string joined;
