@@ -24,7 +24,10 @@
 #include "coordinator/gateway/content_service.h"
 #include "coordinator/gateway/http_gateway.h"
 #include "coordinator/gateway/inference_service.h"
+#include "coordinator/gateway/job_files_service.h"
 #include "coordinator/gateway/membership_service.h"
+#include "coordinator/gateway/training_service.h"
+#include "coordinator/jobs/job_keeper.h"
 #include "coordinator/operations/create_token.h"
 #include "coordinator/public_pem.h"
 #include "coordinator/store/rocksdb_store.h"
@@ -48,6 +51,12 @@ std::string LocalEndpoint(const std::string& host, int port) {
   return Endpoint{IsWildcard(host) ? "127.0.0.1" : host, port}.ToText();
 }
 
+std::string AbsolutePath(const std::string& path) {
+  std::error_code ignored;  // then it stays as it was given
+  const std::filesystem::path whole = std::filesystem::absolute(path, ignored);
+  return path.empty() || ignored ? path : whole.string();
+}
+
 // Members in the order of dependence: each borrows from those above.
 class CoordinatorImpl final : public Coordinator {
  public:
@@ -58,6 +67,8 @@ class CoordinatorImpl final : public Coordinator {
         models_(*store_),
         replicas_(*store_),
         wanted_(*store_),
+        jobs_(*store_, *options_.clock),
+        job_folders_(AbsolutePath(options_.data_dir) + "/jobs"),
         tokens_(*store_),
         keys_(*store_, *options_.clock),
         key_limits_(*options_.clock),
@@ -98,6 +109,8 @@ class CoordinatorImpl final : public Coordinator {
   ModelFiles files_;
   ReplicaRegistry replicas_;
   WantedRegistry wanted_;
+  JobRegistry jobs_;
+  JobFolders job_folders_;
   TokenRegistry tokens_;
   ApiKeyRegistry keys_;
   KeyLimits key_limits_;
@@ -121,6 +134,9 @@ class CoordinatorImpl final : public Coordinator {
   std::unique_ptr<ClusterService> cluster_;
   std::unique_ptr<ContentService> content_;
   std::unique_ptr<InferenceService> inference_;
+  std::unique_ptr<JobKeeper> job_keeper_;
+  std::unique_ptr<TrainingService> training_;
+  std::unique_ptr<JobFilesService> job_files_;
   std::unique_ptr<RpcServer> server_;
   std::unique_ptr<SilenceChecker> silence_;
   std::unique_ptr<ProgressWatcher> progress_;
@@ -142,6 +158,7 @@ absl::Status CoordinatorImpl::Start() {
   ENIGMA_ASSIGN_OR_RETURN(audit_, AuditLog::Open(options_.data_dir + "/audit.log", *options_.clock));
   MakeParts();
   ENIGMA_RETURN_IF_ERROR(Listen());
+  job_keeper_->Start();
   ENIGMA_RETURN_IF_ERROR(StartBeacons());
   HttpGateway::Options http;
   http.server.host = options_.http_host;
@@ -174,6 +191,7 @@ absl::Status CoordinatorImpl::Restore() {
   ENIGMA_RETURN_IF_ERROR(nodes_.Restore());
   ENIGMA_RETURN_IF_ERROR(models_.Restore());
   ENIGMA_RETURN_IF_ERROR(keys_.Restore());
+  ENIGMA_RETURN_IF_ERROR(jobs_.Restore());
   return wanted_.Restore();
 }
 
@@ -285,12 +303,17 @@ void CoordinatorImpl::MakeParts() {
                                               [this](enigma::v1::DiagnoseReply& reply) { DescribeDiscovery(reply); });
   content_ = std::make_unique<ContentService>(*plane_, *access_);
   inference_ = std::make_unique<InferenceService>(*plane_, *access_, options_.request_time_max);
+  job_keeper_ = std::make_unique<JobKeeper>(*plane_, jobs_, job_folders_,
+                                            JobKeeper::Options{.return_grace = options_.return_grace});
+  training_ = std::make_unique<TrainingService>(*plane_, jobs_, job_folders_, *job_keeper_, *access_, *audit_);
+  job_files_ = std::make_unique<JobFilesService>(*plane_, jobs_, job_folders_, *access_);
   nodes_.SetListener([this](const Node& node) {
     if (node.state == NodeState::kDead) {
       LogWarn("node {} is dead: {}", node.Label(), node.state_reason);
       failures_->NodeDied(node);
       membership_->NodeDied(node.id);
     }
+    job_keeper_->Wake();
     if (node.state == NodeState::kReady && node.measured()) return keeper_->NodeCame(node.id);
     keeper_->Wake();
   });
@@ -311,10 +334,11 @@ absl::Status CoordinatorImpl::Listen() {
                              .chain_path = certificate_files_ ? public_pem_.path() : "",
                              .key_path = certificate_files_ ? public_pem_.path() : ""};
   }
-  server.services = {membership_.get(), cluster_.get(), content_.get(), inference_.get()};
+  server.services = {membership_.get(), cluster_.get(),  content_.get(),
+                     inference_.get(),  training_.get(), job_files_.get()};
   server.reflection = true;
   ENIGMA_ASSIGN_OR_RETURN(server_, RpcServer::Start(server));
-  for (const char* service : {"Membership", "Cluster", "Content", "Inference"}) {
+  for (const char* service : {"Membership", "Cluster", "Content", "Inference", "Training", "JobFiles"}) {
     SetServing(absl::StrCat("enigma.v1.", service), true);
   }
   plane_->self.set_node_id(node_id_);
@@ -370,11 +394,6 @@ absl::Status CoordinatorImpl::WriteFiles() {
     ENIGMA_RETURN_IF_ERROR(WritePrivateFile(options_.token_file, token.token() + "\n"));
   }
   wrote_files_ = true;
-  const auto absolute = [](const std::string& path) {
-    std::error_code ignored;  // then it stays as it was given
-    const std::filesystem::path whole = std::filesystem::absolute(path, ignored);
-    return path.empty() || ignored ? path : whole.string();
-  };
   const bool is_public = server_->public_port() != 0;
   return WriteEndpointFile(
       options_.data_dir,
@@ -382,8 +401,8 @@ absl::Status CoordinatorImpl::WriteFiles() {
        .http = LocalEndpoint(options_.http_host, http_->port()),
        .https = certificate_.has_value(),
        .public_grpc = is_public ? LocalEndpoint(options_.public_grpc_host, server_->public_port()) : "",
-       .tls_chain_path = absolute(options_.tls_chain_path),
-       .tls_key_path = absolute(options_.tls_key_path),
+       .tls_chain_path = AbsolutePath(options_.tls_chain_path),
+       .tls_key_path = AbsolutePath(options_.tls_key_path),
        .cluster_id = plane_->cluster_id,
        .insecure = options_.insecure});
 }
@@ -441,6 +460,7 @@ void CoordinatorImpl::Stop() {
   constexpr char kWhy[] = "the coordinator is stopping";
   intake_.Close(absl::UnavailableError(kWhy));
   if (keeper_ != nullptr) keeper_->Stop();
+  if (job_keeper_ != nullptr) job_keeper_->Stop();  // ranks go on without it
   silence_.reset();
   progress_.reset();
   // Streams that have no end of their own are ended here, with the reason, before the server cancels what is left.

@@ -13,9 +13,10 @@
 
 namespace enigma::coordinator {
 
-// The coordinator daemon: admits nodes, places models on them, and serves enigma.v1's Membership, Cluster, Content and
-// Inference on one port. What it keeps in the data folder:
+// The coordinator daemon: admits nodes, places models on them, trains models, and serves enigma.v1's Membership,
+// Cluster, Content, Inference, Training and JobFiles on one port. What it keeps in the data folder:
 //   state/              RocksDB
+//   jobs/               data, checkpoints and models of training jobs (coordinator/jobs/job_folders.h)
 //   pki/ca.pem          the cluster's CA (made on the first start)
 //   pki/coordinator.pem this coordinator's identity
 //   pki/cluster-ca.crt  the CA's certificate alone, for clients

@@ -62,6 +62,15 @@ enum class Metric {
   kRequestPromptTokens,
   kRequestGenerationTokens,
   kRequestParamsMaxTokens,
+  // Training
+  kJobs,
+  kJobStep,
+  kJobLoss,
+  kJobValidationLoss,
+  kJobTokensPerSecond,
+  kJobGradientNorm,
+  kJobEpochs,
+  kJobRanksLost,
   // Build
   kBuildInfo,
   kCount_,

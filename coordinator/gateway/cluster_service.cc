@@ -6,6 +6,7 @@
 #include <absl/time/time.h>
 
 #include "base/status_macros.h"
+#include "coordinator/gateway/audited_act.h"
 #include "coordinator/operations/await_measurements.h"
 #include "coordinator/operations/create_key.h"
 #include "coordinator/operations/create_token.h"
@@ -35,22 +36,7 @@ absl::Status ClusterService::Admit(const grpc::ServerContext& context) const {
 
 grpc::Status ClusterService::Act(const grpc::ServerContext& context, const char* act, std::string object,
                                  absl::FunctionRef<absl::Status(std::string& object)> work) const {
-  const std::string peer = context.peer();
-  const absl::StatusOr<Peer> caller = access_.ForAdministration(context, peer);
-  // Who proves nothing gets no line: strangers could fill the disk with them. The metric of refused calls has them.
-  if (absl::IsUnauthenticated(caller.status())) return ToGrpc(caller.status());
-  const absl::Status outcome = caller.ok() ? work(object) : caller.status();
-  AuditLog::Act done;
-  done.peer = peer;
-  done.act = act;
-  done.object = std::move(object);
-  done.outcome = outcome;
-  if (caller.ok()) {
-    done.node_id = caller->node_id;
-    done.role = caller->unproved ? "unproved" : std::string(RoleName(caller->role));
-  }
-  audit_.Record(done);
-  return ToGrpc(outcome);
+  return RunAudited(access_, audit_, context, act, std::move(object), work);
 }
 
 grpc::Status ClusterService::ListNodes(grpc::ServerContext* context, const enigma::v1::ListNodesRequest*,

@@ -150,6 +150,7 @@ FakeWorker::FakeWorker(FakePipelines& pipelines, Options options)
   server.host = "127.0.0.1";
   server.identity = options_.identity;
   server.services = {this};
+  if (options_.ranks != nullptr) server.services.push_back(options_.ranks);
   auto started = RpcServer::Start(server);
   EXPECT_TRUE(started.ok()) << started.status();
   server_ = *std::move(started);

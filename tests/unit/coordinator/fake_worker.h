@@ -83,6 +83,7 @@ class FakeWorker final : public enigma::v1::Worker::Service {
     bool measured = true;  // when it attends; else once Measure is called
     uint64_t incarnation = 1;
     const NodeIdentity* identity = nullptr;
+    grpc::Service* ranks = nullptr;  // served beside, where it is given
   };
   FakeWorker(FakePipelines& pipelines, Options options);
   ~FakeWorker() override;

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "coordinator/jobs/job.h"
+#include "coordinator/jobs/job_history.h"
+#include "proto/training.pb.h"
+
+namespace enigma::coordinator {
+
+// As the API tells it; `whole`: with configuration, report of the corpus and warnings, which never change.
+enigma::v1::JobInfo DescribeJob(const Job& job, bool whole);
+enigma::v1::JobPoint DescribePoint(const JobPoint& point);
+
+}  // namespace enigma::coordinator

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include "coordinator/operations/control_plane.h"
+#include "proto/training.pb.h"
+
+namespace enigma::coordinator {
+
+// What a job with these options may be expected to take on the cluster as it is; nothing is begun. Has links measured
+// where that was not done lately. INVALID_ARGUMENT as for a job that is submitted.
+absl::StatusOr<enigma::v1::EstimateJobReply> EstimateTraining(ControlPlane& plane,
+                                                              const enigma::v1::TrainingOptions& options);
+
+}  // namespace enigma::coordinator

@@ -1,0 +1,65 @@
+#include "coordinator/jobs/job_estimate.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+
+#include "base/text.h"
+#include "engine/spec/training_memory.h"
+#include "engine/spec/training_presets.h"
+
+namespace enigma::coordinator {
+namespace {
+
+// What a step of training makes of the operations per second that a node measured for prefill: those are products of
+// quantised weights, and a step is in f32 and does more than products. A rule of thumb; ranks measure it once they run.
+constexpr double kTrainingShare = 0.25;
+constexpr double kSumBytes = 8;  // of one value in the sums that ranks exchange
+
+// Of one step: every rank sends and receives the sums almost twice, in parts, around a ring.
+double WireSeconds(const engine::TrainingConfig& config, const TrainingPower& power, uint64_t parameters) {
+  const auto ranks = static_cast<double>(power.flops_per_second.size());
+  if (ranks < 2 || power.slowest_link.bytes_per_second <= 0) return 0;
+  const double bytes = 2 * (ranks - 1) / ranks * kSumBytes * static_cast<double>(parameters);
+  const double buckets = config.spec.layer_count() + 2;
+  return bytes / power.slowest_link.bytes_per_second +
+         buckets * 2 * (ranks - 1) * power.slowest_link.round_trip_seconds / 2;
+}
+
+}  // namespace
+
+std::string ShapeText(const engine::ModelSpec& spec) {
+  return absl::StrCat(spec.layer_count(), " layers, ", spec.hidden, " wide, ", spec.heads, " heads (", spec.kv_heads,
+                      " of keys and values), feed-forward ", spec.ffn, ", ", spec.vocab, " tokens, context ",
+                      spec.context);
+}
+
+JobEstimate EstimateJob(const engine::TrainingConfig& config, const TrainingPower& power) {
+  JobEstimate estimate;
+  estimate.shape = ShapeText(config.spec);
+  estimate.parameters = engine::ParameterCount(config.spec);
+  estimate.memory_bytes = engine::TrainingMemoryBytes(config);
+  estimate.flops_per_token = engine::TrainingFlopsPerToken(config.spec, config.context);
+  estimate.warnings = engine::TrainingWarnings(config);
+  const double flops = std::accumulate(power.flops_per_second.begin(), power.flops_per_second.end(), 0.0);
+  if (flops <= 0) return estimate;
+  const double tokens = static_cast<double>(config.sequences_per_step) * config.context;
+  const double compute =
+      tokens * estimate.flops_per_token * (config.recompute ? 4.0 / 3 : 1) / (flops * kTrainingShare);
+  const double wire = WireSeconds(config, power, estimate.parameters);
+  estimate.step_seconds = compute + wire;
+  estimate.tokens_per_second = tokens / estimate.step_seconds;
+  estimate.wire_share = wire / estimate.step_seconds;
+  estimate.seconds = estimate.step_seconds * static_cast<double>(config.steps);
+  if (estimate.wire_share > kWireShareMax) {
+    estimate.warnings.push_back(ToString(absl::StrFormat(
+        "about %.0f %% of each step would go into the exchange of gradients between %d workers: fewer of them "
+        "(--workers), more sequences per step, or a faster network would serve better",
+        estimate.wire_share * 100, power.flops_per_second.size())));
+  }
+  return estimate;
+}
+
+}  // namespace enigma::coordinator

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "engine/corpus/prepare.h"
+#include "engine/spec/model_spec.h"
+#include "engine/spec/training_config.h"
+#include "proto/training.pb.h"
+
+namespace enigma::coordinator {
+
+// From what was asked for to what a job is told: defaults are filled in here and nowhere else. Pure functions.
+
+inline constexpr uint32_t kVocabularyDefault = 4096;  // of a tokenizer that is trained on the data
+inline constexpr double kEpochsDefault = 3;
+inline constexpr uint32_t kKeepCheckpointsDefault = 3;
+
+// What can be known to be wrong before the data are there. INVALID_ARGUMENT names the option, its value and what it may
+// be.
+absl::Status CheckJobOptions(const enigma::v1::TrainingOptions& options);
+
+engine::CorpusOptions CorpusOptionsOf(const enigma::v1::TrainingOptions& options);
+
+// Everything but the length of the job. `base`: shape of the base model; null where the size says it.
+absl::StatusOr<engine::TrainingConfig> ResolveOptions(const enigma::v1::TrainingOptions& options, uint32_t vocabulary,
+                                                      const engine::ModelSpec* base);
+
+// Steps, warm-up and how often to validate. `sequences`: of one pass over the data; 0: not known, then the steps are
+// those that were asked for, or 0.
+void SetLength(const enigma::v1::TrainingOptions& options, uint64_t sequences, engine::TrainingConfig& config);
+
+}  // namespace enigma::coordinator

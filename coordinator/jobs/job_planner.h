@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "coordinator/jobs/job.h"
+#include "coordinator/state/node.h"
+
+namespace enigma::coordinator {
+
+// Which nodes may take part in a job, and which job goes next: pure functions of what is known.
+
+struct RankNeeds {
+  uint64_t memory_bytes = 0;           // of one rank
+  uint32_t ranks_max = 0;              // 0: all
+  std::set<std::string> members = {};  // nodes with a rank of the job already: its memory is theirs
+};
+
+struct RankChoice {
+  std::vector<std::string> nodes;         // that are to have a rank, the fastest first, members before others
+  std::vector<std::string> reasons;       // a sentence for each live node that may not have one
+  [[nodiscard]] std::string Why() const;  // the reasons in one line
+};
+
+// Nodes that attend, are measured and stay, have the memory, and compute alike: of several numeric contracts, the one
+// that the members have, or else that of the most computing power.
+RankChoice ChooseRanks(const std::vector<Node>& nodes, const RankNeeds& needs);
+
+// Ids of the jobs that are to be taken up now, in order: those that were under way when the coordinator stopped, then
+// queued ones, the highest priority first, of equals the oldest, as long as fewer than `under_way_max` are under way.
+// `running`: those that have a runner.
+std::vector<uint64_t> NextJobs(const std::vector<Job>& jobs, const std::set<uint64_t>& running, size_t under_way_max);
+
+// Speeds in slots per second, or in proportion to that: measured where they are (above 0), and where not, such that
+// operations per second count as they do on the measured ones. Lists are by rank.
+std::vector<double> SpeedsOf(const std::vector<double>& measured, const std::vector<double>& flops_per_second);
+
+}  // namespace enigma::coordinator

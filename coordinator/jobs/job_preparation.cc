@@ -1,0 +1,158 @@
+#include "coordinator/jobs/job_preparation.h"
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+#include <absl/time/time.h>
+
+#include "base/status_macros.h"
+#include "base/text.h"
+#include "coordinator/jobs/job_options.h"
+#include "coordinator/jobs/job_tokenizer.h"
+#include "coordinator/jobs/mapped_text.h"
+#include "coordinator/jobs/training_power.h"
+#include "engine/corpus/slot_loader.h"
+#include "engine/spec/training_memory.h"
+
+namespace enigma::coordinator {
+namespace {
+
+class Preparation {
+ public:
+  Preparation(ControlPlane& plane, const JobFolders& folders, uint64_t id, const JobMaterial& material,
+              const PreparationReport& report)
+      : plane_(plane), folders_(folders), id_(id), material_(material), options_(material.options), report_(report) {}
+
+  absl::StatusOr<Job> Run() {
+    ENIGMA_RETURN_IF_ERROR(CheckJobOptions(options_));
+    if (!options_.base_model().empty()) {
+      ENIGMA_ASSIGN_OR_RETURN(base_, ShapeOfModel(plane_, options_.base_model()));
+    }
+    ENIGMA_RETURN_IF_ERROR(MapFiles());
+    ENIGMA_RETURN_IF_ERROR(MakeTokenizer());
+    ENIGMA_RETURN_IF_ERROR(MakeTokens());
+    ENIGMA_RETURN_IF_ERROR(MakeConfig());
+    return MakeJob();
+  }
+
+ private:
+  absl::Status MapFiles() {
+    if (material_.data.empty()) return absl::InvalidArgumentError("data: no file was given to learn from");
+    for (const UploadedFile& file : material_.data) {
+      ENIGMA_ASSIGN_OR_RETURN(std::unique_ptr<MappedText> mapped, MappedText::Open(file.path));
+      files_.push_back({file.name, mapped->bytes()});
+      mapped_.push_back(std::move(mapped));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status MakeTokenizer() {
+    const std::string path = folders_.TokenizerPath(id_);
+    const std::string& model = base_ ? options_.base_model() : material_.tokenizer_model;
+    if (base_ && (!material_.tokenizer_path.empty() || !material_.tokenizer_model.empty())) {
+      return absl::InvalidArgumentError("tokenizer: the base model has its own, and cannot do with another one");
+    }
+    if (!material_.tokenizer_path.empty()) {
+      ENIGMA_ASSIGN_OR_RETURN(const auto file, engine::GgufFile::Open(material_.tokenizer_path));
+      ENIGMA_RETURN_IF_ERROR(CopyTokenizer(file->metadata(), options_.model(), path));
+    } else if (!model.empty()) {
+      ENIGMA_ASSIGN_OR_RETURN(const ModelPtr registered, plane_.models.Find(model));
+      ENIGMA_ASSIGN_OR_RETURN(const GgufPtr file, plane_.files.Open(*registered));
+      ENIGMA_RETURN_IF_ERROR(CopyTokenizer(file->metadata(), options_.model(), path));
+    } else {
+      TokenizerOrder order;
+      order.vocabulary = options_.has_vocab_size() ? options_.vocab_size() : kVocabularyDefault;
+      order.chat = options_.task() == "chat";
+      order.name = options_.model();
+      ENIGMA_RETURN_IF_ERROR(TrainTokenizer(files_, CorpusOptionsOf(options_).reader, order, path,
+                                            [this](double share) { return report_("tokenizer", share); }));
+    }
+    ENIGMA_ASSIGN_OR_RETURN(tokenizer_, OpenJobTokenizer(path));
+    return absl::OkStatus();
+  }
+
+  absl::Status MakeTokens() {
+    const auto progress = [this](engine::CorpusStage stage, uint64_t done, uint64_t total) {
+      const std::string_view phase = stage == engine::CorpusStage::kReading     ? "reading"
+                                     : stage == engine::CorpusStage::kFiltering ? "filtering"
+                                                                                : "tokenising";
+      return report_(phase, total == 0 ? 0 : static_cast<double>(done) / static_cast<double>(total));
+    };
+    ENIGMA_ASSIGN_OR_RETURN(corpus_, engine::PrepareCorpus(files_, *tokenizer_.tokenizer, tokenizer_.chat_or_null(),
+                                                           CorpusOptionsOf(options_), progress));
+    return engine::WriteTokenSet(*corpus_.tokens, folders_.TokenSetPath(id_));
+  }
+
+  absl::Status MakeConfig() {
+    ENIGMA_ASSIGN_OR_RETURN(config_,
+                            ResolveOptions(options_, tokenizer_.tokenizer->vocab_size(), base_ ? &*base_ : nullptr));
+    if (config_.spec.vocab < tokenizer_.tokenizer->vocab_size()) {
+      return absl::InvalidArgumentError(absl::StrCat("the tokenizer has ", tokenizer_.tokenizer->vocab_size(),
+                                                     " tokens, and the base model only ", config_.spec.vocab));
+    }
+    ENIGMA_ASSIGN_OR_RETURN(
+        const engine::SlotLoader slots,
+        engine::SlotLoader::Create(corpus_.tokens, {.context = config_.context,
+                                                    .sequences_per_step = config_.sequences_per_step,
+                                                    .slots = config_.slots,
+                                                    .seed = config_.seed}));
+    SetLength(options_, slots.sequences(), config_);
+    return engine::CheckTrainingConfig(config_);
+  }
+
+  absl::StatusOr<Job> MakeJob() {
+    RankNeeds needs;
+    needs.memory_bytes = engine::TrainingMemoryBytes(config_);
+    needs.ranks_max = options_.workers_max();
+    const MeasuredPower measured = MeasurePower(plane_, needs);
+    const JobEstimate estimate = EstimateJob(config_, measured.power);
+    Job job;
+    job.id = id_;
+    job.model = options_.model();
+    job.task = options_.task();
+    job.priority = options_.priority();
+    job.workers_max = options_.workers_max();
+    job.keep_checkpoints = options_.has_keep_checkpoints() ? options_.keep_checkpoints() : kKeepCheckpointsDefault;
+    job.submitted_unix_ms = absl::ToUnixMillis(plane_.clock.Now());
+    job.config_json = engine::TrainingConfigToJson(config_);
+    job.report_json = corpus_.report.ToJson();
+    job.steps = config_.steps;
+    job.parameters = estimate.parameters;
+    job.flops_per_token = estimate.flops_per_token;
+    for (const engine::CorpusWarning& warning : corpus_.report.warnings) job.warnings.push_back(warning.text);
+    job.warnings.insert(job.warnings.end(), estimate.warnings.begin(), estimate.warnings.end());
+    ENIGMA_ASSIGN_OR_RETURN(job.token_set, DescribeFile(folders_.TokenSetPath(id_), kTokenSetFile));
+    ENIGMA_ASSIGN_OR_RETURN(job.tokenizer, DescribeFile(folders_.TokenizerPath(id_), kTokenizerFile));
+    return job;
+  }
+
+  ControlPlane& plane_;
+  const JobFolders& folders_;
+  const uint64_t id_;
+  const JobMaterial& material_;
+  const enigma::v1::TrainingOptions& options_;
+  const PreparationReport& report_;
+  std::optional<engine::ModelSpec> base_;
+  std::vector<std::unique_ptr<MappedText>> mapped_;
+  std::vector<engine::CorpusFile> files_;  // borrow from mapped_
+  JobTokenizer tokenizer_;
+  engine::PreparedCorpus corpus_;
+  engine::TrainingConfig config_;
+};
+
+}  // namespace
+
+absl::StatusOr<Job> PrepareJob(ControlPlane& plane, const JobFolders& folders, uint64_t id, const JobMaterial& material,
+                               const PreparationReport& report) {
+  return Preparation(plane, folders, id, material, report).Run();
+}
+
+absl::StatusOr<engine::ModelSpec> ShapeOfModel(ControlPlane& plane, const std::string& name) {
+  ENIGMA_ASSIGN_OR_RETURN(const ModelPtr model, plane.models.Find(name));
+  ENIGMA_ASSIGN_OR_RETURN(const GgufPtr file, plane.files.Open(*model));
+  return engine::ModelSpecFromGguf(*file);
+}
+
+}  // namespace enigma::coordinator

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "coordinator/jobs/job.h"
+#include "coordinator/jobs/job_folders.h"
+#include "coordinator/operations/control_plane.h"
+#include "proto/training.pb.h"
+
+namespace enigma::coordinator {
+
+struct UploadedFile {
+  std::string name;  // as the caller calls it
+  std::string path;  // where it lies here
+};
+
+// What a job is made of.
+struct JobMaterial {
+  enigma::v1::TrainingOptions options;
+  std::vector<UploadedFile> data;
+  std::string tokenizer_path;   // of an uploaded vocabulary; empty: none
+  std::string tokenizer_model;  // a registered model whose vocabulary is taken; empty: none
+};
+
+// Hears what is being done ("tokenizer", "reading", "filtering", "tokenising") and the share of it that is done; false
+// ends the work with CANCELLED.
+using PreparationReport = std::function<bool(std::string_view phase, double share)>;
+
+// Resolves the options, makes tokenizer and token set, and stores both in the folder of job `id`. INVALID_ARGUMENT says
+// what is wrong with options or data, with file and line. Takes long, and memory in proportion to the data.
+absl::StatusOr<Job> PrepareJob(ControlPlane& plane, const JobFolders& folders, uint64_t id, const JobMaterial& material,
+                               const PreparationReport& report);
+
+// The shape of a registered model that training may start from.
+absl::StatusOr<engine::ModelSpec> ShapeOfModel(ControlPlane& plane, const std::string& name);
+
+}  // namespace enigma::coordinator

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "engine/corpus/prepare.h"
+#include "engine/spec/gguf.h"
+#include "engine/text/chat_template.h"
+#include "engine/text/tokenizer.h"
+
+namespace enigma::coordinator {
+
+// A vocabulary of a job, as it lies on disk.
+struct JobTokenizer {
+  std::unique_ptr<engine::Tokenizer> tokenizer;
+  std::optional<engine::ChatTemplate> chat;  // empty: texts are continued as they stand
+
+  [[nodiscard]] const engine::ChatTemplate* chat_or_null() const { return chat ? &*chat : nullptr; }
+};
+// INVALID_ARGUMENT where it cannot be used.
+absl::StatusOr<JobTokenizer> OpenJobTokenizer(const std::string& path);
+
+// Writes the vocabulary of a model, or one alone, as a file of its own.
+absl::Status CopyTokenizer(const engine::GgufMetadata& from, const std::string& name, const std::string& path);
+
+struct TokenizerOrder {
+  uint32_t vocabulary = 0;  // tokens at most, special ones among them
+  bool chat = false;        // with a chat template also where the data hold no conversation
+  std::string name;
+};
+// Trains a vocabulary on the documents that the files hold, as they will be tokenised, and writes it. Errors of the
+// files are as PrepareCorpus has them. `go_on`: share of the work that is done; false ends it with CANCELLED.
+absl::Status TrainTokenizer(const std::vector<engine::CorpusFile>& files, const engine::ReaderOptions& reader,
+                            const TokenizerOrder& order, const std::string& path,
+                            const std::function<bool(double share)>& go_on);
+
+}  // namespace enigma::coordinator

@@ -1,0 +1,89 @@
+#include "coordinator/jobs/job_planner.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace enigma::coordinator {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+Node MakeNode(const std::string& id, double flops, uint64_t free = 1 << 30, const std::string& contract = "cpu-v1") {
+  Node node;
+  node.id = id;
+  node.state = NodeState::kReady;
+  node.hello.mutable_capability()->set_flops_per_second(flops);
+  node.hello.mutable_capability()->set_memory_bytes_per_second(1e10);
+  node.hello.mutable_capability()->set_memory_free_bytes(free);
+  node.hello.mutable_capability()->set_contract(contract);
+  return node;
+}
+
+TEST(ChooseRanksTest, TheFastestComeFirstAndMembersBeforeThem) {
+  const std::vector<Node> nodes = {MakeNode("a", 1e9), MakeNode("b", 3e9), MakeNode("c", 2e9)};
+  EXPECT_THAT(ChooseRanks(nodes, {}).nodes, ElementsAre("b", "c", "a"));
+  EXPECT_THAT(ChooseRanks(nodes, {.ranks_max = 2}).nodes, ElementsAre("b", "c"));
+  EXPECT_THAT(ChooseRanks(nodes, {.ranks_max = 2, .members = {"a"}}).nodes, ElementsAre("a", "b"));
+}
+
+TEST(ChooseRanksTest, WhoMayNotIsNamedWithTheReason) {
+  std::vector<Node> nodes = {MakeNode("small", 1e9, 10 << 20), MakeNode("left", 1e9), MakeNode("new", 0),
+                             MakeNode("gone", 1e9)};
+  nodes[1].leaving = true;
+  nodes[3].state = NodeState::kDead;
+  const RankChoice choice = ChooseRanks(nodes, {.memory_bytes = 20 << 20});
+  EXPECT_THAT(choice.nodes, IsEmpty());
+  EXPECT_THAT(choice.reasons, ElementsAre(HasSubstr("small has 10 MiB of memory free, and a rank needs 20 MiB"),
+                                          HasSubstr("left is leaving"), HasSubstr("new still measures itself")));
+}
+
+TEST(ChooseRanksTest, AMembersMemoryIsItsOwn) {
+  const std::vector<Node> nodes = {MakeNode("a", 1e9, 10 << 20)};
+  EXPECT_THAT(ChooseRanks(nodes, {.memory_bytes = 20 << 20, .members = {"a"}}).nodes, ElementsAre("a"));
+}
+
+TEST(ChooseRanksTest, AllComputeAlike) {
+  const std::vector<Node> nodes = {MakeNode("a", 3e9), MakeNode("b", 2e9, 1 << 30, "gpu-v1"),
+                                   MakeNode("c", 2e9, 1 << 30, "gpu-v1")};
+  const RankChoice choice = ChooseRanks(nodes, {});
+  EXPECT_THAT(choice.nodes, ElementsAre("b", "c"));
+  EXPECT_THAT(choice.Why(), HasSubstr("node a computes by the contract cpu-v1, and the others by gpu-v1"));
+  EXPECT_THAT(ChooseRanks(nodes, {.members = {"a"}}).nodes, ElementsAre("a"));
+}
+
+Job MakeJob(uint64_t id, JobState state, int32_t priority = 0) {
+  Job job;
+  job.id = id;
+  job.state = state;
+  job.priority = priority;
+  job.submitted_unix_ms = static_cast<int64_t>(id);
+  return job;
+}
+
+TEST(NextJobsTest, ByPriorityThenByAge) {
+  using enum JobState;
+  const std::vector<Job> jobs = {MakeJob(1, kQueued), MakeJob(2, kQueued, 5), MakeJob(3, kQueued, 5),
+                                 MakeJob(4, kDone)};
+  EXPECT_THAT(NextJobs(jobs, {}, 1), ElementsAre(2));
+  EXPECT_THAT(NextJobs(jobs, {}, 9), ElementsAre(2, 3, 1));
+  EXPECT_THAT(NextJobs(jobs, {7}, 1), IsEmpty());
+}
+
+TEST(NextJobsTest, WhatWasUnderWayGoesOnFirst) {
+  using enum JobState;
+  const std::vector<Job> jobs = {MakeJob(1, kQueued, 9), MakeJob(2, kWaiting), MakeJob(3, kRunning),
+                                 MakeJob(4, kFailed)};
+  EXPECT_THAT(NextJobs(jobs, {}, 1), ElementsAre(2, 3));
+  EXPECT_THAT(NextJobs(jobs, {2, 3}, 1), IsEmpty());
+}
+
+TEST(SpeedsTest, WhatIsNotMeasuredIsReckonedFromWhatIs) {
+  EXPECT_THAT(SpeedsOf({0, 0}, {2e9, 1e9}), ElementsAre(2e9, 1e9));
+  EXPECT_THAT(SpeedsOf({10, 0}, {2e9, 1e9}), ElementsAre(10, 5));
+  EXPECT_THAT(SpeedsOf({10, 0}, {0, 0}), ElementsAre(10, 1));
+}
+
+}  // namespace
+}  // namespace enigma::coordinator
