@@ -76,6 +76,8 @@ void AddCommands(CLI::App& app, Action& action) {
   AddUnload(root);
   AddGenerate(root);
   AddChat(root);
+  AddTrain(root);
+  AddJobs(root);
   AddTokenize(root);
   AddTrainTokenizer(root);
   AddBench(root);

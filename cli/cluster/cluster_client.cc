@@ -95,6 +95,7 @@ absl::StatusOr<std::unique_ptr<ClusterClient>> ClusterClient::Open(const Cluster
                   {.ping_every = absl::Seconds(10), .ping_timeout = absl::Seconds(30), .connect_timeout = patience});
   client->cluster_ = v1::Cluster::NewStub(client->channel_);
   client->inference_ = v1::Inference::NewStub(client->channel_);
+  client->training_ = v1::Training::NewStub(client->channel_);
   ENIGMA_RETURN_IF_ERROR(client->Connect(patience));
   return client;
 }

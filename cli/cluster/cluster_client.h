@@ -11,6 +11,7 @@
 #include "cli/cluster/cluster_flags.h"
 #include "proto/cluster.grpc.pb.h"
 #include "proto/inference.grpc.pb.h"
+#include "proto/training.grpc.pb.h"
 #include "rpc/identity.h"
 
 namespace enigma::cli {
@@ -25,6 +26,7 @@ class ClusterClient {
 
   v1::Cluster::Stub& cluster() { return *cluster_; }
   v1::Inference::Stub& inference() { return *inference_; }
+  v1::Training::Stub& training() { return *training_; }
   const std::string& endpoint() const { return endpoint_; }
   const NodeIdentity* identity() const { return identity_ ? &*identity_ : nullptr; }
 
@@ -44,6 +46,7 @@ class ClusterClient {
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::Cluster::Stub> cluster_;
   std::unique_ptr<v1::Inference::Stub> inference_;
+  std::unique_ptr<v1::Training::Stub> training_;
 };
 
 // A context for calls that answer at once.

@@ -16,6 +16,8 @@ void AddUnload(Command& root);
 void AddGenerate(Command& root);
 void AddChat(Command& root);
 void AddTokenize(Command& root);
+void AddTrain(Command& root);
+void AddJobs(Command& root);
 void AddTrainTokenizer(Command& root);
 void AddBench(Command& root);
 void AddToken(Command& root);
@@ -25,6 +27,10 @@ void AddOptions(Command& root);
 
 // Under `enigma nodes`.
 void AddNodesRemove(Command& nodes);
+
+// Commands under `enigma jobs`.
+void AddJobsWatch(Command& jobs);
+void AddJobsChanges(Command& jobs);  // cancel, resume, rm
 
 // Commands under `enigma keys`.
 void AddKeysCreate(Command& keys);

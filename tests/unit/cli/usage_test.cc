@@ -46,6 +46,8 @@ const std::map<std::string, Words>& NumericFlags() {
   static const Words kPlan = {"plan", "m"};
   static const Words kUp = {"up"};
   static const Words kBench = {"bench", "--model", "/proc/self/exe"};
+  static const Words kTrain = {"train", "--name", "n", "--size", "nano", "--data", "/tmp/x"};
+  static const Words kTune = {"train", "--name", "n", "--base", "b", "--data", "/tmp/x"};
   static const auto* const kFlags = new std::map<std::string, Words>{
       {"--max-tokens", kGenerate},
       {"--temperature", kGenerate},
@@ -72,6 +74,28 @@ const std::map<std::string, Words>& NumericFlags() {
       {"--max-concurrency", {"keys", "create", "--name", "n"}},
       {"--words", {"train-tokenizer", "--vocab-size", "300", "--data", "/tmp/x"}},
       {"--spares", {"train-tokenizer", "--vocab-size", "300", "--data", "/tmp/x"}},
+      {"--steps", kTrain},
+      {"--epochs", kTrain},
+      {"--batch", kTrain},
+      {"--slots", kTrain},
+      {"--priority", kTrain},
+      {"--ffn", kTrain},
+      {"--vocab-size", kTrain},
+      {"--lr", kTrain},
+      {"--final-lr", kTrain},
+      {"--warmup", kTrain},
+      {"--weight-decay", kTrain},
+      {"--clip", kTrain},
+      {"--dropout", kTrain},
+      {"--validation-share", kTrain},
+      {"--validate-every", kTrain},
+      {"--early-stop", kTrain},
+      {"--checkpoint-every", kTrain},
+      {"--checkpoint-seconds", kTrain},
+      {"--keep-checkpoints", kTrain},
+      {"--lora-rank", kTune},
+      {"--lora-alpha", kTune},
+      {"--history", {"jobs", "watch", "1"}},
   };
   return *kFlags;
 }
@@ -124,6 +148,12 @@ TEST(UsageTest, BoundsAreHeld) {
       {"coordinator", "--silence-ms", "399"},  // twice a heartbeat of 200 is more
       {"coordinator", "--running-max", "0"},
       {"worker", "--threads", "1025"},
+      {"train", "--name", "n", "--size", "nano", "--steps", "0"},
+      {"train", "--name", "n", "--size", "nano", "--lr", "0"},
+      {"train", "--name", "n", "--size", "nano", "--lr", "1.1"},
+      {"train", "--name", "n", "--size", "nano", "--validation-share", "0.5"},
+      {"train", "--name", "n", "--size", "nano", "--vocab-size", "299"},
+      {"train", "--name", "n", "--size", "nano", "--context", "7"},
   };
   for (const Words& arguments : beyond) {
     const Outcome outcome = RunEnigma(arguments);
@@ -176,6 +206,19 @@ TEST(UsageTest, TextsThatMakeNoSenseAreRefused) {
       {{"keys", "create", "--name", "n", "--expires", "99999999999999999999d"}, "--expires: "},
       {{"keys", "create", "--name", "n", "--expires", "tomorrow"}, "--expires: \"tomorrow\""},
       {{"keys", "revoke"}, "KEY is required"},
+      {{"train", "--size", "nano", "--data", "/tmp/x"}, "--name is required"},
+      {{"train", "--name", "n", "--data", "/tmp/x"}, "give --size or --base"},
+      {{"train", "--name", "n", "--size", "nano"}, "--data is missing"},
+      {{"train", "--name", "n", "--size", "giant"}, "--size: \"giant\" is none of nano, micro, tiny"},
+      {{"train", "--name", "n", "--size", "nano", "--schedule", "step"}, "--schedule: \"step\" is none of"},
+      {{"train", "--name", "n", "--size", "nano", "--steps", "5", "--epochs", "1"}, "--steps excludes --epochs"},
+      {{"train", "--name", "n", "--size", "nano", "--base", "m"}, "--size excludes --base"},
+      {{"train", "--name", "\xff", "--size", "nano"}, "--name: the value is not UTF-8"},
+      {{"jobs", "watch"}, "ID is required"},
+      {{"jobs", "watch", "x"}, "ID: \"x\" is not a whole number"},
+      {{"jobs", "cancel"}, "ID is required"},
+      {{"jobs", "resume", "-1"}, "ID"},
+      {{"jobs", "rm", ""}, "ID: \"\" is not a"},
       {{"keys", "revoke", ""}, "KEY: the value is empty"},
       {{"plan", "m", "--kv-type", "f64"}, "--kv-type: \"f64\" is none of f32, f16, bf16, q8"},
       {{"bench", "--model", "/tmp"}, "--model: /tmp is a folder"},
@@ -272,7 +315,8 @@ TEST(ReadmeTest, ItsTableOfCommandsIsWhatTheBinaryHas) {
       if (line[2] == ' ') continue;  // the description goes on
       std::string name = line.substr(2, line.find(' ', 2) - 2);
       if (!parent.empty()) name = parent[0] + " " + name;
-      if (name == "models list" || name == "keys list") continue;  // another word for the command alone
+      if (name == "models list" || name == "keys list" || name == "jobs list")
+        continue;  // another word for the command alone
       EXPECT_EQ(shown.count(name), 1U) << "README's table lacks `enigma " << name << "`";
     }
   };
@@ -280,6 +324,7 @@ TEST(ReadmeTest, ItsTableOfCommandsIsWhatTheBinaryHas) {
   expect_all_shown({"models"});
   expect_all_shown({"token"});
   expect_all_shown({"keys"});
+  expect_all_shown({"jobs"});
 }
 
 }  // namespace

@@ -1,0 +1,168 @@
+#include "cli/training/training_flags.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
+
+#include "engine/spec/training_presets.h"
+
+namespace enigma::cli {
+
+namespace {
+
+std::vector<std::string> Sizes() {
+  std::vector<std::string> names;
+  for (const engine::TrainingPreset& preset : engine::TrainingPresets()) names.emplace_back(preset.name);
+  return names;
+}
+
+}  // namespace
+
+TrainingFlags::TrainingFlags(Command& command) {
+  command.Text("--name", name_, "what to call the model that is made", "MODEL").Required().Utf8();
+  command.Text("--task", task_, "what it is for: text, chat, router, code, ... (chat: with a chat template)", "TASK")
+      .Utf8();
+  AddShape(command);
+  AddSteps(command);
+  AddOptimiser(command);
+  AddCourse(command);
+}
+
+void TrainingFlags::AddShape(Command& command) {
+  const Argument size =
+      command.Text("--size", size_, "shape of the model: nano, micro, tiny, small, ...", "SIZE").Among(Sizes());
+  Argument base = command.Text("--base", base_, "registered model to start from, instead of a size", "MODEL").Utf8();
+  base.Excludes(size);
+  context_.argument = command.Number("--context", context_.value, "tokens per sequence at most (default: the size's)")
+                          .Between(8, 1 << 20);
+  Argument tied = command.Switch("--tied", tied_, "the output layer is the embedding (default up to a width of 1024)");
+  tied.Excludes(command.Switch("--untied", untied_, "the output layer is one of its own"));
+  ffn_.argument =
+      command.Number("--ffn", ffn_.value, "width of the feed-forward layers (default: the size's)").AtLeast(1);
+  vocab_size_.argument =
+      command
+          .Number("--vocab-size", vocab_size_.value,
+                  "tokens of the tokenizer that is trained on the data where none is given (default 4096)")
+          .Between(300, 1 << 22);
+  lora_rank_.argument =
+      command.Number("--lora-rank", lora_rank_.value, "with --base: train low-rank additions of this rank alone")
+          .Between(1, 1024);
+  lora_alpha_.argument =
+      command.Number("--lora-alpha", lora_alpha_.value, "their weight is this over the rank (default 16)").Above(0);
+  command.Texts("--lora-targets", lora_targets_, "tensors that get one (default attn_q,attn_v)", "A,B").Utf8();
+}
+
+void TrainingFlags::AddSteps(Command& command) {
+  steps_.argument = command.Number("--steps", steps_.value, "updates of the weights").AtLeast(1);
+  epochs_.argument =
+      command.Number("--epochs", epochs_.value, "passes over the data, instead of --steps (default 3)").Above(0);
+  epochs_.argument->Excludes(*steps_.argument);
+  batch_.argument =
+      command.Number("--batch", batch_.value, "sequences per step, over all workers (default 32)").Between(1, 1 << 20);
+  slots_.argument = command
+                        .Number("--slots", slots_.value,
+                                "parts that a step's sequences are shared out in (default 16, at most --batch)")
+                        .AtLeast(1);
+  seed_.argument = command.Number("--seed", seed_.value, "of weights, order and dropout (default 1)");
+  command.Number("--workers", workers_, "workers at most (default: all)").AtLeast(1);
+  command.Number("--priority", priority_, "of jobs that wait the highest goes first (default 0)").Between(-1000, 1000);
+}
+
+void TrainingFlags::AddOptimiser(Command& command) {
+  learning_rate_.argument =
+      command.Number("--lr", learning_rate_.value, "learning rate after warm-up (default: the size's)")
+          .Above(0)
+          .AtMost(1);
+  final_learning_rate_.argument =
+      command.Number("--final-lr", final_learning_rate_.value, "share of it left at the last step (default 0.1)")
+          .Between(0, 1);
+  warmup_.argument =
+      command.Number("--warmup", warmup_.value, "steps until it is reached (default: 1 in 20, at most 200)");
+  schedule_.argument =
+      command.Text("--schedule", schedule_.value, "how it falls: cosine (default), linear, constant", "KIND")
+          .Among({"cosine", "linear", "constant"});
+  weight_decay_.argument =
+      command.Number("--weight-decay", weight_decay_.value, "of AdamW, on matrices (default 0.1)").Between(0, 10);
+  clip_.argument = command.Number("--clip", clip_.value, "largest norm of the gradient; 0: any (default 1)").AtLeast(0);
+  dropout_.argument =
+      command.Number("--dropout", dropout_.value, "share of values left out (default 0)").Between(0, 0.9);
+  command.Switch("--recompute", recompute_, "compute activations twice: less memory, a third more work");
+}
+
+void TrainingFlags::AddCourse(Command& command) {
+  command.Text("--format", format_, "of the data: auto (default), text, qa (Q: and A: lines), jsonl", "KIND")
+      .Among({"auto", "text", "qa", "jsonl"});
+  command.Switch("--train-on-prompts", train_on_prompts_, "learn prompts, too, not only what follows them");
+  validation_share_.argument =
+      command
+          .Number("--validation-share", validation_share_.value, "of the documents, kept for validation (default 0.05)")
+          .Between(0, 0.49);
+  validate_every_.argument =
+      command.Number("--validate-every", validate_every_.value, "steps; 0: only at the end (default: 20 times in all)");
+  early_stop_.argument = command
+                             .Number("--early-stop", early_stop_.value,
+                                     "end after so many validations without an improvement (default: never)")
+                             .AtLeast(1);
+  checkpoint_every_.argument =
+      command.Number("--checkpoint-every", checkpoint_every_.value, "steps (default: by time)").AtLeast(1);
+  checkpoint_seconds_.argument =
+      command.Number("--checkpoint-seconds", checkpoint_seconds_.value, "time between checkpoints (default 60)")
+          .AtLeast(0.1);
+  keep_.argument =
+      command.Number("--keep-checkpoints", keep_.value, "newest ones, beside the best (default 3)").AtLeast(1);
+}
+
+v1::TrainingOptions TrainingFlags::Resolve() const {
+  v1::TrainingOptions options;
+  options.set_model(name_);
+  options.set_task(task_);
+  options.set_size(size_);
+  options.set_base_model(base_);
+  options.set_format(format_);
+  if (tied_ || untied_) options.set_tied(tied_);
+  if (ffn_.given()) options.set_ffn(ffn_.value);
+  if (context_.given()) options.set_context(context_.value);
+  if (vocab_size_.given()) options.set_vocab_size(vocab_size_.value);
+  if (lora_rank_.given()) options.set_lora_rank(lora_rank_.value);
+  if (lora_alpha_.given()) options.set_lora_alpha(lora_alpha_.value);
+  for (const std::string& list : lora_targets_) {
+    for (const std::string& target : std::vector<std::string>(absl::StrSplit(list, ',')))
+      options.add_lora_targets(target);
+  }
+  ResolveSteps(options);
+  ResolveOptimiser(options);
+  ResolveCourse(options);
+  return options;
+}
+
+void TrainingFlags::ResolveSteps(v1::TrainingOptions& options) const {
+  if (steps_.given()) options.set_steps(steps_.value);
+  if (epochs_.given()) options.set_epochs(epochs_.value);
+  if (batch_.given()) options.set_sequences_per_step(batch_.value);
+  if (slots_.given()) options.set_slots(slots_.value);
+  if (seed_.given()) options.set_seed(seed_.value);
+  options.set_workers_max(workers_);
+  options.set_priority(priority_);
+}
+
+void TrainingFlags::ResolveOptimiser(v1::TrainingOptions& options) const {
+  if (learning_rate_.given()) options.set_learning_rate(learning_rate_.value);
+  if (final_learning_rate_.given()) options.set_final_learning_rate(final_learning_rate_.value);
+  if (warmup_.given()) options.set_warmup_steps(warmup_.value);
+  if (schedule_.given()) options.set_schedule(schedule_.value);
+  if (weight_decay_.given()) options.set_weight_decay(weight_decay_.value);
+  if (clip_.given()) options.set_clip_norm(clip_.value);
+  if (dropout_.given()) options.set_dropout(dropout_.value);
+  if (recompute_) options.set_recompute(true);
+}
+
+void TrainingFlags::ResolveCourse(v1::TrainingOptions& options) const {
+  if (train_on_prompts_) options.set_train_on_prompts(true);
+  if (validation_share_.given()) options.set_validation_share(validation_share_.value);
+  if (validate_every_.given()) options.set_validate_every(validate_every_.value);
+  if (early_stop_.given()) options.set_early_stop_validations(early_stop_.value);
+  if (checkpoint_every_.given()) options.set_checkpoint_every(checkpoint_every_.value);
+  if (checkpoint_seconds_.given()) options.set_checkpoint_seconds(checkpoint_seconds_.value);
+  if (keep_.given()) options.set_keep_checkpoints(keep_.value);
+}
+
+}  // namespace enigma::cli
