@@ -59,10 +59,12 @@ class CommunicatorSuite : public ::testing::TestWithParam<testing::RankGroupKind
   // Runs `body` as every rank, each on its own thread.
   void Run(uint32_t ranks, const Body& body) {
     group_ = GetParam().make(ranks);
+    auto* const joined = new absl::Barrier(static_cast<int>(ranks));  // the last one to leave it deletes it
     std::vector<std::thread> threads;
     for (uint32_t rank = 0; rank < ranks; ++rank) {
-      threads.emplace_back([&, rank] {
+      threads.emplace_back([&, rank, joined] {
         const std::unique_ptr<Communicator> communicator = group_->Join(rank);
+        if (joined->Block()) delete joined;
         ASSERT_NE(communicator, nullptr);
         EXPECT_EQ(communicator->rank(), rank);
         EXPECT_EQ(communicator->size(), ranks);
@@ -286,7 +288,8 @@ TEST_P(CommunicatorSuite, RanksThatDoDifferentThingsAreAnError) {
 
 INSTANTIATE_TEST_SUITE_P(Rings, CommunicatorSuite,
                          ::testing::Values(testing::RankGroupKind{"in_process", testing::MakeInProcessGroup},
-                                           testing::RankGroupKind{"in_process_late", testing::MakeLateInProcessGroup}),
+                                           testing::RankGroupKind{"in_process_late", testing::MakeLateInProcessGroup},
+                                           testing::RankGroupKind{"streams", testing::MakeStreamGroup}),
                          [](const auto& made) { return made.param.name; });
 
 }  // namespace

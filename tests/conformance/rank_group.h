@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <ostream>
 #include <string>
 
 #include "engine/collective/communicator.h"
@@ -27,5 +28,7 @@ inline std::ostream& operator<<(std::ostream& out, const RankGroupKind& kind) { 
 // Rings of threads. `late`: every message is held up for a random time.
 std::unique_ptr<RankGroup> MakeInProcessGroup(uint32_t ranks);
 std::unique_ptr<RankGroup> MakeLateInProcessGroup(uint32_t ranks);
+// Rings over the workers' streams, with mutual TLS on loopback.
+std::unique_ptr<RankGroup> MakeStreamGroup(uint32_t ranks);
 
 }  // namespace enigma::testing
