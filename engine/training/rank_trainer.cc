@@ -334,9 +334,6 @@ absl::StatusOr<std::unique_ptr<RankTrainer>> RankTrainer::Create(Options options
   ENIGMA_RETURN_IF_ERROR(CheckTrainingConfig(options.config));
   ENIGMA_RETURN_IF_ERROR(CheckTrainable(options.config.spec));
   ENIGMA_RETURN_IF_ERROR(CheckState(ParameterLayout(options.config.spec), options.state));
-  if (options.config.lora.rank > 0) {
-    return absl::UnimplementedError("this version of Enigma trains all tensors of a model: LoRA is not there yet");
-  }
   const SlotLoader::Options& slots = options.slots->options();
   if (slots.slots != options.config.slots || slots.sequences_per_step != options.config.sequences_per_step ||
       slots.context != options.config.context) {

@@ -70,6 +70,7 @@ TEST(TrainingConfig, ChecksNameTheFieldAndItsRange) {
   EXPECT_THAT(error([](auto& c) { c.context = 257; }), HasSubstr("at most the model's own 256"));
   EXPECT_THAT(error([](auto& c) { c.spec.kv_heads = 3; }), HasSubstr("heads a multiple"));
   EXPECT_THAT(error([](auto& c) { c.lora.rank = 8; }), HasSubstr("base model"));
+  EXPECT_THAT(error([](auto& c) { c.lora.rank = 8, c.base_model = "base"; }), HasSubstr("LoRA is not there yet"));
 }
 
 TEST(TrainingConfig, WarnsOfWhatIsSeldomMeant) {
