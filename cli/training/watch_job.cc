@@ -154,8 +154,11 @@ absl::Status OutcomeOf(const v1::JobInfo& job) {
 
 std::string WhatNext(const v1::JobInfo& job) {
   if (job.state() == "done") {
-    return absl::StrCat(job.model(), " is registered (loss ", LossText(job.loss()), ", best validation loss ",
-                        LossText(job.best_validation_loss()), " at step ", job.best_step(),
+    const std::string best = job.best_step() == 0
+                                 ? std::string()
+                                 : absl::StrCat(", best validation loss ", LossText(job.best_validation_loss()),
+                                                " at step ", job.best_step());
+    return absl::StrCat(job.model(), " is registered (loss ", LossText(job.loss()), best,
                         "). To use it:\n  enigma load ", job.model(), "\n  enigma generate --model ", job.model(),
                         " \"...\"\n");
   }
