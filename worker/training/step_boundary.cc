@@ -1,0 +1,55 @@
+#include "worker/training/step_boundary.h"
+
+namespace enigma::worker {
+namespace {
+
+bool ValidationDue(const engine::TrainingConfig& config, uint64_t step) {
+  if (step == 0) return false;
+  return step >= config.steps || (config.validate_every > 0 && step % config.validate_every == 0);
+}
+
+bool StopsEarly(const engine::TrainingConfig& config, const ValidationRecord& validations) {
+  return config.early_stop_validations > 0 && validations.since_best >= config.early_stop_validations;
+}
+
+}  // namespace
+
+uint64_t ControlWordOf(const v1::LeaderControl& control) {
+  return (control.pause() ? kControlPause : 0) | (control.checkpoint() ? kControlCheckpoint : 0) |
+         (control.stop() ? kControlStop : 0);
+}
+
+ValidationRecord ValidationRecord::From(const v1::BeginEpoch& begin) {
+  return {.step = begin.validated_step(),
+          .best_loss = begin.best_validation_loss(),
+          .best_step = begin.best_validation_step(),
+          .since_best = begin.validations_since_best()};
+}
+
+void ValidationRecord::Add(uint64_t at_step, double loss) {
+  step = at_step;
+  if (best_step != 0 && !(loss < best_loss)) {
+    ++since_best;
+    return;
+  }
+  best_loss = loss;
+  best_step = at_step;
+  since_best = 0;
+}
+
+BoundaryAction NextAction(const engine::TrainingConfig& config, uint64_t step, uint64_t control,
+                          const ValidationRecord& validations) {
+  const bool last = step >= config.steps;
+  if (!last && (control & (kControlPause | kControlStop)) != 0) return BoundaryAction::kPause;
+  if (ValidationDue(config, step) && validations.step < step) return BoundaryAction::kValidate;
+  if (last) return BoundaryAction::kFinish;
+  return StopsEarly(config, validations) ? BoundaryAction::kFinishEarly : BoundaryAction::kStep;
+}
+
+bool CheckpointDue(const engine::TrainingConfig& config, uint64_t step, uint64_t last_step, absl::Duration since_last) {
+  if (step <= last_step) return false;
+  if (config.checkpoint_every > 0) return step / config.checkpoint_every > last_step / config.checkpoint_every;
+  return since_last >= absl::Seconds(config.checkpoint_seconds);
+}
+
+}  // namespace enigma::worker
