@@ -137,9 +137,11 @@ void Worker::AwaitUnloaded(absl::Duration timeout) const {
   while (!stopping_.WaitForNotificationWithTimeout(kLookEvery)) {
     absl::MutexLock lock(&mutex_);
     const size_t stages = server_ == nullptr ? 0 : server_->stages().Statuses().size();
-    if (stages == 0) return;
+    const size_t ranks = server_ == nullptr ? 0 : server_->ranks().size();
+    if (stages + ranks == 0) return;
     if (clock_.Monotonic() < deadline) continue;
-    LogWarn("the time to leave is over; {} stages are still loaded, and what runs in them is ended", stages);
+    LogWarn("the time to leave is over; {} stages and {} ranks are still here, and what runs in them is ended", stages,
+            ranks);
     return;
   }
 }
@@ -237,6 +239,7 @@ absl::Status Worker::Serve() {
                            .node_id = node_id(),
                            .identity = identity(),
                            .layers_dir = options_.data_dir + "/layers",
+                           .jobs_dir = options_.data_dir + "/jobs",
                            .threads = options_.threads,
                            .memory = Memory(),
                            .on_failure = [&](const v1::ReplicaFailure& failure) { membership.Report(failure); }},

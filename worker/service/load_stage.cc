@@ -12,6 +12,7 @@
 #include "engine/spec/memory_estimate.h"
 #include "telemetry/log.h"
 #include "worker/layer_cache/node_piece_source.h"
+#include "worker/service/worker_memory.h"
 
 namespace enigma::worker {
 namespace {
@@ -151,7 +152,7 @@ absl::Status LoadStage::CheckMemory(const engine::GgufFile& head) const {
                                    .context = request_.context(),
                                    .kv_type = static_cast<engine::KvType>(request_.kv_type()),
                                    .max_rows = request_.max_rows()});
-  const uint64_t free = FreeMemory(state_.memory, state_.stages.MemoryBytes());
+  const uint64_t free = FreeMemory(state_);
   if (memory.total() <= free) return absl::OkStatus();
   return absl::ResourceExhaustedError(
       absl::StrCat(LayersText(request_), " of ", request_.model(), " need ", memory.total(), " bytes (weights ",

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "worker/pipeline/stage_link.h"
+#include "worker/training/rank_world.h"
 
 namespace enigma::worker {
 namespace {
@@ -21,7 +23,7 @@ absl::StatusOr<std::unique_ptr<WorkerServer>> WorkerServer::Start(const Options&
   server.host = options.host;
   server.port = options.port;
   server.identity = options.identity;
-  server.services = {&worker->service_, &worker->content_};
+  server.services = {&worker->service_, &worker->ranks_service_, &worker->content_};
   server.configure = [&worker](grpc::ServerBuilder& builder) {
     builder.RegisterCallbackGenericService(&worker->links_);
   };
@@ -40,17 +42,38 @@ WorkerServer::WorkerServer(const Options& options, std::unique_ptr<LayerCache> c
              .fetcher = fetcher_,
              .channels = channels_,
              .metrics = metrics,
-             .on_failure = options.on_failure},
+             .on_failure = options.on_failure,
+             .ranks = MakeRanks(options)},
       service_(state_, AuthoriserFor(options.identity)),
+      ranks_service_(*state_.ranks, AuthoriserFor(options.identity)),
       content_(*cache_, AuthoriserFor(options.identity), metrics),
-      links_(AuthoriserFor(options.identity),
-             [this](const LinkPeer& peer) -> absl::StatusOr<std::shared_ptr<FrameReceiver>> {
-               ENIGMA_ASSIGN_OR_RETURN(const std::shared_ptr<StageExecutor> stage, state_.stages.Find(peer.replica));
-               return stage->ReceiverFor(peer);
-             }) {}
+      stage_links_(AuthoriserFor(options.identity),
+                   [this](const LinkPeer& peer) -> absl::StatusOr<std::shared_ptr<FrameReceiver>> {
+                     ENIGMA_ASSIGN_OR_RETURN(const std::shared_ptr<StageExecutor> stage,
+                                             state_.stages.Find(peer.replica));
+                     return stage->ReceiverFor(peer);
+                   }),
+      rank_links_(AuthoriserFor(options.identity), state_.incoming),
+      links_({{kStageLinkMethod, &stage_links_}, {kRankLinkMethod, &rank_links_}}) {}
+
+std::unique_ptr<RankRegistry> WorkerServer::MakeRanks(const Options& options) {
+  const RankWorld world{.node_id = options.node_id,
+                        .jobs_dir = options.jobs_dir,
+                        .channels = channels_,
+                        .pieces = *cache_,
+                        .fetcher = fetcher_,
+                        .incoming = state_.incoming};
+  // Asked for when a rank comes, which is not before the server has started.
+  return std::make_unique<RankRegistry>(RankRegistry::Options{
+      .node_id = options.node_id, .threads = options.threads, .tools = MakeRankTools(world), .free_bytes = [this] {
+        return FreeMemory(state_);
+      }});
+}
 
 WorkerServer::~WorkerServer() {
-  state_.stages.Clear();  // ends the streams that wait for tokens
+  // End the streams that wait for tokens, and for events of ranks.
+  state_.stages.Clear();
+  state_.ranks->Close(absl::CancelledError("the worker stops"));
   if (server_ != nullptr) server_->Shutdown();
 }
 

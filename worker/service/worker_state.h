@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include <absl/synchronization/mutex.h>
@@ -12,6 +13,8 @@
 #include "worker/layer_cache/layer_cache.h"
 #include "worker/layer_cache/piece_fetcher.h"
 #include "worker/service/stage_registry.h"
+#include "worker/training/incoming_streams.h"
+#include "worker/training/rank_registry.h"
 
 namespace enigma::worker {
 
@@ -27,6 +30,8 @@ struct WorkerState {
   std::function<void(const v1::ReplicaFailure&)> on_failure;  // tells the coordinator
   absl::Mutex turn = {};                                      // stages compute one at a time; see StepRunner
   StageRegistry stages = {};
+  IncomingStreams incoming = {};                  // between ranks; see rank_registry.h
+  std::unique_ptr<RankRegistry> ranks = nullptr;  // there from the server's start on
 };
 
 }  // namespace enigma::worker

@@ -1,0 +1,241 @@
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <thread>
+
+#include <absl/synchronization/mutex.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "rpc/channel.h"
+#include "tests/support/eventually.h"
+#include "tests/unit/engine/weights/temporary_folder.h"
+#include "tests/unit/worker/training/small_job.h"
+#include "worker/service/worker_server.h"
+
+namespace enigma::worker {
+namespace {
+
+using enigma::testing::Eventually;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+// A worker's server, and the coordinator's stream to its rank.
+class Host {
+ public:
+  Host(const std::string& name, const std::string& folder) {
+    WorkerServer::Options options;
+    options.host = "127.0.0.1";
+    options.node_id = name;
+    options.layers_dir = folder + "/" + name + "/layers";
+    options.jobs_dir = folder + "/" + name + "/jobs";
+    server_ = *WorkerServer::Start(options, metrics_);
+    address_.set_node_id(name);
+    address_.add_endpoints("127.0.0.1:" + std::to_string(server_->port()));
+    stub_ = v1::Ranks::NewStub(MakeChannel(address_.endpoints(0), nullptr, ExpectedPeer::AnyNode()));
+  }
+  ~Host() { Kill(); }
+
+  void Prepare(const v1::PrepareRank& order) {
+    call_ = stub_->Run(&context_);
+    v1::RankOrder first;
+    *first.mutable_prepare() = order;
+    EXPECT_TRUE(call_->Write(first));
+    reader_ = std::thread([this] {
+      v1::RankEvent event;
+      while (call_->Read(&event)) {
+        absl::MutexLock lock(&mutex_);
+        events_.push_back(event);
+      }
+    });
+  }
+  bool Tell(const v1::RankOrder& order) { return call_->Write(order); }
+  // As if its process died.
+  void Kill() {
+    server_.reset();
+    context_.TryCancel();
+    if (reader_.joinable()) reader_.join();
+  }
+
+  std::vector<v1::RankEvent> events() {
+    absl::MutexLock lock(&mutex_);
+    return events_;
+  }
+  v1::RankStanding standing() {
+    v1::RankStanding last;
+    for (const v1::RankEvent& event : events()) {
+      if (event.has_standing()) last = event.standing();
+    }
+    return last;
+  }
+  uint64_t step() {
+    uint64_t last = 0;
+    for (const v1::RankEvent& event : events()) {
+      if (event.has_step()) last = event.step().step();
+    }
+    return last;
+  }
+  bool Await(v1::RankPhase phase, uint64_t epoch) {
+    const bool came = Eventually([&] { return standing().phase() == phase && standing().epoch() == epoch; });
+    EXPECT_TRUE(came) << address_.node_id() << ": " << standing().ShortDebugString();
+    for (const v1::RankEvent& event : events()) EXPECT_FALSE(event.has_failed()) << event.failed().error();
+    return came;
+  }
+  const v1::NodeAddress& address() const { return address_; }
+  WorkerServer& server() { return *server_; }
+
+ private:
+  Metrics metrics_;
+  std::unique_ptr<WorkerServer> server_;
+  v1::NodeAddress address_;
+  std::unique_ptr<v1::Ranks::Stub> stub_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::RankOrder, v1::RankEvent>> call_;
+  std::thread reader_;
+  absl::Mutex mutex_;
+  std::vector<v1::RankEvent> events_ ABSL_GUARDED_BY(mutex_);
+};
+
+class JobOnWorkers : public ::testing::Test {
+ protected:
+  JobOnWorkers() {
+    ServerOptions options;
+    options.host = "127.0.0.1";
+    options.services = {&files_};
+    coordinator_ = *RpcServer::Start(options);
+  }
+
+  v1::PrepareRank Order() {
+    v1::PrepareRank order = job_.Order(files_);
+    order.mutable_coordinator()->add_endpoints("127.0.0.1:" + std::to_string(coordinator_->port()));
+    return order;
+  }
+  Host& Add(const std::string& name) {
+    hosts_[name] = std::make_unique<Host>(name, folder_.File(""));
+    hosts_[name]->Prepare(Order());
+    return *hosts_[name];
+  }
+  void Begin(uint64_t epoch, uint64_t step, const std::vector<std::string>& names, const std::string& source = "",
+             const std::string& behind = "") {
+    v1::RankOrder order;
+    v1::BeginEpoch& begin = *order.mutable_begin();
+    begin.set_epoch(epoch);
+    begin.set_step(step);
+    for (const std::string& name : names) *begin.add_ranks() = hosts_[name]->address();
+    for (uint32_t rank = 0; rank < names.size(); ++rank) {
+      begin.set_rank(rank);
+      begin.clear_state_source();
+      if (names[rank] == behind) *begin.mutable_state_source() = hosts_[source]->address();
+      EXPECT_TRUE(hosts_[names[rank]]->Tell(order));
+    }
+  }
+  static void Pause(Host& leader) {
+    v1::RankOrder order;
+    order.mutable_control()->set_pause(true);
+    EXPECT_TRUE(leader.Tell(order));
+  }
+
+  engine::testing::TemporaryFolder folder_;
+  SmallJob job_{folder_.File("")};
+  SmallJobFiles files_;
+  std::unique_ptr<RpcServer> coordinator_;
+  std::map<std::string, std::unique_ptr<Host>> hosts_;
+};
+
+TEST_F(JobOnWorkers, LosesARankTakesOneInAndEndsWithTheBitsOfOneAlone) {
+  Host& a = Add("a");
+  Host& b = Add("b");
+  ASSERT_TRUE(a.Await(v1::RANK_READY, 0));
+  Host& c = Add("c");  // waits its turn
+  ASSERT_TRUE(b.Await(v1::RANK_READY, 0));
+  ASSERT_TRUE(c.Await(v1::RANK_READY, 0));
+  EXPECT_GT(a.standing().flops_per_second(), 1e8);
+  Begin(1, 0, {"a", "b"});
+  ASSERT_TRUE(Eventually([&] { return a.step() >= 10; }));
+  EXPECT_EQ(c.standing().step(), 0U);
+  b.Kill();
+  ASSERT_TRUE(a.Await(v1::RANK_HALTED, 1));
+  EXPECT_EQ(a.standing().lost_node(), "b");
+  Begin(2, a.standing().step(), {"a"});
+  Pause(a);
+  ASSERT_TRUE(a.Await(v1::RANK_PAUSED, 2));
+  ASSERT_LT(a.standing().step(), job_.config.steps);
+  Begin(3, a.standing().step(), {"a", "c"}, "a", "c");
+  ASSERT_TRUE(a.Await(v1::RANK_FINISHED, 3));
+  ASSERT_TRUE(c.Await(v1::RANK_FINISHED, 3));
+
+  ASSERT_TRUE(Eventually([&] { return files_.stored().size() == 1; }));
+  const SmallJobFiles::Stored checkpoint = files_.stored().front();
+  EXPECT_EQ(checkpoint.head.kind(), "checkpoint");
+  EXPECT_EQ(checkpoint.head.step(), 60U);
+  EXPECT_EQ(checkpoint.head.epoch(), 3U);
+  EXPECT_EQ(checkpoint.head.node_id(), "a");
+  EXPECT_TRUE(job_.SameBits(job_.Read(checkpoint.data), job_.Expected(60)));
+}
+
+TEST_F(JobOnWorkers, GoesOnFromACheckpointAndExports) {
+  Host& a = Add("a");
+  ASSERT_TRUE(a.Await(v1::RANK_READY, 0));
+  Begin(1, 0, {"a"});
+  ASSERT_TRUE(Eventually([&] { return a.step() >= 20; }));
+  v1::RankOrder stop;
+  stop.mutable_control()->set_stop(true);
+  ASSERT_TRUE(a.Tell(stop));
+  ASSERT_TRUE(a.Await(v1::RANK_PAUSED, 1));
+  const uint64_t step = a.standing().step();
+  ASSERT_THAT(files_.stored(), SizeIs(1)) << "paused before the checkpoint was stored";
+  a.Kill();
+
+  hosts_["b"] = std::make_unique<Host>("b", folder_.File(""));
+  Host& b = *hosts_["b"];
+  v1::PrepareRank order = Order();
+  *order.mutable_state() = files_.Add("checkpoint", files_.stored().front().data);
+  b.Prepare(order);
+  ASSERT_TRUE(b.Await(v1::RANK_READY, 0));
+  EXPECT_EQ(b.standing().step(), step);
+  EXPECT_GT(b.server().ranks().memory().given_bytes, 0U);
+  Begin(2, step, {"b"});
+  ASSERT_TRUE(b.Await(v1::RANK_FINISHED, 2));
+  ASSERT_TRUE(Eventually([&] { return files_.stored().size() == 2; }));
+  EXPECT_TRUE(job_.SameBits(job_.Read(files_.stored().back().data), job_.Expected(60)));
+
+  v1::RankOrder finish;
+  finish.mutable_finish()->set_export_model(true);
+  ASSERT_TRUE(b.Tell(finish));
+  std::optional<v1::ExportDone> exported;
+  ASSERT_TRUE(Eventually([&] {
+    for (const v1::RankEvent& event : b.events()) {
+      if (event.has_exported()) exported = event.exported();
+    }
+    return exported.has_value();
+  }));
+  EXPECT_THAT(exported->error(), IsEmpty());
+  EXPECT_GT(exported->largest_difference(), 0) << "matrices are stored as f16";
+  std::map<std::string, std::string> kinds;
+  for (const SmallJobFiles::Stored& one : files_.stored()) kinds[one.head.kind()] = one.data;
+  for (const char* kind : {"gguf", "safetensors", "config", "generation_config", "tokenizer", "tokenizer_config"}) {
+    EXPECT_TRUE(kinds.contains(kind)) << kind;
+  }
+  EXPECT_EQ(kinds["gguf"].substr(0, 4), "GGUF");
+  finish.mutable_finish()->set_export_model(false);
+  ASSERT_TRUE(b.Tell(finish));
+  EXPECT_TRUE(Eventually([&] { return b.server().ranks().size() == 0; }));
+  EXPECT_EQ(b.server().ranks().memory().given_bytes, 0U);
+  EXPECT_TRUE(Eventually([&] { return !std::filesystem::exists(folder_.File("b/jobs/3")); }));
+}
+
+TEST_F(JobOnWorkers, ATrainingStateOfAnotherJobIsRefused) {
+  v1::PrepareRank order = Order();
+  *order.mutable_state() = files_.Add("checkpoint", "no state at all");
+  hosts_["a"] = std::make_unique<Host>("a", folder_.File(""));
+  hosts_["a"]->Prepare(order);
+  ASSERT_TRUE(Eventually([&] {
+    for (const v1::RankEvent& event : hosts_["a"]->events()) {
+      if (event.has_failed()) return true;
+    }
+    return false;
+  }));
+}
+
+}  // namespace
+}  // namespace enigma::worker

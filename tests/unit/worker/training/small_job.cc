@@ -1,0 +1,124 @@
+#include "tests/unit/worker/training/small_job.h"
+
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "engine/checkpoint/safetensors.h"
+#include "engine/spec/gguf_writer.h"
+#include "engine/spec/training_presets.h"
+#include "engine/tensor/thread_pool.h"
+#include "engine/training/rank_trainer.h"
+#include "engine/training/state_file.h"
+#include "tests/support/test_data.h"
+#include "tests/unit/engine/text/small_vocabularies.h"
+
+namespace enigma::worker {
+
+SmallJob::SmallJob(const std::string& folder) {
+  const std::string path = folder + "/tokenizer.gguf";
+  const engine::GgufMetadata vocabulary = engine::testing::BytePairVocabulary("gpt-2");
+  EXPECT_TRUE((*engine::GgufWriter::Create(path, vocabulary, {}))->Finish().ok());
+  vocabulary_ = enigma::testing::ReadFileOrDie(path);
+  const auto tokenizer = *engine::Tokenizer::FromGguf(vocabulary);
+
+  engine::TokenSetBuilder builder(*tokenizer);
+  for (uint32_t document = 0; document < 60; ++document) {
+    std::vector<engine::TokenId> ids;
+    uint32_t token = document;
+    for (uint32_t i = 0; i < 6 + document * 7 % 30; ++i) {
+      ids.push_back(static_cast<engine::TokenId>(token % 200));
+      token = token * 3 + 1 + (i * document % 5 == 0 ? 1 : 0);
+    }
+    const std::vector<uint8_t> trained(ids.size(), 1);
+    const auto part = document % 10 == 9 ? engine::TokenSet::Part::kValidation : engine::TokenSet::Part::kTraining;
+    EXPECT_TRUE(builder.Add(part, ids, trained).ok());
+  }
+  tokens_ = *builder.Finish();
+
+  engine::TrainingPreset preset = engine::TrainingPresets().front();
+  preset.layers = 2;
+  preset.hidden = 64;
+  preset.heads = 4;
+  preset.kv_heads = 2;
+  preset.ffn = 96;
+  config.spec = engine::SpecOfPreset(preset, engine::testing::kBpTokens, 64, true);
+  config.steps = 60;
+  config.context = 32;
+  config.sequences_per_step = 6;
+  config.slots = 6;
+  config.learning_rate = 3e-3;
+  config.warmup_steps = 5;
+  config.checkpoint_seconds = 1e6;
+  config.dropout = 0.1;
+}
+
+v1::PrepareRank SmallJob::Order(SmallJobFiles& files) const {
+  v1::PrepareRank order;
+  order.set_job(3);
+  order.set_name("small");
+  order.set_config_json(engine::TrainingConfigToJson(config));
+  const std::span<const uint8_t> tokens = tokens_->bytes();
+  *order.mutable_token_set() = files.Add("tokens.bin", std::string(tokens.begin(), tokens.end()));
+  *order.mutable_tokenizer() = files.Add("tokenizer.gguf", vocabulary_);
+  order.set_orphan_seconds(60);
+  return order;
+}
+
+engine::TrainingState SmallJob::Expected(uint64_t steps) const {
+  engine::ThreadPool pool(1);
+  const engine::ParameterLayout layout(config.spec);
+  absl::StatusOr<engine::SlotLoader> slots =
+      engine::SlotLoader::Create(tokens_, {.context = config.context,
+                                           .sequences_per_step = config.sequences_per_step,
+                                           .slots = config.slots,
+                                           .seed = config.seed});
+  const auto trainer =
+      *engine::RankTrainer::Create({.config = config,
+                                    .slots = std::make_shared<const engine::SlotLoader>(*std::move(slots)),
+                                    .state = engine::InitialState(config.spec, layout, config.seed)},
+                                   pool);
+  const std::vector<uint32_t> owners(config.slots, 0);
+  for (uint64_t step = 0; step < steps; ++step) EXPECT_TRUE(trainer->Step(nullptr, owners, 0).ok());
+  engine::TrainingState state = engine::EmptyState(layout);
+  const engine::TrainingState& end = trainer->state();
+  state.step = end.step;
+  state.tokens = end.tokens;
+  state.exponents = end.exponents;
+  const size_t bytes = layout.floats() * sizeof(float);
+  std::memcpy(state.weights.data(), end.weights.data(), bytes);
+  std::memcpy(state.first_moments.data(), end.first_moments.data(), bytes);
+  std::memcpy(state.second_moments.data(), end.second_moments.data(), bytes);
+  return state;
+}
+
+engine::TrainingState SmallJob::Read(const std::string& checkpoint) const {
+  const auto file = engine::SafetensorsFile::Parse(
+      {reinterpret_cast<const uint8_t*>(checkpoint.data()), checkpoint.size()}, "the checkpoint");
+  EXPECT_TRUE(file.ok()) << file.status();
+  auto state = engine::ReadState(
+      **file, engine::ParameterLayout(config.spec),
+      {.config = engine::Sha256Of(engine::TrainingConfigToJson(config)), .token_set = tokens_->hash()});
+  EXPECT_TRUE(state.ok()) << state.status();
+  return *std::move(state);
+}
+
+bool SmallJob::SameBits(const engine::TrainingState& a, const engine::TrainingState& b) const {
+  const engine::ParameterLayout layout(config.spec);
+  if (a.step != b.step || a.tokens != b.tokens || a.exponents != b.exponents) return false;
+  for (const engine::Parameter& parameter : layout.parameters()) {
+    const auto same = [&](const engine::AlignedBuffer<float>& x, const engine::AlignedBuffer<float>& y) {
+      return std::memcmp(x.data() + parameter.offset, y.data() + parameter.offset, parameter.count * sizeof(float)) ==
+             0;
+    };
+    if (!same(a.weights, b.weights) || !same(a.first_moments, b.first_moments) ||
+        !same(a.second_moments, b.second_moments)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace enigma::worker
