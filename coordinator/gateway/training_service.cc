@@ -42,13 +42,25 @@ class Turnstile {
 
 std::string NameOf(uint64_t job) { return absl::StrCat("job ", job); }
 
-// The points behind `step`. A job that went on from a checkpoint has done steps again.
-void AddPointsAfter(const std::vector<JobPoint>& points, uint64_t& step, enigma::v1::JobUpdate& update) {
-  if (!points.empty() && points.back().step < step) step = points.back().step - 1;
+// What of a job's course was told already.
+struct ToldPoints {
+  uint64_t step = 0;
+  uint64_t validated = 0;
+};
+
+// The points that were not told yet, or not with their validation, which comes later than the step. A job that went on
+// from a checkpoint has done steps again.
+void AddNewPoints(const std::vector<JobPoint>& points, ToldPoints& told, enigma::v1::JobUpdate& update) {
+  if (points.empty()) return;
+  if (points.back().step < told.step) told = {points.back().step - 1, points.back().step - 1};
+  const ToldPoints before = told;
   for (const JobPoint& point : points) {
-    if (point.step > step) *update.add_points() = DescribePoint(point);
+    const bool validated = point.validation_loss && point.step > before.validated;
+    if (point.step <= before.step && !validated) continue;
+    *update.add_points() = DescribePoint(point);
+    if (validated) told.validated = point.step;
   }
-  if (!points.empty()) step = points.back().step;
+  told.step = points.back().step;
 }
 
 }  // namespace
@@ -134,7 +146,7 @@ grpc::Status TrainingService::Watch(grpc::ServerContext* context, const enigma::
   for (const JobPoint& point : jobs_.History(id, std::min(request->history(), kPointsMax))) {
     *update.add_points() = DescribePoint(point);
   }
-  uint64_t step = job->progress.step;
+  ToldPoints told{job->progress.step, job->validation.step};
   bool goes_on = writer->Write(update) && request->follow();
   while (goes_on && IsLive(job->state)) {
     jobs_.AwaitChange(id, version, kLookEvery);
@@ -145,7 +157,7 @@ grpc::Status TrainingService::Watch(grpc::ServerContext* context, const enigma::
     if (!job.ok()) return ToGrpc(job.status());
     update.Clear();
     *update.mutable_info() = DescribeJob(*job, /*whole=*/false);
-    AddPointsAfter(jobs_.History(id, kPointsMax), step, update);
+    AddNewPoints(jobs_.History(id, kPointsMax), told, update);
     goes_on = writer->Write(update);
     absl::SleepFor(kUpdateEvery);
   }

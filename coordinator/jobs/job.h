@@ -83,7 +83,7 @@ struct Job {
   std::vector<std::string> warnings;
   uint64_t steps = 0;
   uint64_t parameters = 0;
-  double flops_per_token = 0;
+  double flops_per_token = 0;  // as proto/training.proto has it
   JobFileInfo token_set;
   JobFileInfo tokenizer;
 

@@ -1,5 +1,6 @@
 #include "coordinator/jobs/job_preparation.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -120,7 +121,10 @@ class Preparation {
     job.report_json = corpus_.report.ToJson();
     job.steps = config_.steps;
     job.parameters = estimate.parameters;
-    job.flops_per_token = estimate.flops_per_token;
+    // Tokens that are only read are computed all the same.
+    const engine::CorpusPart& part = corpus_.report.training;
+    job.flops_per_token = estimate.flops_per_token * static_cast<double>(part.tokens) /
+                          static_cast<double>(std::max<uint64_t>(part.trained, 1));
     for (const engine::CorpusWarning& warning : corpus_.report.warnings) job.warnings.push_back(warning.text);
     job.warnings.insert(job.warnings.end(), estimate.warnings.begin(), estimate.warnings.end());
     ENIGMA_ASSIGN_OR_RETURN(job.token_set, DescribeFile(folders_.TokenSetPath(id_), kTokenSetFile));

@@ -235,9 +235,11 @@ void JobRunner::LetGo(const std::string& node, const std::string& reason) {
   ranks_.LetGo(node, FinishOrder(false, reason), options_.farewell);
 }
 
-// Members whose streams were not opened when the others were looked at.
+// Members and chosen nodes whose streams were not open when the others were looked at.
 void JobRunner::AddUnopened(std::vector<RankView>& views) const {
-  for (const std::string& id : members_) {
+  std::vector<std::string> wanted = ranks_.Nodes();
+  wanted.insert(wanted.end(), members_.begin(), members_.end());
+  for (const std::string& id : wanted) {
     const bool there = std::any_of(views.begin(), views.end(), [&](const RankView& rank) { return rank.node == id; });
     if (there) continue;
     const std::optional<Node> node = plane_.nodes.Find(id);

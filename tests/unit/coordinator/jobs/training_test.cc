@@ -441,25 +441,33 @@ TEST_F(TrainingTest, AnEstimateBeginsNothing) {
 
 TEST_F(TrainingTest, AWatcherSeesEveryChangeUntilTheEnd) {
   StartTraining(1);
+  fakes_.HoldSteps(true);
   const uint64_t job = MustSubmit(Nano("numbers", 50));
   grpc::ClientContext context;
   enigma::v1::WatchJobRequest request;
   request.set_job(job);
   request.set_follow(true);
   const auto reader = training_->Watch(&context, request);
+  fakes_.HoldSteps(false);
   enigma::v1::JobUpdate update;
   uint64_t step = 0;
+  std::set<uint64_t> validated;
   std::string state;
   while (reader->Read(&update)) {
     state = update.info().state();
     for (const auto& point : update.points()) {
-      EXPECT_GT(point.step(), step);
-      step = point.step();
+      if (point.has_validation_loss()) {
+        validated.insert(point.step());
+      } else {
+        EXPECT_GT(point.step(), step);
+      }
+      step = std::max(step, point.step());
     }
   }
   EXPECT_TRUE(reader->Finish().ok());
   EXPECT_EQ(state, "done");
   EXPECT_EQ(step, 50u);
+  EXPECT_THAT(validated, ElementsAre(10, 20, 30, 40, 50));
 }
 
 }  // namespace
