@@ -1,0 +1,265 @@
+// Training on real processes: a model that answers, and the same bits whatever happens to the workers on the way.
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <string>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/cluster/cluster.h"
+
+namespace enigma::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+using Clock = std::chrono::steady_clock;
+
+// Sixty questions, each with an answer that only it has.
+std::string WriteQuestions(const Cluster& cluster) {
+  const char* const things[] = {"lamp", "river", "stone", "cloud", "engine", "garden"};
+  const char* const colours[] = {"red", "green", "blue", "white", "black", "yellow", "brown", "grey", "pink", "violet"};
+  std::string path = cluster.directory() + "/questions.txt";
+  std::ofstream file(path);
+  for (size_t thing = 0; thing < std::size(things); ++thing) {
+    for (size_t place = 0; place < std::size(colours); ++place) {
+      file << "Q: What colour is " << things[thing] << " number " << place << "?\nA: It is "
+           << colours[(place * 7 + thing * 3) % std::size(colours)] << ".\n\n";
+    }
+  }
+  return path;
+}
+
+std::vector<std::string> TrainArguments(const std::string& data, const std::string& name, const std::string& steps) {
+  return {"train",   "--data",
+          data,      "--size",
+          "pi_zero", "--name",
+          name,      "--vocab-size",
+          "320",     "--steps",
+          steps,     "--batch",
+          "12",      "--slots",
+          "6",       "--context",
+          "64",      "--lr",
+          "0.005",   "--seed",
+          "7",       "--validation-share",
+          "0",       "--checkpoint-every",
+          "40",      "--detach",
+          "--json"};
+}
+
+// Submits a job and gives its number; 0 and a failure when it is refused.
+uint64_t Submit(const Cluster& cluster, const std::vector<std::string>& arguments) {
+  const RunResult result = cluster.Enigma(arguments);
+  EXPECT_EQ(result.status, 0) << result.err << cluster.Logs();
+  const auto json = nlohmann::json::parse(result.out, nullptr, false);
+  return json.is_object() ? json.value("job", uint64_t{0}) : 0;
+}
+
+// Null while the coordinator is not there.
+nlohmann::json JobNow(const Cluster& cluster, uint64_t job) {
+  const RunResult listed = cluster.Enigma({"jobs", "--json"});
+  const auto json = nlohmann::json::parse(listed.out, nullptr, false);
+  if (listed.status != 0 || !json.is_object()) return nullptr;
+  for (const auto& info : json.at("jobs")) {
+    if (info.at("job") == job) return info;
+  }
+  return nullptr;
+}
+
+// Until the job is in `state`, or has made `step` steps; what it was last.
+nlohmann::json Await(const Cluster& cluster, uint64_t job, const std::function<bool(const nlohmann::json&)>& reached,
+                     seconds timeout) {
+  const auto start = Clock::now();
+  nlohmann::json info;
+  while (Clock::now() - start < timeout) {
+    info = JobNow(cluster, job);
+    if (!info.is_null() && (reached(info) || info.at("state") == "failed")) return info;
+    std::this_thread::sleep_for(milliseconds(50));
+  }
+  ADD_FAILURE() << "job " << job << " did not get there: " << info.dump(1) << cluster.Logs();
+  return info;
+}
+
+nlohmann::json AwaitStep(const Cluster& cluster, uint64_t job, uint64_t step) {
+  return Await(
+      cluster, job, [&](const nlohmann::json& info) { return info.at("step") >= step; }, seconds(60));
+}
+
+void ExpectDone(const Cluster& cluster, uint64_t job) {
+  const nlohmann::json info = Await(
+      cluster, job, [](const nlohmann::json& i) { return i.at("state") == "done"; }, seconds(120));
+  ASSERT_FALSE(info.is_null());
+  ASSERT_EQ(info.at("state"), "done") << info.dump(1) << cluster.Logs();
+}
+
+// Weights, moments and exponents after the last step. What stands before them in the file names the job's
+// configuration, and with it the model.
+std::string FinalState(const Cluster& cluster, uint64_t job) {
+  const std::string checkpoints = cluster.data_dir() + "/jobs/" + std::to_string(job) + "/checkpoints";
+  std::string newest;
+  for (const auto& entry : std::filesystem::directory_iterator(checkpoints)) {
+    newest = std::max(newest, entry.path().string());
+  }
+  std::ifstream file(newest + "/state.safetensors", std::ios::binary);
+  uint64_t head_bytes = 0;
+  file.read(reinterpret_cast<char*>(&head_bytes), sizeof head_bytes);
+  file.seekg(static_cast<std::streamoff>(head_bytes), std::ios::cur);
+  std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  EXPECT_GT(bytes.size(), 1000000u) << newest;
+  return bytes;
+}
+
+TEST(TrainingTest, TrainsOnAllWorkersRegistersTheModelAndAnswersFromIt) {
+  const auto cluster = Cluster::Start({});
+  ASSERT_NE(cluster, nullptr);
+  for (int i = 0; i < 3; ++i) cluster->StartWorker(i, 0, {"--threads", "1"});
+  ASSERT_TRUE(cluster->WaitForNodes(3));
+  const std::string data = WriteQuestions(*cluster);
+  const uint64_t job = Submit(*cluster, TrainArguments(data, "colours", "400"));
+  ASSERT_GT(job, 0u);
+
+  // The name is taken from now on.
+  const RunResult second = cluster->Enigma(TrainArguments(data, "colours", "10"));
+  EXPECT_EQ(second.status, 1);
+  EXPECT_THAT(second.err, HasSubstr("colours"));
+
+  const nlohmann::json running = AwaitStep(*cluster, job, 5);
+  EXPECT_EQ(running.at("ranks").size(), 3u) << running.dump(1);
+  ExpectDone(*cluster, job);
+
+  const RunResult load = cluster->Enigma({"load", "colours"});
+  ASSERT_EQ(load.status, 0) << load.err << cluster->Logs();
+  int right = 0;
+  const auto ask = [&](const std::string& question) {
+    const auto answer = cluster->Json({"generate", "--model", "colours", "--raw", "--temperature", "0", "--max-tokens",
+                                       "24", "--json", "Q: " + question + "\nA:"});
+    return answer.is_null() ? std::string() : answer.at("text").get<std::string>();
+  };
+  right += ask("What colour is lamp number 0?").find("It is red.") != std::string::npos;
+  right += ask("What colour is river number 3?").find("It is green.") == std::string::npos ? 0 : 1;
+  right += ask("What colour is garden number 5?").find("It is red.") == std::string::npos ? 0 : 1;
+  right += ask("What colour is stone number 1?").find("It is ") == std::string::npos ? 0 : 1;
+  EXPECT_GE(right, 2) << ask("What colour is lamp number 0?") << " | " << ask("What colour is river number 3?");
+}
+
+// kill -9, SIGSTOP, a newcomer, and a coordinator that restarts: the job ends with the bits of one that was left alone.
+TEST(TrainingTest, WhateverHappensToWorkersTheBitsAreThoseOfAnUndisturbedRun) {
+  const auto cluster = Cluster::Start({});
+  ASSERT_NE(cluster, nullptr);
+  for (int i = 0; i < 3; ++i) cluster->StartWorker(i, 0, {"--threads", "1"});
+  ASSERT_TRUE(cluster->WaitForNodes(3));
+  const std::string data = WriteQuestions(*cluster);
+  const std::string steps = "600";
+  const uint64_t undisturbed = Submit(*cluster, TrainArguments(data, "undisturbed", steps));
+  ASSERT_GT(undisturbed, 0u);
+  ExpectDone(*cluster, undisturbed);
+  const std::string expected = FinalState(*cluster, undisturbed);
+
+  std::vector<std::string> alone = TrainArguments(data, "alone", steps);
+  alone.insert(alone.end(), {"--workers", "1"});
+  const uint64_t one = Submit(*cluster, alone);
+  ASSERT_GT(one, 0u);
+  ExpectDone(*cluster, one);
+  EXPECT_EQ(FinalState(*cluster, one) == expected, true) << "one worker ends with other bits than three";
+
+  const uint64_t job = Submit(*cluster, TrainArguments(data, "disturbed", steps));
+  ASSERT_GT(job, 0u);
+  uint64_t step = AwaitStep(*cluster, job, 20).at("step");
+  cluster->worker(1).Signal(SIGKILL);
+  const auto killed = Clock::now();
+  step = AwaitStep(*cluster, job, step + 3).at("step");
+  const auto took = std::chrono::duration_cast<milliseconds>(Clock::now() - killed);
+  std::fprintf(stderr, "after kill -9 the job went on within %lld ms\n", static_cast<long long>(took.count()));
+  EXPECT_LT(took, seconds(10)) << cluster->Logs();
+
+  cluster->StopWorker(1);
+  cluster->StartWorker(3, 0, {"--threads", "1"});  // a newcomer
+  step = AwaitStep(*cluster, job, step + 60).at("step");
+
+  cluster->worker(2).Signal(SIGSTOP);
+  step = AwaitStep(*cluster, job, step + 20).at("step");
+  cluster->worker(2).Signal(SIGCONT);
+  step = AwaitStep(*cluster, job, step + 20).at("step");
+
+  cluster->coordinator().Signal(SIGKILL);
+  cluster->coordinator().Wait(seconds(10));
+  cluster->StartCoordinator();
+  ExpectDone(*cluster, job);
+  EXPECT_EQ(FinalState(*cluster, job) == expected, true) << "the disturbed run ends with other bits" << cluster->Logs();
+}
+
+// Both workers live, and only they do not reach each other: one of them is left out.
+TEST(TrainingTest, ACutBetweenTwoWorkersChangesNoBit) {
+  std::string why;
+  const auto network = BridgedHosts::Create(4, &why);
+  if (network == nullptr) GTEST_SKIP() << "no bridged hosts: " << why;
+  const auto cluster = Cluster::Start({.network = network.get()});
+  ASSERT_NE(cluster, nullptr);
+  for (int i = 1; i < 4; ++i) cluster->StartWorker(i, i, {"--threads", "1"});
+  ASSERT_TRUE(cluster->WaitForNodes(3));
+  const std::string data = WriteQuestions(*cluster);
+  const uint64_t undisturbed = Submit(*cluster, TrainArguments(data, "undisturbed", "300"));
+  ASSERT_GT(undisturbed, 0u);
+  ExpectDone(*cluster, undisturbed);
+
+  const uint64_t job = Submit(*cluster, TrainArguments(data, "cut", "300"));
+  ASSERT_GT(job, 0u);
+  const uint64_t step = AwaitStep(*cluster, job, 20).at("step");
+  if (!network->CutBetween(1, 2)) GTEST_SKIP() << "nftables are not to be had here";
+  const auto cut = Clock::now();
+  AwaitStep(*cluster, job, step + 5);
+  const auto took = std::chrono::duration_cast<milliseconds>(Clock::now() - cut);
+  std::fprintf(stderr, "after the cut the job went on within %lld ms\n", static_cast<long long>(took.count()));
+  EXPECT_LT(took, seconds(10)) << cluster->Logs();
+  ExpectDone(*cluster, job);
+  EXPECT_EQ(FinalState(*cluster, job) == FinalState(*cluster, undisturbed), true) << cluster->Logs();
+}
+
+TEST(TrainingTest, AJobWithoutWorkersWaitsAndGoesOn) {
+  const auto cluster = Cluster::Start({});
+  ASSERT_NE(cluster, nullptr);
+  for (int i = 0; i < 2; ++i) cluster->StartWorker(i, 0, {"--threads", "1"});
+  ASSERT_TRUE(cluster->WaitForNodes(2));
+  const std::string data = WriteQuestions(*cluster);
+  const uint64_t undisturbed = Submit(*cluster, TrainArguments(data, "undisturbed", "300"));
+  ASSERT_GT(undisturbed, 0u);
+  ExpectDone(*cluster, undisturbed);
+
+  const uint64_t job = Submit(*cluster, TrainArguments(data, "orphan", "300"));
+  ASSERT_GT(job, 0u);
+  AwaitStep(*cluster, job, 60);  // a checkpoint is there
+  for (int i = 0; i < 2; ++i) cluster->worker(i).Signal(SIGKILL);
+  const nlohmann::json waiting = Await(
+      *cluster, job, [](const nlohmann::json& info) { return info.at("state") == "waiting"; }, seconds(30));
+  EXPECT_NE(waiting.at("reason"), "") << waiting.dump(1);
+  cluster->StopWorker(0);
+  cluster->StartWorker(4, 0, {"--threads", "1"});
+  ExpectDone(*cluster, job);
+  EXPECT_EQ(FinalState(*cluster, job) == FinalState(*cluster, undisturbed), true) << cluster->Logs();
+}
+
+TEST(TrainingTest, WhatIsWrongWithTheDataIsSaidWithFileAndLine) {
+  const auto cluster = Cluster::Start({});
+  ASSERT_NE(cluster, nullptr);
+  const auto error_of = [&](const std::string& name, const std::string& content) {
+    const std::string path = cluster->directory() + "/" + name;
+    std::ofstream(path, std::ios::binary) << content;
+    const RunResult result = cluster->Enigma(TrainArguments(path, "bad", "10"));
+    EXPECT_EQ(result.status, 1) << name;
+    return result.err;
+  };
+  EXPECT_THAT(error_of("bytes.txt", "one line\nand \xff\xfe here\n"), HasSubstr("bytes.txt:2"));
+  EXPECT_THAT(error_of("empty.txt", ""), HasSubstr("empty.txt"));
+  EXPECT_THAT(error_of("pairs.txt", "Q: one?\nA: yes\n\nQ: two?\n"), HasSubstr("pairs.txt:4"));
+  EXPECT_THAT(error_of("broken.jsonl", "{\"text\": \"good\"}\n{\"text\": \n"), HasSubstr("broken.jsonl:2"));
+  EXPECT_TRUE(cluster->Json({"jobs"}).at("jobs").empty());
+}
+
+}  // namespace
+}  // namespace enigma::testing
