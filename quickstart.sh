@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# From a fresh clone to an answer: builds enigma, starts a coordinator and three workers on this machine, cuts a model
-# across all three and streams text from it.
+# From a fresh clone to an answer: builds enigma, starts a coordinator and three workers on this machine, trains a small
+# model on all three with the questions in data/, cuts it across them and lets it answer. With a model file, that one is
+# cut across them instead.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 source tools/setup.sh
@@ -8,16 +9,16 @@ source tools/setup.sh
 usage() {
   cat <<'TEXT'
 usage: ./quickstart.sh [MODEL.gguf] [--prompt TEXT] [--data-dir DIR] [--keep] [--build-only]
-  MODEL.gguf      the model to run (Llama, Mistral, TinyLlama, Qwen2 or Qwen3 family, three layers or more);
-                  without it, ../shared/data/models/stories260K-f32.gguf where that file stands
-  --prompt TEXT   what to continue (default: "Once upon a time")
+  MODEL.gguf      a model to run (Llama, Mistral, TinyLlama, Qwen2 or Qwen3 family, three layers or more);
+                  without it one is trained, which takes two to three minutes
+  --prompt TEXT   what to continue, or to ask (default: "Once upon a time"; some questions)
   --data-dir DIR  where the cluster keeps its state (default: a temporary directory, removed at the end)
   --keep          leave the cluster running until Ctrl-C
   --build-only    build, and start nothing
 TEXT
 }
 
-model='' prompt='Once upon a time' data_dir='' keep=0 build_only=0
+model='' prompt='' data_dir='' keep=0 build_only=0
 while (($# > 0)); do
   case $1 in
     -h | --help) usage; exit 0 ;;
@@ -40,17 +41,6 @@ ensure_packages "${PACKAGES_BUILD[@]}"
 build release enigma
 enigma=$ENIGMA_ROOT/build/release/enigma
 ((build_only)) && { say "built $enigma"; exit 0; }
-
-default_model=../shared/data/models/stories260K-f32.gguf
-if [[ -z $model ]]; then
-  if [[ ! -f $default_model ]]; then
-    say "enigma is built: $enigma
-There is no model here to try it with. Pass a GGUF file of the Llama, Mistral, TinyLlama, Qwen2 or Qwen3 family:
-  ./quickstart.sh /path/to/model.gguf"
-    exit 2
-  fi
-  model=$default_model
-fi
 
 temporary=''
 if [[ -z $data_dir ]]; then
@@ -78,8 +68,13 @@ log=$(log_path quickstart-cluster)
 ready=$data_dir/quickstart.ready
 rm -f "$ready"
 say "starting one coordinator and three workers (log: $log)"
-"$enigma" up --workers 3 --stages 3 --model "$model" --name quickstart --data-dir "$data_dir" \
-  --listen 127.0.0.1:0 --http 127.0.0.1:0 --udp-port "$udp_port" --ready-file "$ready" >"$log" 2>&1 &
+if [[ -n $model ]]; then
+  what=(--stages 3 --model "$model" --name quickstart)
+else
+  what=()
+fi
+"$enigma" up --workers 3 "${what[@]}" --data-dir "$data_dir" --listen 127.0.0.1:0 --http 127.0.0.1:0 \
+  --udp-port "$udp_port" --ready-file "$ready" >"$log" 2>&1 &
 cluster=$!
 started=$SECONDS
 while [[ ! -f $ready ]]; do
@@ -98,16 +93,41 @@ done
 
 say "the nodes:"
 "$enigma" nodes --data-dir "$data_dir"
+if [[ -z $model ]]; then
+  say "training a model of a million parameters on all three with data/enigma (1,025 questions and answers):"
+  "$enigma" train --data data/enigma/questions.txt --task chat --size nano --name quickstart --vocab-size 512 \
+    --epochs 24 --batch 6 --slots 6 --lr 0.004 --validation-share 0 --data-dir "$data_dir"
+  "$enigma" load quickstart --stages 3 --data-dir "$data_dir" >/dev/null
+fi
 say "the model, cut across them:"
 "$enigma" models --data-dir "$data_dir"
-say "its answer to \"$prompt\":"
-printf '%s' "$prompt"
-"$enigma" generate --raw --model quickstart --max-tokens 96 --data-dir "$data_dir" "$prompt"
+
+# answer PROMPT [OPTION...]: what the model makes of it, from all three workers.
+answer() {
+  "$enigma" generate --raw --model quickstart --max-tokens 96 --data-dir "$data_dir" "$@"
+}
+if [[ -n $model ]]; then
+  prompt=${prompt:-Once upon a time}
+  say "its answer to \"$prompt\":"
+  printf '%s' "$prompt"
+  answer "$prompt"
+  use="build/release/enigma up --workers 3 --stages 3 --model $model   # this cluster again, until Ctrl-C
+  build/release/enigma generate --raw --model $(basename "$model" .gguf) \"$prompt\"   # in another terminal"
+else
+  questions=("$prompt")
+  [[ -n $prompt ]] || questions=('What is Enigma?' 'How do I start a cluster on this machine?' 'which port does http use')
+  for question in "${questions[@]}"; do
+    prompt=$(printf 'Q: %s\nA:' "$question")
+    printf '%s' "$prompt"
+    answer "$prompt" --temperature 0
+  done
+  use="build/release/enigma up --workers 3        # a cluster of your own, until Ctrl-C
+  build/release/enigma train --data FILE --size nano --name mine   # in another terminal: your own questions"
+fi
 
 say "
 How to go on:
-  build/release/enigma up --workers 3 --stages 3 --model $model   # this cluster again, until Ctrl-C
-  build/release/enigma generate --raw --model $(basename "$model" .gguf) \"$prompt\"   # in another terminal
+  $use
   build/release/enigma --help          # every command; README.md has three hosts by hand"
 if ((keep)); then
   say "
