@@ -16,8 +16,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace enigma::engine::HWY_NAMESPACE {
 
-// Two vectors of every row: with 32 registers twelve rows (AVX-512; fourteen would fit, and fit common widths worse), with
-// 16 six.
+// Two vectors of every row: with 32 registers twelve rows (AVX-512; fourteen would fit, and fit common widths worse),
+// with 16 six.
 constexpr size_t kTileRows = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL ? 12 : 6;
 constexpr size_t kTileCols = 2 * kFloatLanes;
 static_assert(kGemmRows % kTileRows == 0 && GemmPanels::kCols % kTileCols == 0);
