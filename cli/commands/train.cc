@@ -42,7 +42,8 @@ absl::Status RunEstimate(ClusterClient& client, const v1::TrainingOptions& optio
   std::printf("shape        %s\n", estimate.shape().c_str());
   std::printf("parameters   %s\n", FormatCount(estimate.parameters()).c_str());
   std::printf("memory       %s per worker\n", FormatBytes(estimate.memory_bytes()).c_str());
-  std::printf("workers      %s\n", estimate.nodes().empty() ? "none" : absl::StrJoin(estimate.nodes(), ", ").c_str());
+  std::printf("workers      %s\n", estimate.nodes().empty() ? "none: nobody has so much memory free"
+                                                            : absl::StrJoin(estimate.nodes(), ", ").c_str());
   if (estimate.tokens_per_second() > 0) {
     std::printf("speed        about %.0f tokens/s, %s per step, %.0f %% of it on the wire\n",
                 estimate.tokens_per_second(), FormatSeconds(estimate.step_seconds()).c_str(),
@@ -50,7 +51,7 @@ absl::Status RunEstimate(ClusterClient& client, const v1::TrainingOptions& optio
   }
   if (estimate.steps() == 0) {
     std::printf("duration     the number of steps follows from the data; name --steps to know it now\n");
-  } else {
+  } else if (!estimate.nodes().empty()) {
     std::printf("duration     about %s for %llu steps\n", TimeText(estimate.seconds()).c_str(),
                 static_cast<unsigned long long>(estimate.steps()));
   }
