@@ -61,7 +61,8 @@ int main(int argc, char** argv) {
   absl::StatusOr<std::unique_ptr<RankTrainer>> trainer =
       RankTrainer::Create({.config = config,
                            .slots = std::make_shared<SlotLoader>(*std::move(loader)),
-                           .state = InitialState(config.spec, ParameterLayout(config.spec), 1)},
+                           .state = InitialState(config.spec, ParameterLayout(config.spec), 1),
+                           .base = {}},
                           pool);
   if (!trainer.ok()) return Fail(trainer.status());
 

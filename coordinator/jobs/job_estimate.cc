@@ -7,6 +7,7 @@
 #include <absl/strings/str_format.h>
 
 #include "base/text.h"
+#include "engine/spec/lora_targets.h"
 #include "engine/spec/training_memory.h"
 #include "engine/spec/training_presets.h"
 
@@ -50,7 +51,7 @@ JobEstimate EstimateJob(const engine::TrainingConfig& config, const TrainingPowe
   const double tokens = static_cast<double>(config.sequences_per_step) * config.context;
   const double compute =
       tokens * estimate.flops_per_token * (config.recompute ? 4.0 / 3 : 1) / (flops * kTrainingShare);
-  const double wire = WireSeconds(config, power, estimate.parameters);
+  const double wire = WireSeconds(config, power, engine::TrainedParameterCount(config));
   estimate.step_seconds = compute + wire;
   estimate.tokens_per_second = tokens / estimate.step_seconds;
   estimate.wire_share = wire / estimate.step_seconds;

@@ -73,9 +73,10 @@ absl::Status JobFolders::RemoveAllBut(const std::set<uint64_t>& jobs) {
 }
 
 absl::StatusOr<std::string> JobFolders::ExportPath(uint64_t job, std::string_view kind) const {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kFiles = {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kFiles = {
       {{"gguf", "model.gguf"},
        {"safetensors", "model.safetensors"},
+       {"adapter", "adapter.gguf"},
        {"config", "config.json"},
        {"tokenizer", "tokenizer.json"},
        {"generation_config", "generation_config.json"},

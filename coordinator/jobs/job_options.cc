@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "coordinator/state/model_registry.h"
+#include "engine/spec/lora_targets.h"
 #include "engine/spec/training_presets.h"
 
 namespace enigma::coordinator {
@@ -71,7 +72,10 @@ absl::Status CheckShape(const enigma::v1::TrainingOptions& options) {
       (options.has_lora_rank() || options.has_lora_alpha() || !options.lora_targets().empty())) {
     return absl::InvalidArgumentError("lora: it adapts a base model; name one");
   }
-  return absl::OkStatus();
+  if (options.lora_rank() == 0 && (options.has_lora_alpha() || !options.lora_targets().empty())) {
+    return absl::InvalidArgumentError("lora_alpha, lora_targets: without a lora_rank all of the model is trained");
+  }
+  return engine::CheckLoraTargets({options.lora_targets().begin(), options.lora_targets().end()});
 }
 
 absl::StatusOr<engine::ModelSpec> ShapeOf(const enigma::v1::TrainingOptions& options, uint32_t vocabulary,

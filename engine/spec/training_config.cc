@@ -2,6 +2,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "engine/spec/lora_targets.h"
+
 namespace enigma::engine {
 namespace {
 
@@ -58,13 +60,7 @@ absl::Status CheckTrainingConfig(const TrainingConfig& config) {
   if (config.context > spec.context) {
     return Wrong("context", config.context, absl::StrCat("at most the model's own ", spec.context).c_str());
   }
-  if (config.lora.rank > 0 && config.base_model.empty()) {
-    return absl::InvalidArgumentError("training: LoRA needs a base model that it adapts");
-  }
-  if (config.lora.rank > 0) {
-    return absl::UnimplementedError("training: LoRA is not there yet; without it all tensors of the model are trained");
-  }
-  return absl::OkStatus();
+  return CheckLora(config);
 }
 
 std::vector<std::string> TrainingWarnings(const TrainingConfig& config) {

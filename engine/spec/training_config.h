@@ -18,7 +18,7 @@ enum class LearningRateSchedule { kCosine, kLinear, kConstant };
 struct LoraConfig {
   uint32_t rank = 0;  // 0: all tensors are trained
   float alpha = 16.0F;
-  std::vector<std::string> targets;  // "attn_q", "attn_v", ...: tensor names between "blk.N." and ".weight"
+  std::vector<std::string> targets;  // "attn_q", "attn_v", ...: engine/spec/lora_targets.h
 };
 
 // What a job is told: all that its result depends on, besides token set, tokenizer and base model. Plain data.

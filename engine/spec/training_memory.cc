@@ -2,14 +2,34 @@
 
 #include <algorithm>
 
+#include "engine/spec/lora_targets.h"
 #include "engine/spec/training_presets.h"
 
 namespace enigma::engine {
+namespace {
+
+uint64_t StateBytes(const TrainingConfig& config) {
+  // Of what is trained: weights, moments, gradient: 4 bytes each; sums of this rank and of all.
+  const uint64_t trained = TrainedParameterCount(config) * (4 * 4 + 16);
+  const uint64_t model = ParameterCount(config.spec);
+  constexpr uint64_t kPacked = 8;  // both forms
+  if (config.lora.rank == 0) return trained + model * kPacked;
+  // Beside it the model's weights and gradient, the targets as they were, the largest one's gradient packed, and the
+  // factors once more.
+  uint64_t kept = 0;
+  uint64_t largest = 0;
+  for (const LoraTarget& target : LoraTargetsOf(config)) {
+    kept += config.spec.layer_count() * target.rows * target.cols;
+    largest = std::max(largest, target.rows * target.cols);
+  }
+  return trained + model * (4 + 4 + kPacked) + 4 * (kept + largest + TrainedParameterCount(config));
+}
+
+}  // namespace
 
 uint64_t TrainingMemoryBytes(const TrainingConfig& config) {
   const ModelSpec& spec = config.spec;
-  // Weights, moments, gradient: 4 bytes each; both packed forms; sums of this rank and of all.
-  const uint64_t state = ParameterCount(spec) * (4 * 4 + 8 + 16);
+  const uint64_t state = StateBytes(config);
   const uint64_t sequences = (config.sequences_per_step + config.slots - 1) / config.slots;
   const uint64_t rows = sequences * config.context;
   const uint64_t q = uint64_t{spec.heads} * spec.head_dim;

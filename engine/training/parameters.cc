@@ -7,6 +7,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/text.h"
+#include "engine/spec/lora_targets.h"
 #include "engine/weights/synth_noise.h"
 
 namespace enigma::engine {
@@ -23,6 +24,10 @@ void FillInitial(const Parameter& parameter, const ModelSpec& spec, uint64_t see
   const std::string_view name = parameter.name;
   if (parameter.shape.size() == 1) {
     std::fill_n(out, parameter.count, EndsWith(name, ".bias") ? 0.0F : 1.0F);
+    return;
+  }
+  if (EndsWith(name, kLoraB)) {
+    std::fill_n(out, parameter.count, 0.0F);
     return;
   }
   FillNoise(seed, stream, 0, std::span(out, parameter.count));
@@ -65,6 +70,20 @@ ParameterLayout::ParameterLayout(const ModelSpec& spec) {
   }
   Add("output_norm.weight", {hidden});
   if (!spec.tied_embeddings) Add("output.weight", {hidden, spec.vocab});
+}
+
+ParameterLayout ParameterLayout::OfJob(const TrainingConfig& config) {
+  if (config.lora.rank == 0) return ParameterLayout(config.spec);
+  ParameterLayout layout;
+  const uint64_t rank = config.lora.rank;
+  for (uint32_t layer = 0; layer < config.spec.layer_count(); ++layer) {
+    for (const LoraTarget& target : LoraTargetsOf(config)) {
+      const std::string weight(absl::StrCat("blk.", layer, ".", target.name, ".weight"));
+      layout.Add(weight + kLoraA, {target.cols, rank});
+      layout.Add(weight + kLoraB, {rank, target.rows});
+    }
+  }
+  return layout;
 }
 
 void ParameterLayout::Add(std::string name, std::vector<uint64_t> shape) {

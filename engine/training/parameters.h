@@ -12,6 +12,10 @@
 
 namespace enigma::engine {
 
+// Ends of the names of LoRA's factors.
+inline constexpr char kLoraA[] = ".lora_a";
+inline constexpr char kLoraB[] = ".lora_b";
+
 // One tensor in the flat buffers of a training state.
 struct Parameter {
   std::string name;             // as in GGUF
@@ -25,7 +29,10 @@ struct Parameter {
 // that the backward pass finishes them from the end. Padding between tensors is zero and stays so.
 class ParameterLayout {
  public:
-  explicit ParameterLayout(const ModelSpec& spec);
+  explicit ParameterLayout(const ModelSpec& spec);  // of a whole model
+  // What a job trains: the whole model; with LoRA, of each layer and target the factors A "blk.N.TARGET.weight.lora_a"
+  // {cols, rank} and B "...lora_b" {rank, rows}, as adapters in GGUF have them.
+  static ParameterLayout OfJob(const TrainingConfig& config);
 
   const std::vector<Parameter>& parameters() const { return parameters_; }
   const Parameter* Find(std::string_view name) const;
@@ -33,6 +40,7 @@ class ParameterLayout {
   uint64_t count() const;                    // of trained values
 
  private:
+  ParameterLayout() = default;
   void Add(std::string name, std::vector<uint64_t> shape);
 
   std::vector<Parameter> parameters_;
@@ -50,7 +58,7 @@ struct TrainingState {
 };
 
 // Weights normal with deviation 0.02, those that add to the residual stream divided by sqrt(2 * layers); norms 1,
-// biases 0; moments 0. A function of the seed alone.
+// biases 0; of LoRA's factors A normal, B 0, which changes nothing yet; moments 0. A function of the seed alone.
 TrainingState InitialState(const ModelSpec& spec, const ParameterLayout& layout, uint64_t seed);
 TrainingState EmptyState(const ParameterLayout& layout);
 

@@ -13,6 +13,7 @@
 #include "engine/training/decoder.h"
 #include "engine/training/gradient_sums.h"
 #include "engine/training/step_header.h"
+#include "engine/training/trainable_weights.h"
 #include "engine/training/weight_update.h"
 
 namespace enigma::engine {
@@ -40,15 +41,15 @@ class CpuRankTrainer : public RankTrainer {
       : config_(std::move(options.config)),
         slots_(std::move(options.slots)),
         pool_(pool),
-        layout_(config_.spec),
-        decoder_(config_.spec, layout_, config_.context,
+        model_(config_.spec),
+        trained_(MakeTrainableWeights(config_, model_, std::move(options.base), pool)),
+        layout_(trained_->layout()),
+        decoder_(config_.spec, model_, config_.context,
                  {.dropout = static_cast<float>(config_.dropout), .seed = config_.seed, .recompute = config_.recompute},
                  pool),
         state_(std::move(options.state)),
-        gradient_(layout_.floats()),
         sums_(layout_) {
-    std::memset(gradient_.data(), 0, gradient_.size() * sizeof(float));
-    decoder_.SetWeights(state_.weights.data());
+    UseWeights();
     first_exponents_ = state_.exponents;
   }
 
@@ -59,6 +60,7 @@ class CpuRankTrainer : public RankTrainer {
   absl::StatusOr<double> Validate(Communicator* communicator) override;
   const ParameterLayout& layout() const override { return layout_; }
   const TrainingState& state() const override { return state_; }
+  const float* model_weights() const override { return model_weights_; }
   absl::Status SetState(TrainingState state) override;
 
  private:
@@ -71,15 +73,18 @@ class CpuRankTrainer : public RankTrainer {
   absl::StatusOr<StepHeader> AddUp(Communicator* communicator, uint64_t control);
   absl::StatusOr<StepResult> Apply(const StepHeader& header, Communicator* communicator);
   void ForgetSlots();
-  std::vector<std::pair<size_t, size_t>> Parts() const;
+  // Gives the decoder what the state's weights make.
+  void UseWeights();
 
   const TrainingConfig config_;
   const std::shared_ptr<const SlotLoader> slots_;
   ThreadPool& pool_;
-  const ParameterLayout layout_;
+  const ParameterLayout model_;
+  const std::unique_ptr<TrainableWeights> trained_;
+  const ParameterLayout& layout_;  // of what is trained
   Decoder decoder_;
   TrainingState state_;
-  AlignedBuffer<float> gradient_;
+  const float* model_weights_ = nullptr;
   GradientSums sums_;               // of this rank's slots
   AlignedBuffer<int64_t> reduced_;  // of everybody's; made when there are others
   size_t part_end_ = 0;             // of what waits for the next part; 0: nothing
@@ -100,19 +105,6 @@ absl::Status CpuRankTrainer::CheckOwners(uint32_t ranks, const std::vector<uint3
   return absl::OkStatus();
 }
 
-// From the end of the flat buffer to its beginning, as the backward pass finishes them.
-std::vector<std::pair<size_t, size_t>> CpuRankTrainer::Parts() const {
-  std::vector<std::pair<size_t, size_t>> parts;
-  size_t end = layout_.floats();
-  parts.emplace_back(layout_.Find("output_norm.weight")->offset, end);
-  for (uint32_t layer = config_.spec.layer_count(); layer-- > 0;) {
-    const LayerOffsets offsets = OffsetsOf(layout_, config_.spec, layer);
-    parts.emplace_back(offsets.begin, offsets.end);
-  }
-  parts.emplace_back(0, parts.back().first);
-  return parts;
-}
-
 absl::Status CpuRankTrainer::StartPart(Communicator& communicator, size_t begin, size_t end) {
   if (part_end_ == 0) part_end_ = end;
   if (begin > 0 && part_end_ - begin < kBucketValues) return absl::OkStatus();
@@ -131,13 +123,16 @@ void CpuRankTrainer::ComputeSlot(uint32_t slot, const GradientPart& added) {
   const SlotBatch batch = slots_->Load(state_.step, slot);
   SlotOutcome outcome = {.slot = slot, .tokens = batch.trained};
   if (batch.tokens.empty()) {
-    for (const auto& [begin, end] : Parts()) added(begin, end);
+    for (const auto& [begin, end] : trained_->Ranges()) added(begin, end);
   } else {
     const int64_t wild_before = sums_.not_finite();
-    outcome.loss = decoder_.LossAndGradient(batch, state_.step, slot, gradient_.data(), [&](size_t begin, size_t end) {
-      sums_.Add(gradient_.data(), begin, end, state_.exponents, pool_);
+    const auto finished = [&](size_t model_begin, size_t model_end) {
+      const auto [begin, end] = trained_->Finish(model_begin, model_end);
+      if (begin == end) return;
+      sums_.Add(trained_->gradient(), begin, end, state_.exponents, pool_);
       added(begin, end);
-    });
+    };
+    outcome.loss = decoder_.LossAndGradient(batch, state_.step, slot, trained_->model_gradient(), finished);
     outcome.finite = std::isfinite(outcome.loss) && sums_.not_finite() == wild_before;
   }
   held_.push_back(outcome);
@@ -165,7 +160,7 @@ absl::Status CpuRankTrainer::ComputeSlots(Communicator* communicator, const std:
     });
   }
   if (missing.empty()) {
-    for (const auto& [begin, end] : Parts()) send(begin, end);
+    for (const auto& [begin, end] : trained_->Ranges()) send(begin, end);
   }
   return status;
 }
@@ -196,6 +191,11 @@ void CpuRankTrainer::ForgetSlots() {
   held_seconds_ = 0;
 }
 
+void CpuRankTrainer::UseWeights() {
+  model_weights_ = trained_->ModelWeights(state_.weights.data());
+  decoder_.SetWeights(model_weights_);
+}
+
 absl::StatusOr<StepResult> CpuRankTrainer::Apply(const StepHeader& header, Communicator* communicator) {
   const uint32_t size = communicator == nullptr ? 1 : communicator->size();
   StepResult result;
@@ -213,7 +213,7 @@ absl::StatusOr<StepResult> CpuRankTrainer::Apply(const StepHeader& header, Commu
   const std::span<const int64_t> sums = communicator == nullptr
                                             ? std::as_const(sums_).values()
                                             : std::span<const int64_t>(reduced_.data(), reduced_.size());
-  const WeightUpdate update = UpdateWeights(config_, layout_, sums, result.tokens, gradient_.data(), state_, pool_);
+  const WeightUpdate update = UpdateWeights(config_, layout_, sums, result.tokens, trained_->gradient(), state_, pool_);
   if (!std::isfinite(update.gradient_norm)) {
     return absl::FailedPreconditionError(
         absl::StrCat("step ", state_.step + 1, ": the norm of the gradient is not finite"));
@@ -221,7 +221,7 @@ absl::StatusOr<StepResult> CpuRankTrainer::Apply(const StepHeader& header, Commu
   result.gradient_norm = update.gradient_norm;
   result.learning_rate = update.learning_rate;
   result.step = state_.step;
-  decoder_.SetWeights(state_.weights.data());
+  UseWeights();
   return result;
 }
 
@@ -324,7 +324,7 @@ absl::Status CpuRankTrainer::SetState(TrainingState state) {
   ForgetSlots();
   redone_ = 0;
   speeds_.clear();
-  decoder_.SetWeights(state_.weights.data());
+  UseWeights();
   return absl::OkStatus();
 }
 
@@ -333,7 +333,12 @@ absl::Status CpuRankTrainer::SetState(TrainingState state) {
 absl::StatusOr<std::unique_ptr<RankTrainer>> RankTrainer::Create(Options options, ThreadPool& pool) {
   ENIGMA_RETURN_IF_ERROR(CheckTrainingConfig(options.config));
   ENIGMA_RETURN_IF_ERROR(CheckTrainable(options.config.spec));
-  ENIGMA_RETURN_IF_ERROR(CheckState(ParameterLayout(options.config.spec), options.state));
+  ENIGMA_RETURN_IF_ERROR(CheckState(ParameterLayout::OfJob(options.config), options.state));
+  const size_t base_floats = options.config.lora.rank > 0 ? ParameterLayout(options.config.spec).floats() : 0;
+  if (options.base.size() != base_floats) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a base model of ", options.base.size(), " values does not fit, ", base_floats, " are needed"));
+  }
   const SlotLoader::Options& slots = options.slots->options();
   if (slots.slots != options.config.slots || slots.sequences_per_step != options.config.sequences_per_step ||
       slots.context != options.config.context) {

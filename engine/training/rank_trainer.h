@@ -37,9 +37,10 @@ class RankTrainer {
   struct Options {
     TrainingConfig config;
     std::shared_ptr<const SlotLoader> slots;
-    TrainingState state;
+    TrainingState state;        // of ParameterLayout::OfJob(config)
+    AlignedBuffer<float> base;  // with LoRA: the base model's weights, of ParameterLayout(config.spec); else empty
   };
-  // InvalidArgument where state, spec and configuration do not fit each other.
+  // InvalidArgument where state, base, spec and configuration do not fit each other.
   static absl::StatusOr<std::unique_ptr<RankTrainer>> Create(Options options, ThreadPool& pool);
   virtual ~RankTrainer() = default;
 
@@ -58,8 +59,11 @@ class RankTrainer {
   // Mean loss over the validation part, shared out over the ranks, the same bits on each. NotFound where it is empty.
   virtual absl::StatusOr<double> Validate(Communicator* communicator) = 0;
 
+  // Of the state.
   virtual const ParameterLayout& layout() const = 0;
   virtual const TrainingState& state() const = 0;
+  // Of the whole model, as ParameterLayout(config.spec): the state's own weights where all of it is trained.
+  virtual const float* model_weights() const { return state().weights.data(); }
   // Forgets held slots.
   virtual absl::Status SetState(TrainingState state) = 0;
 };

@@ -244,6 +244,42 @@ TEST(TrainingTest, AJobWithoutWorkersWaitsAndGoesOn) {
   EXPECT_EQ(FinalState(*cluster, job) == FinalState(*cluster, undisturbed), true) << cluster->Logs();
 }
 
+TEST(TrainingTest, LoraMakesAModelAndAnAdapterFromOneThatStays) {
+  const auto cluster = Cluster::Start({});
+  ASSERT_NE(cluster, nullptr);
+  for (int i = 0; i < 2; ++i) cluster->StartWorker(i, 0, {"--threads", "1"});
+  ASSERT_TRUE(cluster->WaitForNodes(2));
+  const std::string data = WriteQuestions(*cluster);
+  const uint64_t base = Submit(*cluster, TrainArguments(data, "first", "60"));
+  ASSERT_GT(base, 0u);
+  ExpectDone(*cluster, base);
+
+  const auto adapt = [&](const std::string& targets) -> std::vector<std::string> {
+    return {"train", "--data",  data, "--base",   "first", "--name",  "second", "--lora-rank", "8",  "--lora-targets",
+            targets, "--steps", "60", "--batch",  "12",    "--slots", "6",      "--context",   "64", "--lr",
+            "0.02",  "--seed",  "7",  "--detach", "--json"};
+  };
+  const RunResult refused = cluster->Enigma(adapt("attn_q,attn_x"));
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.err, HasSubstr("attn_x"));
+  const uint64_t job = Submit(*cluster, adapt("attn_q,attn_v,ffn_down"));
+  ASSERT_GT(job, 0u);
+  ExpectDone(*cluster, job);
+  const auto loss = [&](uint64_t of) { return JobNow(*cluster, of).at("loss").get<double>(); };
+  EXPECT_LT(loss(job), loss(base)) << "it went on from the base model";
+
+  const std::string exports = cluster->data_dir() + "/jobs/" + std::to_string(job) + "/exports/";
+  ASSERT_TRUE(std::filesystem::exists(exports + "adapter.gguf"));
+  EXPECT_LT(std::filesystem::file_size(exports + "adapter.gguf"),
+            std::filesystem::file_size(exports + "model.gguf") / 2);
+  const RunResult load = cluster->Enigma({"load", "second"});
+  ASSERT_EQ(load.status, 0) << load.err << cluster->Logs();
+  const auto answer = cluster->Json({"generate", "--model", "second", "--raw", "--temperature", "0", "--max-tokens",
+                                     "12", "--json", "Q: What colour is lamp number 0?\nA:"});
+  ASSERT_FALSE(answer.is_null());
+  EXPECT_THAT(answer.at("text").get<std::string>(), HasSubstr("It is"));
+}
+
 TEST(TrainingTest, WhatIsWrongWithTheDataIsSaidWithFileAndLine) {
   const auto cluster = Cluster::Start({});
   ASSERT_NE(cluster, nullptr);

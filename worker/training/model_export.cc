@@ -12,6 +12,7 @@
 #include "engine/spec/gguf.h"
 #include "engine/training/compare_with_serving.h"
 #include "engine/training/decoder.h"
+#include "engine/training/export_adapter.h"
 #include "engine/training/export_model.h"
 #include "telemetry/log.h"
 #include "worker/training/job_files.h"
@@ -70,9 +71,10 @@ absl::StatusOr<double> ExportModel(const RankWorld& world, uint64_t job, const v
   };
   ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<engine::GgufFile> vocabulary,
                           engine::GgufFile::Open(rank.tokenizer_path));
+  const engine::ParameterLayout layout(config.spec);
   const engine::TrainedModel model{.spec = config.spec,
-                                   .layout = rank.trainer->layout(),
-                                   .weights = rank.trainer->state().weights.data(),
+                                   .layout = layout,
+                                   .weights = rank.trainer->model_weights(),
                                    .tokenizer = vocabulary->metadata()};
   const std::string gguf = folder + "/model.gguf";
   ENIGMA_RETURN_IF_ERROR(engine::ExportGguf(model, kStoredType, gguf).status());
@@ -93,6 +95,11 @@ absl::StatusOr<double> ExportModel(const RankWorld& world, uint64_t job, const v
   for (const auto& [kind, name] : kOthers) {
     const std::string path = absl::StrCat(hugging_face, "/", name);
     if (std::filesystem::exists(path, error)) files.emplace_back(kind, path);
+  }
+  if (config.lora.rank > 0) {
+    files.emplace_back("adapter", folder + "/adapter.gguf");
+    const float* factors = rank.trainer->state().weights.data();
+    ENIGMA_RETURN_IF_ERROR(engine::ExportAdapter(config, factors, files.back().second).status());
   }
   ENIGMA_ASSIGN_OR_RETURN(const auto channel, world.channels.Connect(coordinator));
   for (const auto& [kind, path] : files) {

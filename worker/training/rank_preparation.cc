@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -41,7 +42,7 @@ class Preparation {
         pool_(pool),
         progress_(progress),
         stop_(stop),
-        layout_(config.spec) {}
+        layout_(engine::ParameterLayout::OfJob(config)) {}
 
   absl::StatusOr<PreparedRank> Run();
 
@@ -49,7 +50,10 @@ class Preparation {
   absl::Status FetchFiles();
   absl::StatusOr<engine::TrainingState> MakeState(const engine::JobIdentity& identity);
   absl::StatusOr<engine::TrainingState> FromCheckpoint(const engine::JobIdentity& identity);
-  absl::Status ImportBaseModel(engine::TrainingState& state);
+  // Fills state.weights, which are of that layout.
+  absl::Status ImportBaseModel(const engine::ParameterLayout& model, engine::TrainingState& state);
+  // What LoRA adapts; nothing where all of the model is trained.
+  absl::StatusOr<engine::AlignedBuffer<float>> FrozenWeights();
 
   const RankWorld& world_;
   const v1::PrepareRank& order_;
@@ -57,7 +61,7 @@ class Preparation {
   engine::ThreadPool& pool_;
   FetchProgress& progress_;
   const StopSignal& stop_;
-  const engine::ParameterLayout layout_;
+  const engine::ParameterLayout layout_;  // of the state
   std::unique_ptr<LayerCache> files_;
 };
 
@@ -95,11 +99,18 @@ absl::StatusOr<PreparedRank> Preparation::Run() {
   rank.slots = std::make_shared<const engine::SlotLoader>(std::move(made));
   rank.data_epoch = [slots = rank.slots](uint64_t step) { return slots->Epoch(step); };
   rank.identity = {.config = engine::Sha256Of(order_.config_json()), .token_set = tokens->hash()};
+  if (config_.lora.rank > 0) {
+    // On another base model a state of LoRA's factors is worth nothing.
+    ENIGMA_ASSIGN_OR_RETURN(const engine::Manifest base, engine::ManifestFromJson(order_.base_manifest_json()));
+    rank.identity.config = engine::Sha256Of(order_.config_json() + engine::HexOf(base.id));
+  }
   ENIGMA_ASSIGN_OR_RETURN(engine::TrainingState state, MakeState(rank.identity));
+  ENIGMA_ASSIGN_OR_RETURN(engine::AlignedBuffer<float> frozen, FrozenWeights());
   if (stop_.stopped()) return stop_.reason();
   ENIGMA_ASSIGN_OR_RETURN(
       rank.trainer,
-      engine::RankTrainer::Create({.config = config_, .slots = rank.slots, .state = std::move(state)}, pool_));
+      engine::RankTrainer::Create(
+          {.config = config_, .slots = rank.slots, .state = std::move(state), .base = std::move(frozen)}, pool_));
   rank.flops_per_second = MeasureProducts(pool_);
   return rank;
 }
@@ -107,8 +118,19 @@ absl::StatusOr<PreparedRank> Preparation::Run() {
 absl::StatusOr<engine::TrainingState> Preparation::MakeState(const engine::JobIdentity& identity) {
   if (!order_.state().name().empty()) return FromCheckpoint(identity);
   engine::TrainingState state = engine::InitialState(config_.spec, layout_, config_.seed);
-  if (!order_.base_manifest_json().empty()) ENIGMA_RETURN_IF_ERROR(ImportBaseModel(state));
+  const bool from_base = !order_.base_manifest_json().empty() && config_.lora.rank == 0;
+  if (from_base) ENIGMA_RETURN_IF_ERROR(ImportBaseModel(layout_, state));
   return state;
+}
+
+absl::StatusOr<engine::AlignedBuffer<float>> Preparation::FrozenWeights() {
+  engine::TrainingState base;
+  if (config_.lora.rank == 0) return std::move(base.weights);
+  const engine::ParameterLayout model(config_.spec);
+  base.weights = engine::AlignedBuffer<float>(model.floats());
+  std::fill_n(base.weights.data(), model.floats(), 0.0F);  // the gaps between tensors
+  ENIGMA_RETURN_IF_ERROR(ImportBaseModel(model, base));
+  return std::move(base.weights);
 }
 
 absl::StatusOr<engine::TrainingState> Preparation::FromCheckpoint(const engine::JobIdentity& identity) {
@@ -120,7 +142,7 @@ absl::StatusOr<engine::TrainingState> Preparation::FromCheckpoint(const engine::
   return state;
 }
 
-absl::Status Preparation::ImportBaseModel(engine::TrainingState& state) {
+absl::Status Preparation::ImportBaseModel(const engine::ParameterLayout& model, engine::TrainingState& state) {
   ENIGMA_ASSIGN_OR_RETURN(const engine::Manifest manifest, engine::ManifestFromJson(order_.base_manifest_json()));
   std::vector<const engine::Blob*> blobs;
   for (const engine::Blob& blob : manifest.blobs) blobs.push_back(&blob);
@@ -134,7 +156,7 @@ absl::Status Preparation::ImportBaseModel(engine::TrainingState& state) {
   for (const engine::Blob* blob : blobs) paths.push_back(world_.pieces.PathOf(blob->hash));
   ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<engine::WeightSource> weights,
                           engine::OpenBlobWeights(blobs, paths, manifest.file_bytes));
-  return engine::ImportWeights(*weights, layout_, state, pool_);
+  return engine::ImportWeights(*weights, model, state, pool_);
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ namespace {
 // With the copy of the state that a leader's checkpoint is, and that a newcomer's state is until it has taken its
 // place.
 uint64_t MemoryBytes(const engine::TrainingConfig& config) {
-  const engine::ParameterLayout layout(config.spec);
+  const engine::ParameterLayout layout = engine::ParameterLayout::OfJob(config);
   return engine::TrainingMemoryBytes(config) + uint64_t{layout.floats()} * 3 * sizeof(float);
 }
 
@@ -43,7 +43,7 @@ absl::StatusOr<std::unique_ptr<engine::Communicator>> OpenEpoch(const RankWorld&
 absl::Status WriteState(const engine::TrainingConfig& config, const PreparedRank& rank,
                         const engine::TrainingState& state, const std::function<void(uint64_t bytes)>& total,
                         const engine::ByteSink& sink) {
-  const engine::ParameterLayout layout(config.spec);
+  const engine::ParameterLayout layout = engine::ParameterLayout::OfJob(config);
   total(engine::StateFileBytes(state, layout, rank.identity));
   return engine::WriteState(state, layout, rank.identity, sink);
 }

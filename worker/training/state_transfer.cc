@@ -44,7 +44,7 @@ absl::StatusOr<std::vector<uint8_t>> Receive(v1::Ranks::Stub& stub, const v1::Fe
 absl::StatusOr<engine::TrainingState> FetchState(const RankWorld& world, const v1::NodeAddress& source, uint64_t job,
                                                  uint64_t step, const engine::TrainingConfig& config,
                                                  const PreparedRank& rank, const StopSignal& stop) {
-  const engine::ParameterLayout layout(config.spec);
+  const engine::ParameterLayout layout = engine::ParameterLayout::OfJob(config);
   // Of the same length but for the numbers of steps and tokens, which are text.
   const uint64_t bytes_most = engine::StateFileBytes(rank.trainer->state(), layout, rank.identity) + 256;
   ENIGMA_ASSIGN_OR_RETURN(const auto channel, world.channels.Connect(source));
@@ -62,7 +62,7 @@ absl::StatusOr<engine::TrainingState> FetchState(const RankWorld& world, const v
 absl::Status StoreState(const RankWorld& world, const v1::NodeAddress& coordinator, const StoredFile& file,
                         const engine::TrainingConfig& config, const PreparedRank& rank,
                         const engine::TrainingState& state, const StopSignal& stop) {
-  const engine::ParameterLayout layout(config.spec);
+  const engine::ParameterLayout layout = engine::ParameterLayout::OfJob(config);
   ENIGMA_ASSIGN_OR_RETURN(const auto channel, world.channels.Connect(coordinator));
   v1::StoreJobFileRequest::Head head;
   head.set_job(file.job);

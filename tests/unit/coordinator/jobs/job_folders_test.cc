@@ -57,6 +57,7 @@ TEST_F(JobFoldersTest, NamesFromOutsideReachNothingElse) {
   EXPECT_EQ(*folders_.FindFile(1, kTokenSetFile), folders_.TokenSetPath(1));
   for (const char* kind : {"", "../gguf", "checkpoint"}) EXPECT_FALSE(folders_.ExportPath(1, kind).ok()) << kind;
   EXPECT_THAT(*folders_.ExportPath(1, "gguf"), HasSubstr("/exports/model.gguf"));
+  EXPECT_THAT(*folders_.ExportPath(1, "adapter"), HasSubstr("/exports/adapter.gguf"));
 }
 
 TEST_F(JobFoldersTest, TheNewestCheckpointIsTheNewestThatIsWhole) {

@@ -121,6 +121,19 @@ TEST(JobOptionsTest, WhatMakesNoSenseIsNamed) {
       {"no size is called", [](auto& o) { o.set_size("huge"); }},
       {"size and base_model", [](auto& o) { o.set_base_model("b"); }},
       {"lora", [](auto& o) { o.set_lora_rank(2); }},
+      {"lora_alpha",
+       [](auto& o) {
+         o.clear_size();
+         o.set_base_model("b");
+         o.set_lora_alpha(8);
+       }},
+      {"no target 'attn_x'",
+       [](auto& o) {
+         o.clear_size();
+         o.set_base_model("b");
+         o.set_lora_rank(2);
+         o.add_lora_targets("attn_x");
+       }},
       {"tied, ffn",
        [](auto& o) {
          o.clear_size();

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/spec/lora_targets.h"
 #include "engine/spec/slot_shares.h"
 #include "engine/spec/training_memory.h"
 #include "engine/spec/training_presets.h"
@@ -70,7 +71,17 @@ TEST(TrainingConfig, ChecksNameTheFieldAndItsRange) {
   EXPECT_THAT(error([](auto& c) { c.context = 257; }), HasSubstr("at most the model's own 256"));
   EXPECT_THAT(error([](auto& c) { c.spec.kv_heads = 3; }), HasSubstr("heads a multiple"));
   EXPECT_THAT(error([](auto& c) { c.lora.rank = 8; }), HasSubstr("base model"));
-  EXPECT_THAT(error([](auto& c) { c.lora.rank = 8, c.base_model = "base"; }), HasSubstr("LoRA is not there yet"));
+  const auto lora_error = [&](auto change) {
+    return error([&](auto& c) {
+      c.base_model = "base";
+      c.lora = {.rank = 8, .alpha = 16, .targets = {"attn_q"}};
+      change(c.lora);
+    });
+  };
+  EXPECT_EQ(lora_error([](auto&) {}), "");
+  EXPECT_THAT(lora_error([](auto& lora) { lora.targets.clear(); }), HasSubstr("targets is empty"));
+  EXPECT_THAT(lora_error([](auto& lora) { lora.targets.push_back("attn_norm"); }), HasSubstr("no target 'attn_norm'"));
+  EXPECT_THAT(lora_error([](auto& lora) { lora.alpha = 0; }), HasSubstr("lora.alpha is 0"));
 }
 
 TEST(TrainingConfig, WarnsOfWhatIsSeldomMeant) {
@@ -123,6 +134,18 @@ TEST(TrainingMemory, GrowsWithWhatIsKept) {
   config.recompute = false;
   config.slots = 1;
   EXPECT_GT(TrainingMemoryBytes(config), bytes);
+}
+
+TEST(TrainingMemory, OfLoraIsLessThanOfTheWholeModel) {
+  TrainingConfig config = Sound();
+  const uint64_t whole = TrainingMemoryBytes(config);
+  config.base_model = "base";
+  config.lora = {.rank = 2, .alpha = 16, .targets = {"attn_q", "attn_v", "attn_q"}};
+  const uint64_t hidden = config.spec.hidden;
+  const uint64_t kv = uint64_t{config.spec.kv_heads} * config.spec.head_dim;
+  EXPECT_EQ(TrainedParameterCount(config), config.spec.layer_count() * 2 * (hidden + hidden + hidden + kv));
+  EXPECT_LT(TrainingMemoryBytes(config), whole);
+  EXPECT_GT(TrainingMemoryBytes(config), ParameterCount(config.spec) * 16);
 }
 
 TEST(ShareOutSlots, FollowsSpeedsAndLeavesHeldSlotsWithTheirHolders) {

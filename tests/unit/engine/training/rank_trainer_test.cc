@@ -16,93 +16,19 @@
 #include "engine/collective/in_process_links.h"
 #include "engine/collective/ring_communicator.h"
 #include "engine/spec/slot_shares.h"
-#include "engine/spec/training_presets.h"
+#include "tests/unit/engine/training/trained_ranks.h"
 
 namespace enigma::engine {
 namespace {
 
+using testing::Alone;
 using ::testing::ElementsAre;
+using testing::ExpectSameState;
 using ::testing::HasSubstr;
-
-TrainingConfig SmallConfig() {
-  TrainingConfig config;
-  TrainingPreset preset = *FindTrainingPreset("pi_zero");
-  preset.layers = 2;
-  preset.hidden = 32;
-  preset.heads = preset.kv_heads = 2;
-  preset.ffn = 64;
-  config.spec = SpecOfPreset(preset, 61, 32, true);
-  config.steps = 12;
-  config.context = 24;
-  config.sequences_per_step = 7;
-  config.slots = 7;
-  config.learning_rate = 5e-3;
-  config.warmup_steps = 2;
-  return config;
-}
-
-// Documents of different lengths, in which a token mostly follows from the one before.
-std::shared_ptr<const TokenSet> SmallTokens(uint32_t vocab) {
-  TokenSetBuilder builder(vocab, Sha256{});
-  for (uint32_t document = 0; document < 60; ++document) {
-    std::vector<TokenId> ids;
-    uint32_t token = document % vocab;
-    for (uint32_t i = 0; i < 5 + document * 7 % 40; ++i) {
-      ids.push_back(static_cast<TokenId>(token));
-      token = (token * 3 + 1 + (i * document % 5 == 0 ? 1 : 0)) % vocab;
-    }
-    std::vector<uint8_t> trained(ids.size(), 1);
-    if (document % 3 == 0) trained[1] = 0;
-    const auto part = document % 10 == 9 ? TokenSet::Part::kValidation : TokenSet::Part::kTraining;
-    EXPECT_TRUE(builder.Add(part, ids, trained).ok());
-  }
-  return *builder.Finish();
-}
-
-struct Rank {
-  Rank(const TrainingConfig& config, int threads) : pool(threads) {
-    absl::StatusOr<SlotLoader> loader = SlotLoader::Create(
-        SmallTokens(config.spec.vocab),
-        {.context = config.context, .sequences_per_step = config.sequences_per_step, .slots = config.slots, .seed = 3});
-    EXPECT_TRUE(loader.ok()) << loader.status();
-    absl::StatusOr<std::unique_ptr<RankTrainer>> made =
-        RankTrainer::Create({.config = config,
-                             .slots = std::make_shared<SlotLoader>(*std::move(loader)),
-                             .state = InitialState(config.spec, ParameterLayout(config.spec), config.seed)},
-                            pool);
-    EXPECT_TRUE(made.ok()) << made.status();
-    trainer = *std::move(made);
-  }
-  ThreadPool pool;
-  std::unique_ptr<RankTrainer> trainer;
-};
-
-void ExpectSameState(const TrainingState& a, const TrainingState& b) {
-  ASSERT_EQ(a.weights.size(), b.weights.size());
-  const size_t bytes = a.weights.size() * sizeof(float);
-  EXPECT_EQ(a.step, b.step);
-  EXPECT_EQ(a.tokens, b.tokens);
-  EXPECT_EQ(a.exponents, b.exponents);
-  EXPECT_EQ(std::memcmp(a.weights.data(), b.weights.data(), bytes), 0);
-  EXPECT_EQ(std::memcmp(a.first_moments.data(), b.first_moments.data(), bytes), 0);
-  EXPECT_EQ(std::memcmp(a.second_moments.data(), b.second_moments.data(), bytes), 0);
-}
-
-std::unique_ptr<Rank> Alone(const TrainingConfig& config, uint64_t steps) {
-  auto rank = std::make_unique<Rank>(config, 2);
-  for (uint64_t step = 0; step < steps; ++step) {
-    const absl::StatusOr<StepResult> result = rank->trainer->Step(nullptr, std::vector<uint32_t>(config.slots, 0), 0);
-    EXPECT_TRUE(result.ok()) << result.status();
-  }
-  return rank;
-}
-
-// Runs `body(rank)` for every rank on a thread of its own.
-void OnRanks(uint32_t ranks, const std::function<void(uint32_t)>& body) {
-  std::vector<std::thread> threads;
-  for (uint32_t rank = 0; rank < ranks; ++rank) threads.emplace_back(body, rank);
-  for (std::thread& thread : threads) thread.join();
-}
+using testing::OnRanks;
+using testing::Rank;
+using testing::SmallConfig;
+using testing::SmallLora;
 
 TEST(RankTrainer, LearnsAndTellsWhatAStepCameTo) {
   const TrainingConfig config = SmallConfig();
@@ -124,8 +50,7 @@ TEST(RankTrainer, LearnsAndTellsWhatAStepCameTo) {
   EXPECT_EQ(rank.trainer->NextOwners(), std::vector<uint32_t>(config.slots, 0));
 }
 
-TEST(RankTrainer, AnyNumberOfRanksAndAnySplitGiveTheSameBits) {
-  const TrainingConfig config = SmallConfig();
+void ExpectTheSameBitsOfAnyRanks(const TrainingConfig& config) {
   const std::unique_ptr<Rank> alone = Alone(config, config.steps);
   const absl::StatusOr<double> expected_loss = alone->trainer->Validate(nullptr);
   ASSERT_TRUE(expected_loss.ok()) << expected_loss.status();
@@ -149,6 +74,13 @@ TEST(RankTrainer, AnyNumberOfRanksAndAnySplitGiveTheSameBits) {
       EXPECT_EQ(*loss, *expected_loss);
     });
   }
+}
+
+TEST(RankTrainer, AnyNumberOfRanksAndAnySplitGiveTheSameBits) { ExpectTheSameBitsOfAnyRanks(SmallConfig()); }
+
+TEST(RankTrainer, AnyNumberOfRanksGivesTheSameBitsOfLora) {
+  ExpectTheSameBitsOfAnyRanks(SmallLora());
+  ExpectTheSameBitsOfAnyRanks(SmallLora({"ffn_down"}));
 }
 
 // A slot of several sequences, and a slot of each: one batch either way.

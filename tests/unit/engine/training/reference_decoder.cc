@@ -13,8 +13,8 @@ using Vector = std::vector<double>;
 
 class Reference {
  public:
-  Reference(const ModelSpec& spec, const ParameterLayout& layout, const Vector& weights)
-      : spec_(spec), layout_(layout), weights_(weights) {}
+  Reference(const ModelSpec& spec, const ParameterLayout& layout, const Vector& weights, const ReferenceLora* lora)
+      : spec_(spec), layout_(layout), weights_(weights), lora_(lora) {}
 
   double Loss(const SlotBatch& batch) const {
     double loss = 0;
@@ -34,6 +34,19 @@ class Reference {
     for (size_t r = 0; r < rows; ++r) {
       for (size_t c = 0; c < x.size(); ++c) out[r] += w[r * x.size() + c] * x[c];
     }
+    return out;
+  }
+
+  // W x of a layer's matrix and, where it has factors, s B (A x).
+  Vector LayerProduct(uint32_t layer, const std::string& matrix, size_t rows, const Vector& x) const {
+    const std::string name = "blk." + std::to_string(layer) + "." + matrix + ".weight";
+    Vector out = Product(At(name), rows, x);
+    const Parameter* a = lora_ == nullptr ? nullptr : lora_->layout.Find(name + kLoraA);
+    if (a == nullptr) return out;
+    const size_t b = lora_->layout.Find(name + kLoraB)->offset;
+    const Vector inner = Product(lora_->factors.data() + a->offset, a->shape[1], x);
+    const Vector added = Product(lora_->factors.data() + b, rows, inner);
+    for (size_t i = 0; i < rows; ++i) out[i] += lora_->scale * added[i];
     return out;
   }
 
@@ -64,7 +77,7 @@ class Reference {
   // Queries or keys of one token.
   Vector Heads(uint32_t layer, const Vector& normed, const char* which, uint32_t heads, double position) const {
     const std::string name = "attn_" + std::string(which);
-    Vector out = Product(At(layer, (name + ".weight").c_str()), size_t{heads} * spec_.head_dim, normed);
+    Vector out = LayerProduct(layer, name, size_t{heads} * spec_.head_dim, normed);
     if (spec_.qkv_bias) {
       const double* bias = At(layer, (name + ".bias").c_str());
       for (size_t i = 0; i < out.size(); ++i) out[i] += bias[i];
@@ -105,17 +118,17 @@ class Reference {
           for (size_t i = 0; i < dim; ++i) mixed[h * dim + i] += p[s - first] / sum * v[s][kv * dim + i];
         }
       }
-      const Vector out = Product(At(layer, "attn_output.weight"), spec_.hidden, mixed);
+      const Vector out = LayerProduct(layer, "attn_output", spec_.hidden, mixed);
       for (size_t i = 0; i < out.size(); ++i) xs[t][i] += out[i];
     }
   }
 
   void FeedForward(uint32_t layer, Vector& x) const {
     const Vector normed = Normed(x, At(layer, "ffn_norm.weight"));
-    Vector gate = Product(At(layer, "ffn_gate.weight"), spec_.ffn, normed);
-    const Vector up = Product(At(layer, "ffn_up.weight"), spec_.ffn, normed);
+    Vector gate = LayerProduct(layer, "ffn_gate", spec_.ffn, normed);
+    const Vector up = LayerProduct(layer, "ffn_up", spec_.ffn, normed);
     for (size_t i = 0; i < gate.size(); ++i) gate[i] = gate[i] / (1 + std::exp(-gate[i])) * up[i];
-    const Vector out = Product(At(layer, "ffn_down.weight"), spec_.hidden, gate);
+    const Vector out = LayerProduct(layer, "ffn_down", spec_.hidden, gate);
     for (size_t i = 0; i < out.size(); ++i) x[i] += out[i];
   }
 
@@ -144,13 +157,14 @@ class Reference {
   const ModelSpec& spec_;
   const ParameterLayout& layout_;
   const Vector& weights_;
+  const ReferenceLora* lora_;
 };
 
 }  // namespace
 
 double ReferenceLoss(const ModelSpec& spec, const ParameterLayout& layout, const std::vector<double>& weights,
-                     const SlotBatch& batch) {
-  return Reference(spec, layout, weights).Loss(batch);
+                     const SlotBatch& batch, const ReferenceLora* lora) {
+  return Reference(spec, layout, weights, lora).Loss(batch);
 }
 
 }  // namespace enigma::engine

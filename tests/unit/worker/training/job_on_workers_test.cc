@@ -224,6 +224,43 @@ TEST_F(JobOnWorkers, GoesOnFromACheckpointAndExports) {
   EXPECT_TRUE(Eventually([&] { return !std::filesystem::exists(folder_.File("b/jobs/3")); }));
 }
 
+TEST_F(JobOnWorkers, LoraGoesFromWorkerToWorkerAndExportsModelAndAdapter) {
+  job_.AdaptABaseModel(folder_.File(""));
+  for (const char* name : {"a", "b"}) job_.PlacePieces(folder_.File(std::string(name) + "/layers"));
+  Host& a = Add("a");
+  Host& b = Add("b");
+  ASSERT_TRUE(a.Await(v1::RANK_READY, 0));
+  ASSERT_TRUE(b.Await(v1::RANK_READY, 0));
+  Begin(1, 0, {"a"});
+  ASSERT_TRUE(Eventually([&] { return a.step() >= 5; }));
+  Pause(a);
+  ASSERT_TRUE(a.Await(v1::RANK_PAUSED, 1));
+  ASSERT_LT(a.standing().step(), job_.config.steps);
+  Begin(2, a.standing().step(), {"a", "b"}, "a", "b");
+  ASSERT_TRUE(a.Await(v1::RANK_FINISHED, 2));
+  ASSERT_TRUE(Eventually([&] { return files_.stored().size() == 1; }));
+  const engine::TrainingState expected = job_.Expected(60);
+  EXPECT_TRUE(job_.SameBits(job_.Read(files_.stored().front().data), expected));
+
+  v1::RankOrder finish;
+  finish.mutable_finish()->set_export_model(true);
+  ASSERT_TRUE(a.Tell(finish));
+  std::map<std::string, std::string> kinds;
+  ASSERT_TRUE(Eventually([&] {
+    for (const SmallJobFiles::Stored& one : files_.stored()) kinds[one.head.kind()] = one.data;
+    for (const v1::RankEvent& event : a.events()) EXPECT_FALSE(event.has_failed()) << event.failed().error();
+    return kinds.contains("adapter");
+  }));
+  EXPECT_TRUE(kinds.contains("gguf"));
+  EXPECT_TRUE(kinds.contains("safetensors"));
+  // The adapter is what the state holds; its data are the end of the file.
+  const engine::ParameterLayout layout = engine::ParameterLayout::OfJob(job_.config);
+  const engine::Parameter& last = layout.parameters().back();
+  const std::string factor(reinterpret_cast<const char*>(expected.weights.data() + last.offset),
+                           last.count * sizeof(float));
+  EXPECT_NE(kinds["adapter"].find(factor), std::string::npos);
+}
+
 TEST_F(JobOnWorkers, ATrainingStateOfAnotherJobIsRefused) {
   v1::PrepareRank order = Order();
   *order.mutable_state() = files_.Add("checkpoint", "no state at all");

@@ -1,6 +1,8 @@
 #include "tests/unit/worker/training/small_job.h"
 
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <utility>
 #include <vector>
 
@@ -10,6 +12,8 @@
 #include "engine/spec/gguf_writer.h"
 #include "engine/spec/training_presets.h"
 #include "engine/tensor/thread_pool.h"
+#include "engine/training/export_model.h"
+#include "engine/training/import_model.h"
 #include "engine/training/rank_trainer.h"
 #include "engine/training/state_file.h"
 #include "tests/support/test_data.h"
@@ -55,6 +59,38 @@ SmallJob::SmallJob(const std::string& folder) {
   config.dropout = 0.1;
 }
 
+void SmallJob::AdaptABaseModel(const std::string& folder) {
+  const engine::ParameterLayout layout(config.spec);
+  const engine::TrainingState base = engine::InitialState(config.spec, layout, 5);
+  const engine::GgufMetadata vocabulary = engine::testing::BytePairVocabulary("gpt-2");
+  base_path_ = folder + "/base.gguf";
+  EXPECT_TRUE(
+      engine::ExportGguf({config.spec, layout, base.weights.data(), vocabulary}, engine::DType::kF16, base_path_).ok());
+  base_ = *engine::BuildManifest(**engine::GgufFile::Open(base_path_), "base");
+  config.base_model = "base";
+  config.lora = {.rank = 4, .alpha = 8, .targets = {"attn_q", "ffn_down"}};
+  config.learning_rate = 0.03;
+}
+
+void SmallJob::PlacePieces(const std::string& layers_dir) const {
+  std::filesystem::create_directories(layers_dir);
+  const auto file = *engine::GgufFile::Open(base_path_);
+  for (const engine::Blob& blob : base_.blobs) {
+    std::vector<uint8_t> bytes(blob.bytes);
+    EXPECT_TRUE(engine::ReadBlob(*file, blob, 0, bytes).ok());
+    std::ofstream(layers_dir + "/" + engine::HexOf(blob.hash), std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  }
+}
+
+engine::AlignedBuffer<float> SmallJob::BaseWeights() const {
+  engine::ThreadPool pool(1);
+  const engine::ParameterLayout layout(config.spec);
+  engine::TrainingState base = engine::EmptyState(layout);
+  EXPECT_TRUE(engine::ImportWeights(**engine::OpenGgufWeights(base_path_), layout, base, pool).ok());
+  return std::move(base.weights);
+}
+
 v1::PrepareRank SmallJob::Order(SmallJobFiles& files) const {
   v1::PrepareRank order;
   order.set_job(3);
@@ -64,12 +100,13 @@ v1::PrepareRank SmallJob::Order(SmallJobFiles& files) const {
   *order.mutable_token_set() = files.Add("tokens.bin", std::string(tokens.begin(), tokens.end()));
   *order.mutable_tokenizer() = files.Add("tokenizer.gguf", vocabulary_);
   order.set_orphan_seconds(60);
+  if (!base_path_.empty()) order.set_base_manifest_json(engine::ManifestToJson(base_));
   return order;
 }
 
 engine::TrainingState SmallJob::Expected(uint64_t steps) const {
   engine::ThreadPool pool(1);
-  const engine::ParameterLayout layout(config.spec);
+  const engine::ParameterLayout layout = engine::ParameterLayout::OfJob(config);
   absl::StatusOr<engine::SlotLoader> slots =
       engine::SlotLoader::Create(tokens_, {.context = config.context,
                                            .sequences_per_step = config.sequences_per_step,
@@ -78,7 +115,8 @@ engine::TrainingState SmallJob::Expected(uint64_t steps) const {
   const auto trainer =
       *engine::RankTrainer::Create({.config = config,
                                     .slots = std::make_shared<const engine::SlotLoader>(*std::move(slots)),
-                                    .state = engine::InitialState(config.spec, layout, config.seed)},
+                                    .state = engine::InitialState(config.spec, layout, config.seed),
+                                    .base = base_path_.empty() ? engine::AlignedBuffer<float>() : BaseWeights()},
                                    pool);
   const std::vector<uint32_t> owners(config.slots, 0);
   for (uint64_t step = 0; step < steps; ++step) EXPECT_TRUE(trainer->Step(nullptr, owners, 0).ok());
@@ -98,15 +136,16 @@ engine::TrainingState SmallJob::Read(const std::string& checkpoint) const {
   const auto file = engine::SafetensorsFile::Parse(
       {reinterpret_cast<const uint8_t*>(checkpoint.data()), checkpoint.size()}, "the checkpoint");
   EXPECT_TRUE(file.ok()) << file.status();
+  const std::string base = base_path_.empty() ? "" : engine::HexOf(base_.id);
   auto state = engine::ReadState(
-      **file, engine::ParameterLayout(config.spec),
-      {.config = engine::Sha256Of(engine::TrainingConfigToJson(config)), .token_set = tokens_->hash()});
+      **file, engine::ParameterLayout::OfJob(config),
+      {.config = engine::Sha256Of(engine::TrainingConfigToJson(config) + base), .token_set = tokens_->hash()});
   EXPECT_TRUE(state.ok()) << state.status();
   return *std::move(state);
 }
 
 bool SmallJob::SameBits(const engine::TrainingState& a, const engine::TrainingState& b) const {
-  const engine::ParameterLayout layout(config.spec);
+  const engine::ParameterLayout layout = engine::ParameterLayout::OfJob(config);
   if (a.step != b.step || a.tokens != b.tokens || a.exponents != b.exponents) return false;
   for (const engine::Parameter& parameter : layout.parameters()) {
     const auto same = [&](const engine::AlignedBuffer<float>& x, const engine::AlignedBuffer<float>& y) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "engine/corpus/token_set.h"
+#include "engine/spec/manifest.h"
 #include "engine/spec/training_config.h"
 #include "engine/training/parameters.h"
 #include "proto/rank.pb.h"
@@ -18,6 +19,11 @@ class SmallJob {
   explicit SmallJob(const std::string& folder);
 
   engine::TrainingConfig config;
+  // Makes it a job of LoRA on a base model whose file goes to `folder`.
+  void AdaptABaseModel(const std::string& folder);
+  // Puts the base model's pieces where a worker keeps those that it has fetched.
+  void PlacePieces(const std::string& layers_dir) const;
+  engine::AlignedBuffer<float> BaseWeights() const;
   // What a coordinator says, with the files in `files`; without a checkpoint.
   v1::PrepareRank Order(SmallJobFiles& files) const;
   // The state after so many steps, of one trainer alone.
@@ -29,6 +35,8 @@ class SmallJob {
 
  private:
   std::string vocabulary_;  // GGUF
+  std::string base_path_;
+  engine::Manifest base_;
   std::shared_ptr<const engine::TokenSet> tokens_;
 };
 

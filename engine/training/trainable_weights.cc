@@ -1,0 +1,45 @@
+#include "engine/training/trainable_weights.h"
+
+#include <algorithm>
+
+#include "engine/training/layer_weights.h"
+#include "engine/training/lora_weights.h"
+
+namespace enigma::engine {
+namespace {
+
+// All of the model.
+class WholeModel final : public TrainableWeights {
+ public:
+  WholeModel(const ModelSpec& spec, const ParameterLayout& model) : layout_(model), gradient_(model.floats()) {
+    std::fill_n(gradient_.data(), gradient_.size(), 0.0F);
+    ranges_.emplace_back(model.Find("output_norm.weight")->offset, model.floats());
+    for (uint32_t layer = spec.layer_count(); layer-- > 0;) {
+      const LayerOffsets offsets = OffsetsOf(model, spec, layer);
+      ranges_.emplace_back(offsets.begin, offsets.end);
+    }
+    ranges_.emplace_back(0, ranges_.back().first);
+  }
+
+  const ParameterLayout& layout() const override { return layout_; }
+  const float* ModelWeights(const float* weights) override { return weights; }
+  float* model_gradient() override { return gradient_.data(); }
+  float* gradient() override { return gradient_.data(); }
+  FloatRange Finish(size_t begin, size_t end) override { return {begin, end}; }
+  std::vector<FloatRange> Ranges() const override { return ranges_; }
+
+ private:
+  const ParameterLayout& layout_;
+  AlignedBuffer<float> gradient_;
+  std::vector<FloatRange> ranges_;
+};
+
+}  // namespace
+
+std::unique_ptr<TrainableWeights> MakeTrainableWeights(const TrainingConfig& config, const ParameterLayout& model,
+                                                       AlignedBuffer<float> base, ThreadPool& pool) {
+  if (config.lora.rank == 0) return std::make_unique<WholeModel>(config.spec, model);
+  return std::make_unique<LoraWeights>(config, model, std::move(base), pool);
+}
+
+}  // namespace enigma::engine
