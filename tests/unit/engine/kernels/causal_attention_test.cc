@@ -203,6 +203,7 @@ TEST(CausalAttentionTest, HasTheBitsOfItsContractOnEveryTargetAndThreadCountAndA
             << i % b.stride();
       }
       for (size_t document = 0; document + 1 < b.starts.size(); ++document) {
+        if (b.starts[document] == b.starts[document + 1]) continue;  // nothing to compare, and nowhere to point to
         Batch one = b.Alone(document);
         one.Run(pool);
         const size_t row = b.starts[document];
