@@ -92,6 +92,16 @@ TEST(DocumentReaderTest, LongTextIsCutBetweenParagraphs) {
   EXPECT_EQ(ReadBytes("a.txt", text, {.part_bytes = 0}).documents.size(), 1u);
 }
 
+TEST(DocumentReaderTest, NoPartIsTinyBecauseAParagraphEndsThere) {
+  std::string text = "A title\n\n";
+  for (int i = 0; i < 100; ++i) text += "one of many lines\n";
+  const Read read = ReadBytes("a.txt", text, {.part_bytes = 200});
+  for (const Document& part : read.documents) {
+    EXPECT_GE(part.Text().size(), 100u) << part.line;
+    EXPECT_TRUE(part.is_end || part.Text().ends_with('\n'));
+  }
+}
+
 TEST(DocumentReaderTest, TextWithoutAPlaceToCutIsCutBetweenCharacters) {
   std::string text;
   for (int i = 0; i < 100; ++i) text += "é";
