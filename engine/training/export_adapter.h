@@ -9,7 +9,7 @@
 
 namespace enigma::engine {
 
-// Writes what LoRA trained as an adapter in GGUF, as llama.cpp reads it beside the base model: the factors in f32 under
+// Writes what LoRA trained as an adapter in GGUF, in the form that llama.cpp gives adapters: the factors in f32 under
 // their names in ParameterLayout::OfJob, and alpha. `factors`: a state's weights. Returns the size in bytes; the file
 // is there whole or not at all. InvalidArgument without LoRA or where a value is not finite; otherwise the errors of
 // GgufWriter.
