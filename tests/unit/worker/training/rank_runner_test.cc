@@ -56,8 +56,10 @@ TEST_F(Runner, OneRankAloneRunsToTheEnd) {
   ASSERT_TRUE(Await("a", v1::RANK_FINISHED, 1, 20));
   EXPECT_EQ(WeightsOf("a", 20), CountingTrainer::Expected(20, kSlots));
   const Seen seen = See("a");
-  EXPECT_THAT(PhasesOf(seen.standings),
-              ElementsAre(v1::RANK_PREPARING, v1::RANK_READY, v1::RANK_RUNNING, v1::RANK_FINISHED));
+  std::vector<v1::RankPhase> phases = PhasesOf(seen.standings);
+  // Whoever reads from the beginning may come when it has prepared already.
+  if (phases.front() == v1::RANK_PREPARING) phases.erase(phases.begin());
+  EXPECT_THAT(phases, ElementsAre(v1::RANK_READY, v1::RANK_RUNNING, v1::RANK_FINISHED));
   std::vector<uint64_t> all(20);
   std::iota(all.begin(), all.end(), 1);
   EXPECT_EQ(StepsOf(seen.steps), all);
@@ -242,7 +244,9 @@ TEST_F(Runner, AHaltEndsAnEpochWhoseLinksDoNotComeUp) {
     return absl::UnavailableError("gave up");
   };
   ASSERT_TRUE(Ready({"a"}));
-  Begin(1, 0, {"a", "b"});
+  v1::RankOrder order;
+  *order.mutable_begin() = BeginOf(1, 0, {"a", "b"});
+  ASSERT_TRUE(Rank("a").Obey(order).ok());
   called.WaitForNotification();
   Halt("a", 1, "b is gone");
   EXPECT_EQ(AwaitPhase("a", v1::RANK_HALTED, 1).reason(), "b is gone");
@@ -258,6 +262,7 @@ TEST_F(Runner, ARankThatGoesIsLostToTheOthersByName) {
   EXPECT_EQ(AwaitPhase("a", v1::RANK_HALTED, 1).lost_node(), "b");
   EXPECT_EQ(Standing("a").reason(), "node b leaves: the worker stops");
   go.Notify();
+  Rank("b").AwaitEnd();
 }
 
 TEST_F(Runner, AZombieStaysOutOfEpochsThatAreOver) {

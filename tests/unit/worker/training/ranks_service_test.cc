@@ -81,7 +81,6 @@ class Service : public RankFixture {
 
 TEST_F(Service, OneStreamFromPreparationToTheEnd) {
   const auto stream = Open();
-  EXPECT_TRUE(Read(*stream).has_standing());
   ReadUntil(*stream, v1::RANK_READY);
   BeginAlone(*stream, 1, 0);
   EXPECT_EQ(ReadUntil(*stream, v1::RANK_FINISHED).step(), 20U);
