@@ -73,6 +73,7 @@ class CpuRankTrainer : public RankTrainer {
   absl::StatusOr<StepHeader> AddUp(Communicator* communicator, uint64_t control);
   absl::StatusOr<StepResult> Apply(const StepHeader& header, Communicator* communicator);
   void ForgetSlots();
+  void BeginAnew();
   // Gives the decoder what the state's weights make.
   void UseWeights();
 
@@ -175,7 +176,7 @@ absl::StatusOr<StepHeader> CpuRankTrainer::AddUp(Communicator* communicator, uin
   }
   header.SetMisfits(sums_.misfits());
   header.SetControl(control);
-  header.SetStanding(state_.step, redone_);
+  header.SetStanding(state_.step, state_.exponents);
   header.SetWork(rank, static_cast<uint32_t>(held_.size()), held_seconds_);
   if (communicator == nullptr) return header;
   const auto start = std::chrono::steady_clock::now();
@@ -183,6 +184,13 @@ absl::StatusOr<StepHeader> CpuRankTrainer::AddUp(Communicator* communicator, uin
   ENIGMA_RETURN_IF_ERROR(communicator->Wait());
   wait_seconds_ += SecondsSince(start);
   return header;
+}
+
+// As before the step.
+void CpuRankTrainer::BeginAnew() {
+  ForgetSlots();
+  state_.exponents = first_exponents_;
+  redone_ = 0;
 }
 
 void CpuRankTrainer::ForgetSlots() {
@@ -231,14 +239,17 @@ absl::StatusOr<StepResult> CpuRankTrainer::Step(Communicator* communicator, cons
   if (held_.empty() && redone_ == 0) first_exponents_ = state_.exponents;
   wait_seconds_ = 0;
   for (uint32_t attempt = 0; attempt < kRedoMost; ++attempt) {
-    ENIGMA_RETURN_IF_ERROR(ComputeSlots(communicator, owners));
-    ENIGMA_ASSIGN_OR_RETURN(const StepHeader header, AddUp(communicator, control));
+    const absl::Status computed = ComputeSlots(communicator, owners);
+    absl::StatusOr<StepHeader> added = computed.ok() ? AddUp(communicator, control) : computed;
+    if (!added.ok()) {
+      // Others may not have heard that values did not fit: what was computed again is not theirs.
+      if (redone_ > 0) BeginAnew();
+      return added.status();
+    }
+    const StepHeader& header = *added;
     if (!header.AllAlike()) {
-      // A rank that was lost had told some, and not others, that values did not fit: everybody begins the step anew.
-      ForgetSlots();
-      state_.exponents = first_exponents_;
-      redone_ = 0;
-      continue;
+      return absl::InternalError(
+          absl::StrCat("step ", state_.step + 1, ": ranks have other steps or exponents than each other"));
     }
     if (header.slots_computed() != config_.slots) {
       return absl::InternalError(absl::StrCat("step ", state_.step + 1, ": ", header.slots_computed(), " of ",
@@ -247,9 +258,7 @@ absl::StatusOr<StepResult> CpuRankTrainer::Step(Communicator* communicator, cons
     const int64_t wild = header.FirstNotFinite();
     const bool lowered = wild < 0 && header.AnyMisfit() && LowerExponents(header.misfits(), state_.exponents);
     if (wild >= 0 || (header.AnyMisfit() && !lowered)) {
-      ForgetSlots();
-      state_.exponents = first_exponents_;
-      redone_ = 0;
+      BeginAnew();
       return absl::FailedPreconditionError(
           absl::StrCat("step ", state_.step + 1, wild < 0 ? std::string() : std::string(absl::StrCat(", slot ", wild)),
                        ": loss or gradient is not finite; a lower learning rate, or clipping, may help"));

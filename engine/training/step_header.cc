@@ -47,9 +47,14 @@ void StepHeader::SetWork(size_t rank, uint32_t slots, double seconds) {
   At(kWork, 2 * rank + 1) = static_cast<int64_t>(seconds * kNanoseconds);
 }
 
-void StepHeader::SetStanding(uint64_t step, uint32_t redone) {
-  // Small enough that squares add up, and apart for all steps and repetitions that can meet.
-  const auto standing = static_cast<int64_t>(step % (1 << 20) * 64 + redone % 64);
+void StepHeader::SetStanding(uint64_t step, std::span<const int32_t> exponents) {
+  // FNV-1a over both, as a number small enough that squares add up.
+  uint64_t hash = 0xcbf29ce484222325;
+  const auto mix = [&](uint64_t value) { hash = (hash ^ value) * 0x100000001b3; };
+  mix(step);
+  for (const int32_t exponent : exponents) mix(static_cast<uint32_t>(exponent));
+  constexpr int kBits = 26;
+  const auto standing = static_cast<int64_t>(hash >> (64 - kBits));
   values_[kStanding] = standing;
   values_[kStandingSquared] = standing * standing;
 }

@@ -19,7 +19,7 @@ class StepHeader {
   void SetMisfits(std::span<const int64_t> misfits);
   void SetControl(uint64_t control) { values_[kControl] = static_cast<int64_t>(control); }
   // What the rank's sums were made with; AllAlike tells whether everybody's were.
-  void SetStanding(uint64_t step, uint32_t redone);
+  void SetStanding(uint64_t step, std::span<const int32_t> exponents);
   void SetWork(size_t rank, uint32_t slots, double seconds);
 
   std::span<int64_t> values() { return values_; }

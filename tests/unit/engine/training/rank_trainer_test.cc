@@ -162,6 +162,21 @@ TEST(RankTrainer, ValuesThatDoNotFitAreComputedAgainWithSmallerExponents) {
   }
 }
 
+TEST(RankTrainer, RanksWithOtherExponentsThanEachOtherDoNotGoOn) {
+  const TrainingConfig config = SmallConfig();
+  InProcessNetwork network(2);
+  OnRanks(2, [&](uint32_t number) {
+    Rank rank(config, 1);
+    TrainingState state = InitialState(config.spec, ParameterLayout(config.spec), config.seed);
+    if (number == 1) state.exponents[3] -= 8;
+    ASSERT_TRUE(rank.trainer->SetState(std::move(state)).ok());
+    const std::unique_ptr<Communicator> communicator = MakeRingCommunicator(network.Join(number));
+    const absl::StatusOr<StepResult> result = rank.trainer->Step(communicator.get(), {0, 0, 0, 0, 1, 1, 1}, 0);
+    EXPECT_THAT(std::string(result.status().message()), HasSubstr("exponents"));
+    EXPECT_EQ(rank.trainer->state().step, 0U);
+  });
+}
+
 TEST(RankTrainer, ALossThatIsNotFiniteNamesStepAndSlotAndChangesNothing) {
   const TrainingConfig config = SmallConfig();
   Rank rank(config, 1);

@@ -48,16 +48,15 @@ TEST(StepHeader, NamesTheSlotThatIsNotFinite) {
 }
 
 TEST(StepHeader, TellsWhetherAllStandAlike) {
-  const auto with = [](uint64_t step, uint32_t redone) {
+  const auto with = [](uint64_t step, int32_t exponent) {
     StepHeader header(3, 1, 1);
-    header.SetStanding(step, redone);
+    header.SetStanding(step, std::vector<int32_t>{24, exponent});
     return header;
   };
-  EXPECT_TRUE(Sum(with(70, 1), Sum(with(70, 1), with(70, 1))).AllAlike());
-  EXPECT_FALSE(Sum(with(70, 1), Sum(with(70, 1), with(70, 2))).AllAlike());
-  // The mean is one of them.
-  EXPECT_FALSE(Sum(with(70, 0), Sum(with(70, 1), with(70, 2))).AllAlike());
-  EXPECT_FALSE(Sum(with(69, 0), Sum(with(70, 0), with(71, 0))).AllAlike());
+  EXPECT_TRUE(Sum(with(70, 16), Sum(with(70, 16), with(70, 16))).AllAlike());
+  EXPECT_FALSE(Sum(with(70, 16), Sum(with(70, 16), with(70, 8))).AllAlike());
+  EXPECT_FALSE(Sum(with(70, 16), Sum(with(70, 20), with(70, 24))).AllAlike());
+  EXPECT_FALSE(Sum(with(69, 16), Sum(with(70, 16), with(71, 16))).AllAlike());
 }
 
 TEST(Exponents, KeepTheLargestMagnitudeInItsRange) {
