@@ -9,7 +9,7 @@
 
 namespace enigma::testing {
 
-RankNodes::RankNodes(uint32_t count) {
+RankNodes::RankNodes(uint32_t count, bool secure) {
   EXPECT_TRUE(SetLogLevel("warning").ok());
   auto authority = CertificateAuthority::LoadOrCreate(directory_.path());
   EXPECT_TRUE(authority.ok()) << authority.status();
@@ -17,13 +17,13 @@ RankNodes::RankNodes(uint32_t count) {
   for (uint32_t i = 0; i < count; ++i) {
     auto identity = authority_->Issue(absl::StrCat("node-", i), Role::kWorker);
     EXPECT_TRUE(identity.ok()) << identity.status();
-    auto node = std::make_unique<Node>(*std::move(identity));
-    node->service =
-        std::make_unique<worker::StreamLinksService>(Authoriser::ForCluster(authority_->cluster_id()), node->incoming);
+    auto node = std::make_unique<Node>(*std::move(identity), secure);
+    node->service = std::make_unique<worker::StreamLinksService>(
+        secure ? Authoriser::ForCluster(authority_->cluster_id()) : Authoriser::Insecure(), node->incoming);
     node->router = std::make_unique<worker::MethodRouter>(
         std::map<std::string, grpc::CallbackGenericService*>{{worker::kRankLinkMethod, node->service.get()}});
     auto server = RpcServer::Start({.host = "127.0.0.1",
-                                    .identity = &node->identity,
+                                    .identity = secure ? &node->identity : nullptr,
                                     .configure = [raw = node.get()](grpc::ServerBuilder& builder) {
                                       builder.RegisterCallbackGenericService(raw->router.get());
                                     }});

@@ -21,7 +21,9 @@ namespace enigma::testing {
 // any two a relay for each way of dialling, so that a test can break what is between them.
 class RankNodes {
  public:
-  explicit RankNodes(uint32_t count);
+  explicit RankNodes(uint32_t count) : RankNodes(count, true) {}
+  // Without certificates, as with --insecure.
+  static RankNodes Insecure(uint32_t count) { return RankNodes(count, false); }
 
   // Addresses as node `from` knows them, through its relays.
   worker::StreamLinksOptions Options(uint32_t from, uint64_t job, uint64_t epoch) const;
@@ -38,8 +40,9 @@ class RankNodes {
   int port(uint32_t node) const { return nodes_[node]->server->port(); }
 
  private:
+  RankNodes(uint32_t count, bool secure);
   struct Node {
-    explicit Node(NodeIdentity who) : identity(std::move(who)), channels(&identity) {}
+    Node(NodeIdentity who, bool secure) : identity(std::move(who)), channels(secure ? &identity : nullptr) {}
     const NodeIdentity identity;
     const worker::NodeChannels channels;
     worker::IncomingStreams incoming;

@@ -73,6 +73,15 @@ TEST(StreamLinks, CarryMessagesInOrder) {
   EXPECT_TRUE(message.empty());
 }
 
+TEST(StreamLinks, WithoutCertificatesNodesAreWhomTheySay) {
+  testing::RankNodes nodes = testing::RankNodes::Insecure(2);
+  const Links links = OpenAll(nodes, 2);
+  ASSERT_TRUE(links[0]->Send(1, {7}).ok());
+  std::vector<uint8_t> message;
+  ASSERT_TRUE(links[1]->Receive(0, &message).ok());
+  EXPECT_EQ(message, std::vector<uint8_t>{7});
+}
+
 TEST(StreamLinks, ASenderWaitsForOneThatDoesNotTake) {
   testing::RankNodes nodes(2);
   std::vector<StreamLinksOptions> options;
