@@ -44,7 +44,7 @@ void RankFixture::SetTools() {
     PreparedRank rank;
     // In the fixture the tokenizer's name carries the node's along.
     rank.trainer =
-        std::make_unique<CountingTrainer>(config, CountingTrainer::Initial(), hooks_[order.tokenizer().name()]);
+        std::make_unique<CountingTrainer>(config, CountingTrainer::Initial(), HooksOf(order.tokenizer().name()));
     rank.data_epoch = [](uint64_t step) { return static_cast<double>(step) / 10; };
     rank.flops_per_second = 1e9;
     return rank;

@@ -68,6 +68,12 @@ class RankFixture : public ::testing::Test {
   v1::PrepareRank order_;
   RankTools tools_;
   TurnedClock clock_;
+  // Ranks ask on their own threads, so looking adds nothing.
+  CountingTrainer::Hooks HooksOf(const std::string& node) const {
+    const auto found = hooks_.find(node);
+    return found == hooks_.end() ? CountingTrainer::Hooks() : found->second;
+  }
+
   std::map<std::string, CountingTrainer::Hooks> hooks_;  // by node; before it is named first
   std::function<absl::Status(const StoredFile& file, const StopSignal& stop)> on_store_;
   std::function<void()> on_send_state_;  // between two parts of it
