@@ -11,7 +11,7 @@ namespace enigma::cli {
 
 namespace {
 
-absl::Status RunRemove(const ClusterFlags& flags, const std::string& name, bool json) {
+absl::Status RunModelsRemove(const ClusterFlags& flags, const std::string& name, bool json) {
   ENIGMA_ASSIGN_OR_RETURN(const auto client, ClusterClient::Open(flags));
   v1::RemoveModelRequest request;
   request.set_name(name);
@@ -35,7 +35,7 @@ void AddModelsRemove(Command& models) {
   auto json = std::make_shared<bool>(false);
   command.Text("MODEL", *name, "the model's name, as `enigma models` lists it", "").Required().Utf8();
   command.Switch("--json", *json, "as JSON");
-  command.Does([flags, name, json] { return RunRemove(*flags, *name, *json); });
+  command.Does([flags, name, json] { return RunModelsRemove(*flags, *name, *json); });
 }
 
 }  // namespace enigma::cli

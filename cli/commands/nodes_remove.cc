@@ -11,7 +11,7 @@ namespace enigma::cli {
 
 namespace {
 
-absl::Status RunRemove(const ClusterFlags& flags, const std::string& node, bool json) {
+absl::Status RunNodesRemove(const ClusterFlags& flags, const std::string& node, bool json) {
   ENIGMA_ASSIGN_OR_RETURN(const auto client, ClusterClient::Open(flags));
   v1::RemoveNodeRequest request;
   request.set_node(node);
@@ -35,7 +35,7 @@ void AddNodesRemove(Command& nodes) {
   flags->AddTo(command);
   command.Text("NODE", *node, "its id or host name, as `enigma nodes` lists it", "").Required().Utf8();
   command.Switch("--json", *json, "as JSON");
-  command.Does([flags, node, json] { return RunRemove(*flags, *node, *json); });
+  command.Does([flags, node, json] { return RunNodesRemove(*flags, *node, *json); });
 }
 
 }  // namespace enigma::cli
