@@ -15,6 +15,7 @@ PACKAGES_BUILD=(
   libspdlog-dev nlohmann-json3-dev libcli11-dev libyaml-cpp-dev libpcre2-dev
   libboost-dev                                           # the HTTP server (Beast)
   libhwy-dev                                             # SIMD with dispatch at run time
+  libgloo-dev                                            # sums of training on a trusted network
   libgtest-dev libgmock-dev                              # tests
 )
 # What the tests and checks need on top: network namespaces, the formatter, and what clients in other languages run on.

@@ -86,6 +86,14 @@ class InProcessNetwork::Links final : public PeerLinks {
     return absl::OkStatus();
   }
 
+  absl::Status AwaitFailure(absl::Duration timeout) override {
+    State& state = *state_;
+    absl::MutexLock lock(&state.mutex);
+    const auto broken = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.mutex) { return !state.failure.ok(); };
+    state.mutex.AwaitWithTimeout(absl::Condition(&broken), timeout);
+    return state.failure;
+  }
+
   void Abort(const absl::Status& reason) override {
     absl::MutexLock lock(&state_->mutex);
     if (state_->failure.ok()) state_->failure = reason;

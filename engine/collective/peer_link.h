@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <absl/status/status.h>
+#include <absl/time/time.h>
 
 namespace enigma::engine {
 
@@ -24,6 +25,8 @@ class PeerLinks {
   // Until a message of `peer` is there. An error due to the loss of a rank, which need not be `peer`, is one of
   // LostRankError.
   virtual absl::Status Receive(uint32_t peer, std::vector<uint8_t>* message) = 0;
+  // Until the links are broken, which the error says; OK where they are not within `timeout`.
+  virtual absl::Status AwaitFailure(absl::Duration timeout) = 0;
   // Ends all waiting, here and on the peers.
   virtual void Abort(const absl::Status& reason) = 0;
 };

@@ -286,10 +286,11 @@ TEST_P(CommunicatorSuite, RanksThatDoDifferentThingsAreAnError) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Rings, CommunicatorSuite,
+INSTANTIATE_TEST_SUITE_P(All, CommunicatorSuite,
                          ::testing::Values(testing::RankGroupKind{"in_process", testing::MakeInProcessGroup},
                                            testing::RankGroupKind{"in_process_late", testing::MakeLateInProcessGroup},
-                                           testing::RankGroupKind{"streams", testing::MakeStreamGroup}),
+                                           testing::RankGroupKind{"streams", testing::MakeStreamGroup},
+                                           testing::RankGroupKind{"gloo", testing::MakeGlooGroup}),
                          [](const auto& made) { return made.param.name; });
 
 }  // namespace

@@ -30,5 +30,7 @@ std::unique_ptr<RankGroup> MakeInProcessGroup(uint32_t ranks);
 std::unique_ptr<RankGroup> MakeLateInProcessGroup(uint32_t ranks);
 // Rings over the workers' streams, with mutual TLS on loopback.
 std::unique_ptr<RankGroup> MakeStreamGroup(uint32_t ranks);
+// Gloo on loopback, with those streams as its links.
+std::unique_ptr<RankGroup> MakeGlooGroup(uint32_t ranks);
 
 }  // namespace enigma::testing

@@ -98,6 +98,13 @@ absl::Status RankMesh::failure() const {
   return failure_;
 }
 
+absl::Status RankMesh::AwaitFailure(absl::Duration timeout) const {
+  absl::MutexLock lock(&mutex_);
+  const auto broken = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !failure_.ok(); };
+  mutex_.AwaitWithTimeout(absl::Condition(&broken), timeout);
+  return failure_;
+}
+
 absl::StatusOr<bool> RankMesh::AwaitStreams(absl::Duration timeout) {
   absl::MutexLock lock(&mutex_);
   const auto complete = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {

@@ -54,6 +54,7 @@ class RankMesh {
   // Breaks the epoch, unless it is broken, and aborts all streams.
   void Fail(const absl::Status& reason);
   absl::Status failure() const;
+  absl::Status AwaitFailure(absl::Duration timeout) const;  // OK: there was none by then
   // Whether all streams stand; waits at most `timeout` for it. The failure, where there is one.
   absl::StatusOr<bool> AwaitStreams(absl::Duration timeout);
   // An error that is due to the first peer of which a stream is missing.

@@ -55,6 +55,7 @@ class StreamLinks final : public engine::PeerLinks {
     return absl::OkStatus();
   }
   absl::Status Receive(uint32_t peer, std::vector<uint8_t>* message) override { return mesh_->Take(peer, message); }
+  absl::Status AwaitFailure(absl::Duration timeout) override { return mesh_->AwaitFailure(timeout); }
   void Abort(const absl::Status& reason) override { mesh_->Fail(reason); }
 
  private:
