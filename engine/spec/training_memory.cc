@@ -25,11 +25,8 @@ uint64_t StateBytes(const TrainingConfig& config) {
   return trained + model * (4 + 4 + kPacked) + 4 * (kept + largest + TrainedParameterCount(config));
 }
 
-}  // namespace
-
-uint64_t TrainingMemoryBytes(const TrainingConfig& config) {
+uint64_t ActivationBytes(const TrainingConfig& config) {
   const ModelSpec& spec = config.spec;
-  const uint64_t state = StateBytes(config);
   const uint64_t sequences = (config.sequences_per_step + config.slots - 1) / config.slots;
   const uint64_t rows = sequences * config.context;
   const uint64_t q = uint64_t{spec.heads} * spec.head_dim;
@@ -38,7 +35,16 @@ uint64_t TrainingMemoryBytes(const TrainingConfig& config) {
   const uint64_t kept = config.recompute ? 1 : spec.layer_count();
   const uint64_t scratch = uint64_t{5} * spec.hidden + uint64_t{3} * spec.ffn + q + qkv;
   const uint64_t logits = std::max<uint64_t>(spec.vocab, std::min<uint64_t>(rows * spec.vocab, uint64_t{4} << 20));
-  return state + 4 * (rows * (kept * layer + (spec.layer_count() + 1) * uint64_t{spec.hidden} + scratch) + logits);
+  return 4 * (rows * (kept * layer + (spec.layer_count() + 1) * uint64_t{spec.hidden} + scratch) + logits);
+}
+
+}  // namespace
+
+uint64_t TrainingMemoryBytes(const TrainingConfig& config) { return StateBytes(config) + ActivationBytes(config); }
+
+uint64_t TrainingLaneBytes(const TrainingConfig& config) {
+  const uint64_t gradients = ParameterCount(config.spec) + (config.lora.rank == 0 ? 0 : TrainedParameterCount(config));
+  return ActivationBytes(config) + 4 * gradients;
 }
 
 }  // namespace enigma::engine

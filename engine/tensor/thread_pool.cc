@@ -49,6 +49,9 @@ std::vector<int> AllowedCpus() {
   return cpus;
 }
 
+// The pool, as its state, whose loop the thread is inside of.
+thread_local const void* inside_of = nullptr;
+
 }  // namespace
 
 struct ThreadPool::State {
@@ -78,7 +81,10 @@ struct ThreadPool::State {
     while (NextChunk(w) < ChunkCount(w)) {
       if (!word.compare_exchange_weak(w, w + 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
       const size_t begin = NextChunk(w) * grain;
+      const void* outer = inside_of;
+      inside_of = this;
       (*body)(begin, std::min(begin + grain, count), thread);
+      inside_of = outer;
       finished.fetch_add(1, std::memory_order_release);
       w = word.load(std::memory_order_acquire);
     }
@@ -139,12 +145,12 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : state_->workers) worker.join();
 }
 
-int ThreadPool::threads() const { return state_->threads; }
+int ThreadPool::threads() const { return inside_of == state_.get() ? 1 : state_->threads; }
 
 void ThreadPool::ParallelFor(size_t count, size_t grain, const std::function<void(size_t, size_t, int)>& body) {
   if (count == 0) return;
   grain = std::max<size_t>(grain, 1);
-  if (state_->threads == 1 || count <= grain) {
+  if (threads() == 1 || count <= grain) {
     body(0, count, 0);
     return;
   }

@@ -13,10 +13,12 @@ class ThreadPool {
  public:
   explicit ThreadPool(int threads);  // at least 1
   ~ThreadPool();
+  // 1 inside a loop's body.
   int threads() const;
 
   // Calls body(begin, end, thread) over disjoint ranges that cover [0, count); ranges are multiples of `grain` but for
   // the last. Which thread takes which range must not matter to the result. Returns when all are done.
+  // Called inside a body of the same pool, it is one call of the inner body, by the calling thread.
   void ParallelFor(size_t count, size_t grain, const std::function<void(size_t, size_t, int)>& body);
 
  private:

@@ -43,7 +43,13 @@ Decoder::Decoder(const ModelSpec& spec, const ParameterLayout& layout, uint32_t 
 void Decoder::SetWeights(const float* weights) {
   weights_ = weights;
   for (DecoderLayer& layer : layers_) layer.SetWeights(weights);
-  head_panels_.Set(weights + head_, spec_.vocab, spec_.hidden, pool_);
+  head_panels_->Set(weights + head_, spec_.vocab, spec_.hidden, pool_);
+}
+
+void Decoder::ShareWeights(const Decoder& owner) {
+  weights_ = owner.weights_;
+  for (size_t layer = 0; layer < layers_.size(); ++layer) layers_[layer].ShareWeights(owner.layers_[layer]);
+  head_panels_ = owner.head_panels_;
 }
 
 SlotRows Decoder::RowsOf(const SlotBatch& batch, float dropout, uint64_t stream) const {
@@ -99,7 +105,7 @@ double Decoder::Head(const SlotBatch& batch, float* d_x, float* gradient) {
   for (size_t first = 0; first < rows; first += part) {
     const size_t count = std::min(part, rows - first);
     const int32_t* targets = batch.targets.data() + first;
-    Gemm({normed + first * hidden, hidden, 1}, count, head_panels_.forward, logits, vocab, nullptr, pool_);
+    Gemm({normed + first * hidden, hidden, 1}, count, head_panels_->forward, logits, vocab, nullptr, pool_);
     if (gradient == nullptr) {
       CrossEntropy(logits, vocab, count, vocab, targets, losses_.data() + first, pool_);
       continue;
@@ -108,7 +114,7 @@ double Decoder::Head(const SlotBatch& batch, float* d_x, float* gradient) {
     scratch_.inputs.Set({normed + first * hidden, hidden, 1}, count, hidden, pool_);
     Gemm({logits, 1, vocab}, vocab, scratch_.inputs, gradient + head_, hidden, first > 0 ? gradient + head_ : nullptr,
          pool_);
-    Gemm({logits, vocab, 1}, count, head_panels_.backward, d_normed + first * hidden, hidden, nullptr, pool_);
+    Gemm({logits, vocab, 1}, count, head_panels_->backward, d_normed + first * hidden, hidden, nullptr, pool_);
   }
   if (gradient != nullptr) {
     std::fill_n(gradient + output_norm_, hidden, 0.0F);
@@ -167,7 +173,7 @@ std::vector<float> Decoder::Logits(const SlotBatch& batch) {
   RmsNorm(residuals_.back().data(), spec_.hidden, weights_ + output_norm_, spec_.norm_epsilon, rows, spec_.hidden,
           normed, spec_.hidden, pool_);
   std::vector<float> logits(rows * spec_.vocab);
-  Gemm({normed, spec_.hidden, 1}, rows, head_panels_.forward, logits.data(), spec_.vocab, nullptr, pool_);
+  Gemm({normed, spec_.hidden, 1}, rows, head_panels_->forward, logits.data(), spec_.vocab, nullptr, pool_);
   return logits;
 }
 

@@ -33,6 +33,10 @@ class Decoder {
   // Packs weights for products; to be called again whenever they have changed. They stay where they are.
   void SetWeights(const float* weights);
 
+  // Uses what `owner`, of the same model, has packed, for as long as it lives; to be called again whenever its weights
+  // have changed.
+  void ShareWeights(const Decoder& owner);
+
   // Sum of the losses of the slot's trained tokens, and in `gradient` (flat, of the layout's size) its gradient.
   // `step` and `slot` are numbers for the dropout alone.
   double LossAndGradient(const SlotBatch& batch, uint64_t step, uint32_t slot, float* gradient,
@@ -62,7 +66,7 @@ class Decoder {
   const size_t floats_;
   std::vector<DecoderLayer> layers_;
   const float* weights_ = nullptr;
-  ProductPanels head_panels_;
+  std::shared_ptr<ProductPanels> head_panels_ = std::make_shared<ProductPanels>();
 
   std::vector<FloatBuffer> residuals_;
   std::vector<LayerActivations> kept_;

@@ -39,7 +39,12 @@ DecoderLayer::DecoderLayer(const ModelSpec& spec, const LayerOffsets& offsets, c
 
 void DecoderLayer::SetWeights(const float* weights) {
   weights_ = weights;
-  panels_.Set(weights, offsets_, spec_, pool_);
+  panels_->Set(weights, offsets_, spec_, pool_);
+}
+
+void DecoderLayer::ShareWeights(const DecoderLayer& owner) {
+  weights_ = owner.weights_;
+  panels_ = owner.panels_;
 }
 
 void DecoderLayer::AddBranch(const SlotRows& slot, const float* x, const float* in, const ProductPanels& w,
@@ -95,7 +100,7 @@ void DecoderLayer::AttentionForward(const SlotRows& slot, const float* x, LayerA
   float* normed = scratch.normed.Reserve(rows * hidden_);
   RmsNorm(x, hidden_, weights_ + offsets_.attention_norm, spec_.norm_epsilon, rows, hidden_, normed, hidden_, pool_);
   float* qkv = kept.qkv.Reserve(rows * qkv_width_);
-  Gemm({normed, hidden_, 1}, rows, panels_.qkv.forward, qkv, qkv_width_, nullptr, pool_);
+  Gemm({normed, hidden_, 1}, rows, panels_->qkv.forward, qkv, qkv_width_, nullptr, pool_);
   if (spec_.qkv_bias) AddBias(qkv, qkv_width_, weights_ + offsets_.qkv_bias, rows, qkv_width_, pool_);
   if (spec_.qk_norm) NormHeads(slot, kept);
   Rope(qkv, qkv_width_, rows, spec_.heads + spec_.kv_heads, spec_.head_dim, slot.positions.data(), rope_,
@@ -111,16 +116,16 @@ void DecoderLayer::Forward(const SlotRows& slot, const float* x, LayerActivation
   const size_t rows = slot.rows;
   AttentionForward(slot, x, kept, scratch);
   float* middle = kept.middle.Reserve(rows * hidden_);
-  AddBranch(slot, x, kept.attention.data(), panels_.attention_output, kAfterAttention, scratch, middle);
+  AddBranch(slot, x, kept.attention.data(), panels_->attention_output, kAfterAttention, scratch, middle);
 
   float* normed = scratch.normed.data();
   RmsNorm(middle, hidden_, weights_ + offsets_.ffn_norm, spec_.norm_epsilon, rows, hidden_, normed, hidden_, pool_);
   const size_t ffn = spec_.ffn;
   float* gate = kept.gate_up.Reserve(rows * 2 * ffn);
-  Gemm({normed, hidden_, 1}, rows, panels_.gate_up.forward, gate, 2 * ffn, nullptr, pool_);
+  Gemm({normed, hidden_, 1}, rows, panels_->gate_up.forward, gate, 2 * ffn, nullptr, pool_);
   float* activated = scratch.activated.Reserve(rows * ffn);
   SwiGlu(gate, 2 * ffn, gate + ffn, 2 * ffn, rows, ffn, activated, ffn, pool_);
-  AddBranch(slot, middle, activated, panels_.down, kAfterFeedForward, scratch, out);
+  AddBranch(slot, middle, activated, panels_->down, kAfterFeedForward, scratch, out);
 }
 
 void DecoderLayer::WeightGradient(const SlotRows& slot, const float* d_out, size_t outputs, const float* in,
@@ -149,14 +154,14 @@ void DecoderLayer::FeedForwardBackward(const SlotRows& slot, LayerActivations& k
   const float* d_branch = BranchGradient(slot, d_x, kAfterFeedForward, scratch);
   WeightGradient(slot, d_branch, hidden_, activated, ffn, scratch, gradient + offsets_.down);
   float* d_activated = scratch.d_activated.Reserve(rows * ffn);
-  Gemm({d_branch, hidden_, 1}, rows, panels_.down.backward, d_activated, ffn, nullptr, pool_);
+  Gemm({d_branch, hidden_, 1}, rows, panels_->down.backward, d_activated, ffn, nullptr, pool_);
   SwiGluBackward(d_activated, ffn, gate, 2 * ffn, up, 2 * ffn, rows, ffn, gate, 2 * ffn, up, 2 * ffn, pool_);
 
   float* normed = scratch.normed.Reserve(rows * hidden_);
   RmsNorm(middle, hidden_, weights_ + offsets_.ffn_norm, spec_.norm_epsilon, rows, hidden_, normed, hidden_, pool_);
   WeightGradient(slot, gate, 2 * ffn, normed, hidden_, scratch, gradient + offsets_.gate_up);
   float* d_normed = scratch.d_normed.Reserve(rows * hidden_);
-  Gemm({gate, 2 * ffn, 1}, rows, panels_.gate_up.backward, d_normed, hidden_, nullptr, pool_);
+  Gemm({gate, 2 * ffn, 1}, rows, panels_->gate_up.backward, d_normed, hidden_, nullptr, pool_);
   NormBackward(slot, middle, offsets_.ffn_norm, d_normed, d_x, gradient);
 }
 
@@ -167,7 +172,7 @@ void DecoderLayer::AttentionBackward(const SlotRows& slot, const float* x, Layer
   WeightGradient(slot, d_branch, hidden_, kept.attention.data(), attention_width_, scratch,
                  gradient + offsets_.attention_output);
   float* d_attention = scratch.d_attention.Reserve(rows * attention_width_);
-  Gemm({d_branch, hidden_, 1}, rows, panels_.attention_output.backward, d_attention, attention_width_, nullptr, pool_);
+  Gemm({d_branch, hidden_, 1}, rows, panels_->attention_output.backward, d_attention, attention_width_, nullptr, pool_);
 
   float* d_qkv = scratch.d_qkv.Reserve(rows * qkv_width_);
   float* d_k = d_qkv + attention_width_;
@@ -188,7 +193,7 @@ void DecoderLayer::AttentionBackward(const SlotRows& slot, const float* x, Layer
   RmsNorm(x, hidden_, weights_ + offsets_.attention_norm, spec_.norm_epsilon, rows, hidden_, normed, hidden_, pool_);
   WeightGradient(slot, d_qkv, qkv_width_, normed, hidden_, scratch, gradient + offsets_.qkv);
   float* d_normed = scratch.d_normed.data();
-  Gemm({d_qkv, qkv_width_, 1}, rows, panels_.qkv.backward, d_normed, hidden_, nullptr, pool_);
+  Gemm({d_qkv, qkv_width_, 1}, rows, panels_->qkv.backward, d_normed, hidden_, nullptr, pool_);
   NormBackward(slot, x, offsets_.attention_norm, d_normed, d_x, gradient);
 }
 

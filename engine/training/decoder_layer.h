@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -67,7 +68,9 @@ class DecoderLayer {
   DecoderLayer(const ModelSpec& spec, const LayerOffsets& offsets, const RopeTable& rope, uint32_t window,
                ThreadPool& pool);
 
+  // As of Decoder.
   void SetWeights(const float* weights);
+  void ShareWeights(const DecoderLayer& owner);
 
   // x, out: [rows, hidden]; `out` may not be `x`.
   void Forward(const SlotRows& slot, const float* x, LayerActivations& kept, LayerScratch& scratch, float* out) const;
@@ -108,7 +111,7 @@ class DecoderLayer {
   const size_t qkv_width_;
   CausalAttentionShape attention_;
   const float* weights_ = nullptr;
-  LayerPanels panels_;
+  std::shared_ptr<LayerPanels> panels_ = std::make_shared<LayerPanels>();
 };
 
 }  // namespace enigma::engine

@@ -26,12 +26,12 @@ GradientSums::GradientSums(const ParameterLayout& layout)
 void GradientSums::Clear() {
   std::memset(sums_.data(), 0, sums_.size() * sizeof(int64_t));
   std::fill(misfits_.begin(), misfits_.end(), 0);
-  not_finite_ = 0;
 }
 
-void GradientSums::Add(const float* gradient, size_t begin, size_t end, std::span<const int32_t> exponents,
+bool GradientSums::Add(const float* gradient, size_t begin, size_t end, std::span<const int32_t> exponents,
                        ThreadPool& pool) {
   const std::vector<Parameter>& parameters = layout_.parameters();
+  bool finite = true;
   for (size_t i = 0; i < parameters.size(); ++i) {
     const Parameter& p = parameters[i];
     if (p.offset < begin || p.offset >= end) continue;
@@ -39,9 +39,10 @@ void GradientSums::Add(const float* gradient, size_t begin, size_t end, std::spa
     const uint64_t misfits = AddFixedPoint(values, p.count, exponents[i], sums_.data() + p.offset, pool);
     if (misfits == 0) continue;
     const auto wild = std::count_if(values, values + p.count, [](float value) { return !std::isfinite(value); });
-    not_finite_ += wild;
+    finite = finite && wild == 0;
     misfits_[i] += static_cast<int64_t>(misfits) - wild;
   }
+  return finite;
 }
 
 void AdaptExponents(const ParameterLayout& layout, std::span<const int64_t> sums, std::vector<int32_t>& exponents,

@@ -19,19 +19,17 @@ class GradientSums {
 
   void Clear();
   // Adds [begin, end) of a slot's flat gradient, whole parameters, in units of 2^-exponent of each. Values that do not
-  // fit are counted in misfits(), those that are not finite in not_finite(); both spoil the sums.
-  void Add(const float* gradient, size_t begin, size_t end, std::span<const int32_t> exponents, ThreadPool& pool);
+  // fit are counted in misfits() and spoil the sums; so do those that are not finite, and then false is returned.
+  bool Add(const float* gradient, size_t begin, size_t end, std::span<const int32_t> exponents, ThreadPool& pool);
 
   std::span<int64_t> values() { return {sums_.data(), sums_.size()}; }
   std::span<const int64_t> values() const { return {sums_.data(), sums_.size()}; }
   const std::vector<int64_t>& misfits() const { return misfits_; }  // per parameter, of finite values
-  int64_t not_finite() const { return not_finite_; }
 
  private:
   const ParameterLayout& layout_;
   AlignedBuffer<int64_t> sums_;
   std::vector<int64_t> misfits_;
-  int64_t not_finite_ = 0;
 };
 
 // Exponents for the next step, from the sums of this one: they keep the largest magnitude between 2^36 and 2^44.

@@ -11,6 +11,27 @@
 
 namespace enigma::engine {
 
+class LoraWeights::Gradient final : public SlotGradient {
+ public:
+  explicit Gradient(const LoraWeights& weights)
+      : weights_(weights), model_(weights.model_.size()), trained_(weights.layout_.floats()) {
+    std::fill_n(model_.data(), model_.size(), 0.0F);
+    std::fill_n(trained_.data(), trained_.size(), 0.0F);
+  }
+
+  float* model() override { return model_.data(); }
+  float* trained() override { return trained_.data(); }
+  FloatRange Finish(size_t begin, size_t end) override;
+
+ private:
+  void Project(const Target& target);
+
+  const LoraWeights& weights_;
+  AlignedBuffer<float> model_;
+  AlignedBuffer<float> trained_;
+  GemmPanels panels_;
+};
+
 LoraWeights::LoraWeights(const TrainingConfig& config, const ParameterLayout& model, AlignedBuffer<float> base,
                          ThreadPool& pool)
     : layout_(ParameterLayout::OfJob(config)),
@@ -18,11 +39,7 @@ LoraWeights::LoraWeights(const TrainingConfig& config, const ParameterLayout& mo
       scale_(config.lora.alpha / static_cast<float>(config.lora.rank)),
       pool_(pool),
       model_(std::move(base)),
-      model_gradient_(model.floats()),
-      gradient_(layout_.floats()),
       factors_(layout_.floats()) {
-  std::fill_n(model_gradient_.data(), model_gradient_.size(), 0.0F);
-  std::fill_n(gradient_.data(), gradient_.size(), 0.0F);
   std::fill_n(factors_.data(), factors_.size(), 0.0F);
   size_t kept = 0;
   size_t rows_most = 0;
@@ -58,14 +75,16 @@ const float* LoraWeights::ModelWeights(const float* weights) {
   return model_.data();
 }
 
-FloatRange LoraWeights::Finish(size_t begin, size_t end) {
+std::unique_ptr<SlotGradient> LoraWeights::MakeGradient() const { return std::make_unique<Gradient>(*this); }
+
+FloatRange LoraWeights::Gradient::Finish(size_t begin, size_t end) {
   FloatRange range = {0, 0};
-  for (size_t i = 0; i < targets_.size(); ++i) {
-    const Target& target = targets_[i];
+  for (size_t i = 0; i < weights_.targets_.size(); ++i) {
+    const Target& target = weights_.targets_[i];
     if (target.weight < begin || target.weight >= end) continue;
     Project(target);
     if (range.second == 0) range.first = target.a;
-    range.second = EndOf(i);
+    range.second = weights_.EndOf(i);
   }
   return range;
 }
@@ -80,21 +99,23 @@ std::vector<FloatRange> LoraWeights::Ranges() const {
   return ranges;
 }
 
-void LoraWeights::Project(const Target& target) {
-  const float* g = model_gradient_.data() + target.weight;
-  const float* a = factors_.data() + target.a;
-  const float* b = factors_.data() + target.b;
-  float* d_a = gradient_.data() + target.a;
-  float* d_b = gradient_.data() + target.b;
-  panels_.Set({a, 1, target.cols}, target.cols, rank_, pool_);
-  Gemm({g, target.cols, 1}, target.rows, panels_, d_b, rank_, nullptr, pool_);
-  panels_.Set({g, target.cols, 1}, target.rows, target.cols, pool_);
-  Gemm({b, 1, rank_}, rank_, panels_, d_a, target.cols, nullptr, pool_);
-  Scale(d_a, rank_ * target.cols, d_a);
-  Scale(d_b, target.rows * rank_, d_b);
+void LoraWeights::Gradient::Project(const Target& target) {
+  const size_t rank = weights_.rank_;
+  ThreadPool& pool = weights_.pool_;
+  const float* g = model_.data() + target.weight;
+  const float* a = weights_.factors_.data() + target.a;
+  const float* b = weights_.factors_.data() + target.b;
+  float* d_a = trained_.data() + target.a;
+  float* d_b = trained_.data() + target.b;
+  panels_.Set({a, 1, target.cols}, target.cols, rank, pool);
+  Gemm({g, target.cols, 1}, target.rows, panels_, d_b, rank, nullptr, pool);
+  panels_.Set({g, target.cols, 1}, target.rows, target.cols, pool);
+  Gemm({b, 1, rank}, rank, panels_, d_a, target.cols, nullptr, pool);
+  weights_.Scale(d_a, rank * target.cols, d_a);
+  weights_.Scale(d_b, target.rows * rank, d_b);
 }
 
-void LoraWeights::Scale(const float* in, size_t count, float* out) {
+void LoraWeights::Scale(const float* in, size_t count, float* out) const {
   for (size_t i = 0; i < count; ++i) out[i] = in[i] * scale_;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <vector>
 
 #include "engine/kernels/gemm.h"
@@ -19,9 +20,7 @@ class LoraWeights final : public TrainableWeights {
 
   const ParameterLayout& layout() const override { return layout_; }
   const float* ModelWeights(const float* weights) override;
-  float* model_gradient() override { return model_gradient_.data(); }
-  float* gradient() override { return gradient_.data(); }
-  FloatRange Finish(size_t begin, size_t end) override;
+  std::unique_ptr<SlotGradient> MakeGradient() const override;
   std::vector<FloatRange> Ranges() const override;
 
  private:
@@ -34,9 +33,9 @@ class LoraWeights final : public TrainableWeights {
     size_t b;
     uint32_t layer;
   };
-  void Project(const Target& target);
+  class Gradient;
   // a * scale_, for `count` floats.
-  void Scale(const float* in, size_t count, float* out);
+  void Scale(const float* in, size_t count, float* out) const;
   // Where the factors behind target `index` begin.
   size_t EndOf(size_t index) const { return index + 1 < targets_.size() ? targets_[index + 1].a : layout_.floats(); }
 
@@ -47,8 +46,6 @@ class LoraWeights final : public TrainableWeights {
   std::vector<Target> targets_;  // as they lie in the model
   AlignedBuffer<float> kept_;    // the targets as they were
   AlignedBuffer<float> model_;
-  AlignedBuffer<float> model_gradient_;
-  AlignedBuffer<float> gradient_;
   AlignedBuffer<float> factors_;  // those of the last ModelWeights
   AlignedBuffer<float> scaled_;   // one B
   GemmPanels panels_;

@@ -10,8 +10,8 @@
 
 #include "base/status_macros.h"
 #include "engine/spec/slot_shares.h"
-#include "engine/training/decoder.h"
 #include "engine/training/gradient_sums.h"
+#include "engine/training/slot_lanes.h"
 #include "engine/training/step_header.h"
 #include "engine/training/trainable_weights.h"
 #include "engine/training/weight_update.h"
@@ -27,14 +27,6 @@ double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// What a slot came to, kept while the step is under way.
-struct SlotOutcome {
-  uint32_t slot = 0;
-  double loss = 0;
-  uint64_t tokens = 0;
-  bool finite = true;
-};
-
 class CpuRankTrainer : public RankTrainer {
  public:
   CpuRankTrainer(Options options, ThreadPool& pool)
@@ -44,9 +36,7 @@ class CpuRankTrainer : public RankTrainer {
         model_(config_.spec),
         trained_(MakeTrainableWeights(config_, model_, std::move(options.base), pool)),
         layout_(trained_->layout()),
-        decoder_(config_.spec, model_, config_.context,
-                 {.dropout = static_cast<float>(config_.dropout), .seed = config_.seed, .recompute = config_.recompute},
-                 pool),
+        lanes_(config_, *slots_, model_, *trained_, pool),
         state_(std::move(options.state)),
         sums_(layout_) {
     UseWeights();
@@ -67,7 +57,6 @@ class CpuRankTrainer : public RankTrainer {
   absl::Status CheckOwners(uint32_t ranks, const std::vector<uint32_t>& owners) const;
   // Computes the slots that this rank owns and does not hold; sends the sums on their way as they become final.
   absl::Status ComputeSlots(Communicator* communicator, const std::vector<uint32_t>& owners);
-  void ComputeSlot(uint32_t slot, const GradientPart& added);
   // Adds up [begin, end) over the ranks, once enough has come together.
   absl::Status StartPart(Communicator& communicator, size_t begin, size_t end);
   absl::StatusOr<StepHeader> AddUp(Communicator* communicator, uint64_t control);
@@ -83,13 +72,13 @@ class CpuRankTrainer : public RankTrainer {
   const ParameterLayout model_;
   const std::unique_ptr<TrainableWeights> trained_;
   const ParameterLayout& layout_;  // of what is trained
-  Decoder decoder_;
+  SlotLanes lanes_;
   TrainingState state_;
   const float* model_weights_ = nullptr;
   GradientSums sums_;               // of this rank's slots
   AlignedBuffer<int64_t> reduced_;  // of everybody's; made when there are others
   size_t part_end_ = 0;             // of what waits for the next part; 0: nothing
-  std::vector<SlotOutcome> held_;
+  std::vector<SlotOutcome> held_;   // what the slots of the step under way came to
   double held_seconds_ = 0;
   std::vector<int32_t> first_exponents_;  // before the step under way was computed again
   uint32_t redone_ = 0;
@@ -119,27 +108,6 @@ absl::Status CpuRankTrainer::StartPart(Communicator& communicator, size_t begin,
   return communicator.StartSum({part, count});
 }
 
-void CpuRankTrainer::ComputeSlot(uint32_t slot, const GradientPart& added) {
-  const auto start = std::chrono::steady_clock::now();
-  const SlotBatch batch = slots_->Load(state_.step, slot);
-  SlotOutcome outcome = {.slot = slot, .tokens = batch.trained};
-  if (batch.tokens.empty()) {
-    for (const auto& [begin, end] : trained_->Ranges()) added(begin, end);
-  } else {
-    const int64_t wild_before = sums_.not_finite();
-    const auto finished = [&](size_t model_begin, size_t model_end) {
-      const auto [begin, end] = trained_->Finish(model_begin, model_end);
-      if (begin == end) return;
-      sums_.Add(trained_->gradient(), begin, end, state_.exponents, pool_);
-      added(begin, end);
-    };
-    outcome.loss = decoder_.LossAndGradient(batch, state_.step, slot, trained_->model_gradient(), finished);
-    outcome.finite = std::isfinite(outcome.loss) && sums_.not_finite() == wild_before;
-  }
-  held_.push_back(outcome);
-  held_seconds_ += SecondsSince(start);
-}
-
 absl::Status CpuRankTrainer::ComputeSlots(Communicator* communicator, const std::vector<uint32_t>& owners) {
   const uint32_t rank = communicator == nullptr ? 0 : communicator->rank();
   std::vector<uint32_t> missing;
@@ -149,20 +117,14 @@ absl::Status CpuRankTrainer::ComputeSlots(Communicator* communicator, const std:
     if (owners[slot] == rank && !here) missing.push_back(slot);
   }
   absl::Status status;
-  const auto send = [&](size_t begin, size_t end) {
-    if (communicator != nullptr && status.ok()) status = StartPart(*communicator, begin, end);
+  const GradientPart send = [&](size_t begin, size_t end) {
+    if (status.ok()) status = StartPart(*communicator, begin, end);
   };
   if (communicator != nullptr && reduced_.size() == 0) reduced_ = AlignedBuffer<int64_t>(layout_.floats());
   part_end_ = 0;
-  for (size_t i = 0; i < missing.size(); ++i) {
-    const bool last = i + 1 == missing.size();
-    ComputeSlot(missing[i], [&](size_t begin, size_t end) {
-      if (last) send(begin, end);
-    });
-  }
-  if (missing.empty()) {
-    for (const auto& [begin, end] : trained_->Ranges()) send(begin, end);
-  }
+  const auto start = std::chrono::steady_clock::now();
+  lanes_.Compute(state_.step, missing, state_.exponents, sums_, held_, communicator == nullptr ? nullptr : &send);
+  held_seconds_ += missing.empty() ? 0 : SecondsSince(start);
   return status;
 }
 
@@ -201,7 +163,7 @@ void CpuRankTrainer::ForgetSlots() {
 
 void CpuRankTrainer::UseWeights() {
   model_weights_ = trained_->ModelWeights(state_.weights.data());
-  decoder_.SetWeights(model_weights_);
+  lanes_.SetWeights(model_weights_);
 }
 
 absl::StatusOr<StepResult> CpuRankTrainer::Apply(const StepHeader& header, Communicator* communicator) {
@@ -221,7 +183,7 @@ absl::StatusOr<StepResult> CpuRankTrainer::Apply(const StepHeader& header, Commu
   const std::span<const int64_t> sums = communicator == nullptr
                                             ? std::as_const(sums_).values()
                                             : std::span<const int64_t>(reduced_.data(), reduced_.size());
-  const WeightUpdate update = UpdateWeights(config_, layout_, sums, result.tokens, trained_->gradient(), state_, pool_);
+  const WeightUpdate update = UpdateWeights(config_, layout_, sums, result.tokens, lanes_.scratch(), state_, pool_);
   if (!std::isfinite(update.gradient_norm)) {
     return absl::FailedPreconditionError(
         absl::StrCat("step ", state_.step + 1, ": the norm of the gradient is not finite"));
@@ -306,7 +268,7 @@ absl::StatusOr<double> CpuRankTrainer::Validate(Communicator* communicator) {
   for (uint32_t i = communicator == nullptr ? 0 : communicator->rank(); i < count; i += size) {
     const SlotBatch batch = slots_->LoadValidation(i);
     if (batch.tokens.empty()) continue;
-    header.AddSlot(0, decoder_.Loss(batch), batch.trained);
+    header.AddSlot(0, lanes_.Loss(batch), batch.trained);
   }
   if (communicator != nullptr) {
     ENIGMA_RETURN_IF_ERROR(communicator->StartSum(header.values()));

@@ -8,11 +8,22 @@
 namespace enigma::engine {
 namespace {
 
+class WholeGradient final : public SlotGradient {
+ public:
+  explicit WholeGradient(size_t floats) : gradient_(floats) { std::fill_n(gradient_.data(), floats, 0.0F); }
+
+  float* model() override { return gradient_.data(); }
+  float* trained() override { return gradient_.data(); }
+  FloatRange Finish(size_t begin, size_t end) override { return {begin, end}; }
+
+ private:
+  AlignedBuffer<float> gradient_;
+};
+
 // All of the model.
 class WholeModel final : public TrainableWeights {
  public:
-  WholeModel(const ModelSpec& spec, const ParameterLayout& model) : layout_(model), gradient_(model.floats()) {
-    std::fill_n(gradient_.data(), gradient_.size(), 0.0F);
+  WholeModel(const ModelSpec& spec, const ParameterLayout& model) : layout_(model) {
     ranges_.emplace_back(model.Find("output_norm.weight")->offset, model.floats());
     for (uint32_t layer = spec.layer_count(); layer-- > 0;) {
       const LayerOffsets offsets = OffsetsOf(model, spec, layer);
@@ -23,14 +34,13 @@ class WholeModel final : public TrainableWeights {
 
   const ParameterLayout& layout() const override { return layout_; }
   const float* ModelWeights(const float* weights) override { return weights; }
-  float* model_gradient() override { return gradient_.data(); }
-  float* gradient() override { return gradient_.data(); }
-  FloatRange Finish(size_t begin, size_t end) override { return {begin, end}; }
+  std::unique_ptr<SlotGradient> MakeGradient() const override {
+    return std::make_unique<WholeGradient>(layout_.floats());
+  }
   std::vector<FloatRange> Ranges() const override { return ranges_; }
 
  private:
   const ParameterLayout& layout_;
-  AlignedBuffer<float> gradient_;
   std::vector<FloatRange> ranges_;
 };
 

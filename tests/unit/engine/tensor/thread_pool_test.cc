@@ -23,7 +23,7 @@ TEST_P(ThreadPoolTest, CoversEveryIndexOnce) {
       std::atomic<bool> aligned{true};
       pool_.ParallelFor(count, grain, [&](size_t begin, size_t end, int thread) {
         if (begin % grain != 0 || (end % grain != 0 && end != count)) aligned = false;
-        if (thread < 0 || thread >= pool_.threads()) aligned = false;
+        if (thread < 0 || thread >= GetParam()) aligned = false;
         for (size_t i = begin; i < end; ++i) ++seen[i];  // disjoint ranges: no two threads touch one element
       });
       EXPECT_TRUE(std::all_of(seen.begin(), seen.end(), [](int n) { return n == 1; })) << count << " by " << grain;
@@ -59,6 +59,21 @@ TEST_P(ThreadPoolTest, ManyMoreChunksThanAWordCanCount) {
   std::atomic<size_t> sum{0};
   pool_.ParallelFor(3'000'000, 1, [&](size_t begin, size_t end, int) { sum += end - begin; });
   EXPECT_EQ(sum, 3'000'000U);
+}
+
+TEST_P(ThreadPoolTest, ALoopInsideABodyRunsOnTheThreadThatCallsIt) {
+  std::atomic<int> inner_calls{0};
+  pool_.ParallelFor(20, 1, [&](size_t outer_begin, size_t outer_end, int) {
+    if (pool_.threads() > 1) ADD_FAILURE() << "a body has one thread";
+    const std::thread::id self = std::this_thread::get_id();
+    pool_.ParallelFor(100, 1, [&](size_t begin, size_t end, int) {
+      EXPECT_TRUE(begin == 0 && end == 100);
+      EXPECT_EQ(std::this_thread::get_id(), self);
+      inner_calls += static_cast<int>(outer_end - outer_begin);
+    });
+  });
+  EXPECT_EQ(inner_calls, 20);
+  EXPECT_EQ(pool_.threads(), GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(Threads, ThreadPoolTest, testing::Values(1, 2, 3, 8));

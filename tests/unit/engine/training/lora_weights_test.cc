@@ -78,6 +78,7 @@ struct Subject {
         base(RandomWeights(model, 9, 0.2F)),
         factors(RandomWeights(layout, 4, 0.3F)),
         trained(MakeTrainableWeights(config, model, RandomWeights(model, 9, 0.2F), pool)),
+        gradient(trained->MakeGradient()),
         decoder(config.spec, model, 16, {}, pool) {
     decoder.SetWeights(trained->ModelWeights(factors.data()));
   }
@@ -90,6 +91,7 @@ struct Subject {
   AlignedBuffer<float> base;
   AlignedBuffer<float> factors;
   std::unique_ptr<TrainableWeights> trained;
+  std::unique_ptr<SlotGradient> gradient;
   Decoder decoder;
 };
 
@@ -100,8 +102,8 @@ TEST(LoraWeights, GradientsOfTheFactorsAreThoseOfTheReference) {
   ReferenceLora lora = subject.Reference();
   std::vector<FloatRange> ranges;
   const double loss =
-      subject.decoder.LossAndGradient(batch, 0, 0, subject.trained->model_gradient(), [&](size_t begin, size_t end) {
-        const FloatRange range = subject.trained->Finish(begin, end);
+      subject.decoder.LossAndGradient(batch, 0, 0, subject.gradient->model(), [&](size_t begin, size_t end) {
+        const FloatRange range = subject.gradient->Finish(begin, end);
         if (range.first != range.second) ranges.push_back(range);
       });
   EXPECT_EQ(ranges, subject.trained->Ranges());
@@ -111,7 +113,7 @@ TEST(LoraWeights, GradientsOfTheFactorsAreThoseOfTheReference) {
   EXPECT_NEAR(loss, ReferenceLoss(subject.config.spec, subject.model, base, batch, &lora), 1e-5 * loss);
   EXPECT_GT(std::fabs(loss - ReferenceLoss(subject.config.spec, subject.model, base, batch)), 1e-2 * loss);
 
-  const float* gradient = subject.trained->gradient();
+  const float* gradient = subject.gradient->trained();
   std::mt19937 generator(1);
   for (const Parameter& p : subject.layout.parameters()) {
     double scale = 0;
@@ -173,10 +175,10 @@ TEST(LoraWeights, BitsDoNotDependOnThreads) {
   Subject three(Config(kAll), 3);
   const SlotBatch batch = SomeBatch(one.config.spec.vocab);
   for (Subject* subject : {&one, &three}) {
-    subject->decoder.LossAndGradient(batch, 0, 0, subject->trained->model_gradient(),
-                                     [&](size_t begin, size_t end) { subject->trained->Finish(begin, end); });
+    subject->decoder.LossAndGradient(batch, 0, 0, subject->gradient->model(),
+                                     [&](size_t begin, size_t end) { subject->gradient->Finish(begin, end); });
   }
-  EXPECT_EQ(std::memcmp(one.trained->gradient(), three.trained->gradient(), one.layout.floats() * sizeof(float)), 0);
+  EXPECT_EQ(std::memcmp(one.gradient->trained(), three.gradient->trained(), one.layout.floats() * sizeof(float)), 0);
   EXPECT_EQ(std::memcmp(one.trained->ModelWeights(one.factors.data()),
                         three.trained->ModelWeights(three.factors.data()), one.model.floats() * sizeof(float)),
             0);
