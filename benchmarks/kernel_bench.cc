@@ -128,17 +128,18 @@ void BenchAttention(const Options& options, KvType type, const char* name, uint3
 }
 
 // A product of training, its right factor packed anew each time: [m, k] by [k, n], as x W^T is.
-void BenchGemm(const Options& options, size_t m, size_t n, size_t k, int threads) {
+void BenchGemm(const Options& options, ProductPrecision precision, size_t m, size_t n, size_t k, int threads) {
   ThreadPool pool(threads);
   const std::vector<float> a(m * k, 0.5F);
   const std::vector<float> b(n * k, 0.25F);
   std::vector<float> c(m * n);
-  GemmPanels panels;
+  GemmPanels panels(precision);
   const double seconds = TypicalSeconds(options.seconds, threads, [&] {
     panels.Set({b.data(), 1, k}, k, n, pool);
     Gemm({a.data(), k, 1}, m, panels, c.data(), n, /*start=*/nullptr, pool);
   });
-  std::printf("gemm %4zu x %4zu x %4zu  threads %d  %7.1f GFLOP/s\n", m, n, k, threads,
+  std::printf("gemm %s %4zu x %4zu x %4zu  threads %d  %7.1f GFLOP/s\n",
+              precision == ProductPrecision::kF32 ? "f32 " : "bf16", m, n, k, threads,
               2.0 * static_cast<double>(m * n * k) / seconds / 1e9);
 }
 
@@ -191,11 +192,13 @@ int Run(const Options& options) {
     BenchAttention(options, KvType::kQ8, "q8", 0, 512, threads);
   }
   for (const int threads : options.threads) {
-    BenchGemm(options, 4096, 128, 128, threads);
-    BenchGemm(options, 4096, 688, 256, threads);
-    BenchGemm(options, 2048, 512, 1376, threads);
-    BenchGemm(options, 512, 512, 2048, threads);
-    BenchGemm(options, 2048, 8192, 512, threads);
+    for (const ProductPrecision precision : {ProductPrecision::kF32, ProductPrecision::kBf16}) {
+      BenchGemm(options, precision, 4096, 128, 128, threads);
+      BenchGemm(options, precision, 4096, 688, 256, threads);
+      BenchGemm(options, precision, 2048, 512, 1376, threads);
+      BenchGemm(options, precision, 512, 512, 2048, threads);
+      BenchGemm(options, precision, 2048, 8192, 512, threads);
+    }
     BenchCausalAttention(options, 4, 32, 16, threads);
     BenchCausalAttention(options, 8, 32, 8, threads);
     BenchCausalAttention(options, 8, 64, 8, threads);

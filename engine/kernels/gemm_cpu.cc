@@ -10,23 +10,15 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "engine/kernels/gemm_tiles_inl.h"
 #include "engine/kernels/simd_inl.h"
 
 #if ENIGMA_KERNEL_TARGET
 HWY_BEFORE_NAMESPACE();
 namespace enigma::engine::HWY_NAMESPACE {
 
-// Two vectors of every row: with 32 registers twelve rows (AVX-512; fourteen would fit, and fit common widths worse),
-// with 16 six.
-constexpr size_t kTileRows = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL ? 12 : 6;
-constexpr size_t kTileCols = 2 * kFloatLanes;
-static_assert(kGemmRows % kTileRows == 0 && GemmPanels::kCols % kTileCols == 0);
-
-// Floats of a packed tile.
-constexpr size_t kTileFloats = kTileRows * kGemmPitch;
-
 void PackGemmRows(const MatrixView& a, size_t m, size_t k, float* tiles) {
-  for (size_t row = 0; row < m; row += kTileRows, tiles += kTileFloats) {
+  for (size_t row = 0; row < m; row += kTileRows, tiles += kTileWords) {
     const size_t rows = std::min(kTileRows, m - row);
     const float* in = a.data + row * a.row_stride;
     if (a.row_stride == 1) {
@@ -50,6 +42,32 @@ void PackGemmRows(const MatrixView& a, size_t m, size_t k, float* tiles) {
       }
     }
     for (size_t r = rows; r < kTileRows; ++r) std::fill_n(tiles + r * kGemmPitch, k, 0.0F);
+  }
+}
+
+// [k][kCols] from rows of B^T, a few of k at a time so that the lines written to stay in the first-level cache.
+void PackAcross(const float* in, size_t col_stride, size_t k, size_t cols, float* out) {
+  constexpr size_t kBlock = 32;
+  for (size_t first = 0; first < k; first += kBlock) {
+    const size_t last = std::min(first + kBlock, k);
+    for (size_t j = 0; j < GemmPanels::kCols; ++j) {
+      for (size_t i = first; i < last; ++i) out[i * GemmPanels::kCols + j] = j < cols ? in[j * col_stride + i] : 0.0F;
+    }
+  }
+}
+
+void PackGemmPanel(const MatrixView& b, size_t k, size_t cols, float* out) {
+  constexpr size_t kCols = GemmPanels::kCols;
+  if (b.col_stride == 1 && cols == kCols) {
+    for (size_t i = 0; i < k; ++i) std::memcpy(out + i * kCols, b.data + i * b.row_stride, kCols * sizeof(float));
+  } else if (b.row_stride == 1) {
+    PackAcross(b.data, b.col_stride, k, cols, out);
+  } else {
+    for (size_t i = 0; i < k; ++i) {
+      for (size_t j = 0; j < kCols; ++j) {
+        out[i * kCols + j] = j < cols ? b.data[i * b.row_stride + j * b.col_stride] : 0.0F;
+      }
+    }
   }
 }
 
@@ -85,29 +103,13 @@ HWY_INLINE void MultiplyTile(const float* HWY_RESTRICT tile, const float* HWY_RE
 template <bool kAcross>
 void MultiplyTiles(const float* tiles, size_t m, const float* stretch, size_t n, size_t k, const float* start, float* c,
                    size_t c_stride) {
-  HWY_ALIGN float edge[kTileRows * kTileCols];
-  for (size_t row = 0; row < m; row += kTileRows, tiles += kTileFloats) {
-    const size_t rows = std::min(kTileRows, m - row);
-    for (size_t col = 0; col < n; col += kTileCols) {
-      const size_t cols = std::min(kTileCols, n - col);
-      const size_t at = row * c_stride + col;
-      if (rows == kTileRows && cols == kTileCols) {
-        MultiplyTile<kAcross>(tiles, stretch + col, k, start == nullptr ? nullptr : start + at, c + at, c_stride);
-        continue;
-      }
-      if (start != nullptr) {
-        std::memset(edge, 0, sizeof(edge));
-        for (size_t r = 0; r < rows; ++r)
-          std::memcpy(edge + r * kTileCols, start + at + r * c_stride, cols * sizeof(float));
-      }
-      MultiplyTile<kAcross>(tiles, stretch + col, k, start == nullptr ? nullptr : edge, edge, kTileCols);
-      for (size_t r = 0; r < rows; ++r) std::memcpy(c + at + r * c_stride, edge + r * kTileCols, cols * sizeof(float));
-    }
-  }
+  ForEachTile(tiles, m, n, start, c, c_stride,
+              [&](const float* tile, size_t col, const float* from, float* to, size_t stride)
+                  HWY_ATTR { MultiplyTile<kAcross>(tile, stretch + col, k, from, to, stride); });
 }
 
-void MultiplyPanel(const float* tiles, bool across, size_t m, const float* stretch, size_t n, size_t k,
-                   const float* start, float* c, size_t c_stride) {
+void MultiplyGemmPanel(const float* tiles, bool across, size_t m, const float* stretch, size_t n, size_t k,
+                       const float* start, float* c, size_t c_stride) {
   if (across) {
     MultiplyTiles<true>(tiles, m, stretch, n, k, start, c, c_stride);
   } else {
@@ -115,7 +117,7 @@ void MultiplyPanel(const float* tiles, bool across, size_t m, const float* stret
   }
 }
 
-inline constexpr GemmKernels kGemmKernels = {kTileRows, PackGemmRows, MultiplyPanel};
+inline constexpr F32GemmKernels kGemmKernels = {kTileRows, PackGemmRows, PackGemmPanel, MultiplyGemmPanel};
 
 }  // namespace enigma::engine::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -123,6 +125,6 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace enigma::engine {
-ENIGMA_EXPORT_KERNELS(GemmKernels, CpuGemmKernels, kGemmKernels)
+ENIGMA_EXPORT_KERNELS(F32GemmKernels, CpuF32GemmKernels, kGemmKernels)
 }  // namespace enigma::engine
 #endif
