@@ -149,13 +149,12 @@ void DecoderLayer::FeedForwardBackward(const SlotRows& slot, LayerActivations& k
   const float* middle = kept.middle.data();
   float* gate = kept.gate_up.data();
   float* up = gate + ffn;
-  float* activated = scratch.activated.Reserve(rows * ffn);
-  SwiGlu(gate, 2 * ffn, up, 2 * ffn, rows, ffn, activated, ffn, pool_);
   const float* d_branch = BranchGradient(slot, d_x, kAfterFeedForward, scratch);
-  WeightGradient(slot, d_branch, hidden_, activated, ffn, scratch, gradient + offsets_.down);
   float* d_activated = scratch.d_activated.Reserve(rows * ffn);
   Gemm({d_branch, hidden_, 1}, rows, panels_->down.backward, d_activated, ffn, nullptr, pool_);
-  SwiGluBackward(d_activated, ffn, gate, 2 * ffn, up, 2 * ffn, rows, ffn, gate, 2 * ffn, up, 2 * ffn, pool_);
+  float* activated = scratch.activated.Reserve(rows * ffn);
+  SwiGluBackward(d_activated, ffn, gate, 2 * ffn, up, 2 * ffn, rows, ffn, gate, 2 * ffn, up, 2 * ffn, activated, pool_);
+  WeightGradient(slot, d_branch, hidden_, activated, ffn, scratch, gradient + offsets_.down);
 
   float* normed = scratch.normed.Reserve(rows * hidden_);
   RmsNorm(middle, hidden_, weights_ + offsets_.ffn_norm, spec_.norm_epsilon, rows, hidden_, normed, hidden_, pool_);

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/kernels/cpu_target.h"
+#include "engine/kernels/swiglu.h"
 #include "tests/unit/engine/kernels/random_tensor.h"
 
 namespace enigma::engine {
@@ -30,7 +31,7 @@ TEST_F(SwiGluBackwardTest, AgreesWithFiniteDifferencesInDouble) {
     std::vector<float> d_gate(gate.size());
     std::vector<float> d_up(gate.size());
     SwiGluBackward(d_out.data(), kWidth, gate.data(), kWidth, up.data(), kWidth, kTokens, kWidth, d_gate.data(), kWidth,
-                   d_up.data(), kWidth, pool_);
+                   d_up.data(), kWidth, nullptr, pool_);
     for (size_t i = 0; i < gate.size(); ++i) {
       constexpr double kStep = 1e-5;
       const double g = gate[i];
@@ -49,7 +50,7 @@ TEST_F(SwiGluBackwardTest, FarFromZeroTheSlopeIsNoneOrOne) {
   const std::vector<float> d_out = {2.0F, 2.0F};
   std::vector<float> d_gate(2);
   std::vector<float> d_up(2);
-  SwiGluBackward(d_out.data(), 2, gate.data(), 2, up.data(), 2, 1, 2, d_gate.data(), 2, d_up.data(), 2, pool_);
+  SwiGluBackward(d_out.data(), 2, gate.data(), 2, up.data(), 2, 1, 2, d_gate.data(), 2, d_up.data(), 2, nullptr, pool_);
   EXPECT_NEAR(d_gate[0], 0.0F, 1e-30F);
   EXPECT_EQ(d_gate[1], 6.0F);
   EXPECT_NEAR(d_up[0], 0.0F, 1e-30F);
@@ -65,17 +66,22 @@ TEST_F(SwiGluBackwardTest, SameBitsAtEveryWidthTargetAndThreadCountAndInPlace) {
   std::vector<float> expected_gate(gate.size());
   std::vector<float> expected_up(gate.size());
   for (size_t i = 0; i < gate.size(); ++i) {
-    SwiGluBackward(&d_out[i], 1, &gate[i], 1, &up[i], 1, 1, 1, &expected_gate[i], 1, &expected_up[i], 1, pool_);
+    SwiGluBackward(&d_out[i], 1, &gate[i], 1, &up[i], 1, 1, 1, &expected_gate[i], 1, &expected_up[i], 1, nullptr,
+                   pool_);
   }
+  std::vector<float> expected_out(gate.size());
+  SwiGlu(gate.data(), kWidth, up.data(), kWidth, kTokens, kWidth, expected_out.data(), kWidth, pool_);
   for (const int64_t target : AvailableCpuTargets()) {
     ForceCpuTarget(target);
     for (const int threads : {1, 2, 3}) {
       ThreadPool pool(threads);
       std::vector<float> d_gate = gate;
       std::vector<float> d_up = up;
+      std::vector<float> out(gate.size());
       SwiGluBackward(d_out.data(), kWidth, d_gate.data(), kWidth, d_up.data(), kWidth, kTokens, kWidth, d_gate.data(),
-                     kWidth, d_up.data(), kWidth, pool);
+                     kWidth, d_up.data(), kWidth, out.data(), pool);
       ASSERT_EQ(std::memcmp(d_gate.data(), expected_gate.data(), d_gate.size() * 4), 0) << CpuTargetName();
+      ASSERT_EQ(std::memcmp(out.data(), expected_out.data(), out.size() * 4), 0) << CpuTargetName();
       ASSERT_EQ(std::memcmp(d_up.data(), expected_up.data(), d_up.size() * 4), 0) << CpuTargetName();
     }
   }
