@@ -240,6 +240,7 @@ absl::Status Worker::Serve() {
                            .identity = identity(),
                            .layers_dir = options_.data_dir + "/layers",
                            .jobs_dir = options_.data_dir + "/jobs",
+                           .trusted_network = options_.trusted_network,
                            .threads = options_.threads,
                            .memory = Memory(),
                            .on_failure = [&](const v1::ReplicaFailure& failure) { membership.Report(failure); }},
@@ -287,6 +288,7 @@ v1::Capability Worker::CapabilityNow(const WorkerServer& server) const {
   }
   capability.set_memory_free_bytes(server.FreeMemoryBytes());
   capability.set_disk_free_bytes(server.FreeDiskBytes());
+  capability.set_trusted_network(options_.trusted_network);
   return capability;
 }
 

@@ -36,6 +36,7 @@ class Worker {
     std::vector<std::string> coordinators;  // seeds, "host[:port]"; besides whatever UDP finds
     std::string token;                      // needed once, until the data directory holds an identity
     bool insecure = false;                  // no TLS, everybody is believed; for laboratories
+    bool trusted_network = false;           // training may send what it sums in plain text
     int threads = 0;                        // that compute; 0: as many as there are cores
     uint64_t memory_limit_bytes = 0;        // for weights, KV and workspace; 0: what the machine has
     bool udp = true;                        // look for the coordinator by beacons

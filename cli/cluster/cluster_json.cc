@@ -67,7 +67,8 @@ Json ToJson(const v1::NodeInfo& node) {
             {"disk_free_bytes", capability.disk_free_bytes()},
             {"threads", capability.threads()},
             {"contract", capability.contract()},
-            {"simd_target", capability.simd_target()}}},
+            {"simd_target", capability.simd_target()},
+            {"trusted_network", capability.trusted_network()}}},
           {"stages", ArrayOf(node.stages())}};
 }
 

@@ -88,6 +88,8 @@ void AddUp(Command& root) {
       .Or("ENIGMA_DRAIN_TIMEOUT")
       .Between(0, 86'400);
   command.Switch("--insecure", options->insecure, "no TLS and no tokens: for laboratories only");
+  command.Switch("--trusted-network", options->trusted_network,
+                 "what workers say of theirs, so that jobs may use --collective gloo (`enigma worker --help`)");
   command.Text("--ready-file", options->ready_file, "write this file once every model answers", "PATH");
   command.Examples({"enigma up --workers 3 --stages 3 --model model.gguf --name demo",
                     "enigma up --workers 2 --data-dir /tmp/trial --listen 127.0.0.1:0 --http 127.0.0.1:0"});

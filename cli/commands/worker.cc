@@ -31,6 +31,7 @@ worker::Worker::Options OptionsOf(const Settings& settings) {
   options.coordinators = settings.Texts("seed");
   options.token = settings.Text("token");
   options.insecure = settings.Switch("insecure");
+  options.trusted_network = settings.Switch("trusted-network");
   options.threads = static_cast<int>(settings.Count("threads"));
   options.memory_limit_bytes = settings.Bytes("memory");
   options.udp = !settings.Switch("no-udp");

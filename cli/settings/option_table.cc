@@ -65,6 +65,8 @@ constexpr DaemonOption kOptions[] = {
     {"no-auth", OptionKind::kSwitch, kCoordinatorDaemon, "false", "",
      "answer prompts of everybody who can connect, not only of this machine and holders of a certificate"},
     {"insecure", OptionKind::kSwitch, kBoth, "false", "false", "no TLS and no tokens: for laboratories only"},
+    {"trusted-network", OptionKind::kSwitch, kWorkerDaemon, "", "false",
+     "everybody on this network may read and change what training jobs with --collective gloo send in plain text"},
     {"log", OptionKind::kText, kBoth, "info", "info", "debug, info, warning, error or off"},
 };
 

@@ -64,6 +64,12 @@ void TrainingFlags::AddSteps(Command& command) {
                         .AtLeast(1);
   seed_.argument = command.Number("--seed", seed_.value, "of weights, order and dropout (default 1)");
   command.Number("--workers", workers_, "workers at most (default: all)").AtLeast(1);
+  command
+      .Text("--collective", collective_,
+            "what sums over workers: streams (default; mutual TLS), gloo (plain text: all workers need "
+            "--trusted-network); the same bits",
+            "KIND")
+      .Among({"streams", "gloo"});
   command.Number("--priority", priority_, "of jobs that wait the highest goes first (default 0)").Between(-1000, 1000);
 }
 
@@ -141,6 +147,7 @@ void TrainingFlags::ResolveSteps(v1::TrainingOptions& options) const {
   if (slots_.given()) options.set_slots(slots_.value);
   if (seed_.given()) options.set_seed(seed_.value);
   options.set_workers_max(workers_);
+  options.set_collective(collective_);
   options.set_priority(priority_);
 }
 

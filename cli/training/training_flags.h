@@ -37,6 +37,7 @@ class TrainingFlags {
   std::string size_;
   std::string base_;
   std::string format_;
+  std::string collective_;
   Maybe<uint64_t> steps_;
   Maybe<double> epochs_;
   Maybe<uint32_t> context_;

@@ -115,6 +115,7 @@ std::vector<std::string> Supervisor::WorkerCommand(size_t index) const {
   }
   if (options_.udp_port != 0) argv.insert(argv.end(), {"--udp-port", UdpPort()});
   if (!options_.log.empty()) argv.insert(argv.end(), {"--log", options_.log});
+  if (options_.trusted_network) argv.emplace_back("--trusted-network");
   if (options_.insecure) {
     argv.emplace_back("--insecure");
   } else {

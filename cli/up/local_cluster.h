@@ -20,9 +20,10 @@ struct LocalClusterOptions {
   uint32_t udp_port = 0;  // 0 for the default
   std::string log;
   bool insecure = false;
-  uint32_t drain_seconds = 30;  // that requests may take to end once this is told to stop
-  uint32_t threads = 0;         // of all workers together; 0: one per core
-  std::string ready_file;       // written once the models answer
+  bool trusted_network = false;  // of the workers
+  uint32_t drain_seconds = 30;   // that requests may take to end once this is told to stop
+  uint32_t threads = 0;          // of all workers together; 0: one per core
+  std::string ready_file;        // written once the models answer
 
   // What model number `index` is to be called.
   std::string NameOf(size_t index) const;

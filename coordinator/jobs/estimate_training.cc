@@ -26,6 +26,7 @@ absl::StatusOr<enigma::v1::EstimateJobReply> EstimateTraining(ControlPlane& plan
   RankNeeds needs;
   needs.memory_bytes = engine::TrainingMemoryBytes(config);
   needs.ranks_max = options.workers_max();
+  needs.trusted_network = IsGloo(options);
   const MeasuredPower measured = MeasurePower(plane, needs);
   if (!length_known) config.steps = config.warmup_steps = 0;
   const JobEstimate estimate = EstimateJob(config, measured.power);

@@ -107,6 +107,7 @@ void OrderFrom(const nlohmann::json& json, Job& job) {
   json.at("task").get_to(job.task);
   json.at("priority").get_to(job.priority);
   json.at("workers_max").get_to(job.workers_max);
+  job.gloo = json.value("gloo", false);  // records from before there was a choice say nothing
   json.at("keep_checkpoints").get_to(job.keep_checkpoints);
   json.at("submitted_unix_ms").get_to(job.submitted_unix_ms);
   json.at("config").get_to(job.config_json);
@@ -169,6 +170,7 @@ std::string RecordOfJob(const Job& job) {
                          {"reason", job.reason},
                          {"priority", job.priority},
                          {"workers_max", job.workers_max},
+                         {"gloo", job.gloo},
                          {"keep_checkpoints", job.keep_checkpoints},
                          {"cancel_requested", job.cancel_requested},
                          {"submitted_unix_ms", job.submitted_unix_ms},

@@ -73,6 +73,7 @@ struct Job {
   std::string reason;  // why it is in this state, where that needs one
   int32_t priority = 0;
   uint32_t workers_max = 0;  // 0: all
+  bool gloo = false;         // sums go through Gloo, in plain text
   uint32_t keep_checkpoints = 3;
   bool cancel_requested = false;
   int64_t submitted_unix_ms = 0;

@@ -47,6 +47,9 @@ absl::Status CheckCounts(const enigma::v1::TrainingOptions& options) {
     return Wrong("vocab_size", absl::StrCat(options.vocab_size()),
                  absl::StrCat("must be from 300 (the 256 bytes and the special tokens) to ", kVocabularyMax));
   }
+  if (!options.collective().empty() && options.collective() != "streams" && options.collective() != "gloo") {
+    return Wrong("collective", options.collective(), "is none; there are streams and gloo");
+  }
   if (options.has_keep_checkpoints() && options.keep_checkpoints() == 0) {
     return Wrong("keep_checkpoints", "0", "must be 1 or more");
   }
@@ -121,6 +124,8 @@ absl::Status CheckJobOptions(const enigma::v1::TrainingOptions& options) {
   }
   return absl::OkStatus();
 }
+
+bool IsGloo(const enigma::v1::TrainingOptions& options) { return options.collective() == "gloo"; }
 
 engine::CorpusOptions CorpusOptionsOf(const enigma::v1::TrainingOptions& options) {
   engine::CorpusOptions corpus;

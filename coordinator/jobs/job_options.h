@@ -22,6 +22,9 @@ inline constexpr uint32_t kKeepCheckpointsDefault = 3;
 // be.
 absl::Status CheckJobOptions(const enigma::v1::TrainingOptions& options);
 
+// Whether sums are to go through Gloo.
+bool IsGloo(const enigma::v1::TrainingOptions& options);
+
 engine::CorpusOptions CorpusOptionsOf(const enigma::v1::TrainingOptions& options);
 
 // Everything but the length of the job. `base`: shape of the base model; null where the size says it.

@@ -15,6 +15,9 @@ std::string Mebibytes(uint64_t bytes) { return absl::StrCat((bytes + (1 << 20) -
 std::string ReasonAgainst(const Node& node, const RankNeeds& needs) {
   if (node.leaving) return absl::StrCat("node ", node.Label(), " is leaving");
   if (!node.measured()) return absl::StrCat("node ", node.Label(), " still measures itself");
+  if (needs.trusted_network && !node.hello.capability().trusted_network()) {
+    return absl::StrCat("node ", node.Label(), " was not started with --trusted-network, which Gloo needs");
+  }
   const uint64_t free = node.hello.capability().memory_free_bytes();
   if (!needs.members.contains(node.id) && free < needs.memory_bytes) {
     return absl::StrCat("node ", node.Label(), " has ", Mebibytes(free), " of memory free, and a rank needs ",
@@ -68,6 +71,24 @@ RankChoice ChooseRanks(const std::vector<Node>& nodes, const RankNeeds& needs) {
   if (needs.ranks_max > 0 && able.size() > needs.ranks_max) able.resize(needs.ranks_max);
   for (const Node* node : able) choice.nodes.push_back(node->id);
   return choice;
+}
+
+absl::Status CheckNetworksTrusted(const std::vector<Node>& nodes, uint32_t ranks_max) {
+  size_t trusting = 0;
+  std::vector<std::string> others;
+  for (const Node& node : nodes) {
+    if (node.state != NodeState::kReady || node.leaving) continue;
+    if (node.hello.capability().trusted_network()) {
+      ++trusting;
+    } else {
+      others.push_back(node.Label());
+    }
+  }
+  if (others.empty() || (ranks_max > 0 && trusting >= ranks_max)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("collective: gloo encrypts and authenticates nothing, so every worker must be started with "
+                   "--trusted-network; these were not: ",
+                   absl::StrJoin(others, ", ")));
 }
 
 std::vector<uint64_t> NextJobs(const std::vector<Job>& jobs, const std::set<uint64_t>& running, size_t under_way_max) {

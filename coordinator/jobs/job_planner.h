@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include <absl/status/status.h>
+
 #include "coordinator/jobs/job.h"
 #include "coordinator/state/node.h"
 
@@ -16,6 +18,7 @@ namespace enigma::coordinator {
 struct RankNeeds {
   uint64_t memory_bytes = 0;           // of one rank
   uint32_t ranks_max = 0;              // 0: all
+  bool trusted_network = false;        // what they sum goes over theirs in plain text
   std::set<std::string> members = {};  // nodes with a rank of the job already: its memory is theirs
 };
 
@@ -28,6 +31,10 @@ struct RankChoice {
 // Nodes that attend, are measured and stay, have the memory, and compute alike: of several numeric contracts, the one
 // that the members have, or else that of the most computing power.
 RankChoice ChooseRanks(const std::vector<Node>& nodes, const RankNeeds& needs);
+
+// FAILED_PRECONDITION that names the nodes whose operators do not say that their network is trusted, where not as many
+// others attend as the job would take (`ranks_max` as in RankNeeds).
+absl::Status CheckNetworksTrusted(const std::vector<Node>& nodes, uint32_t ranks_max);
 
 // Ids of the jobs that are to be taken up now, in order: those that were under way when the coordinator stopped, then
 // queued ones, the highest priority first, of equals the oldest, as long as fewer than `under_way_max` are under way.

@@ -107,6 +107,7 @@ class Preparation {
     RankNeeds needs;
     needs.memory_bytes = engine::TrainingMemoryBytes(config_);
     needs.ranks_max = options_.workers_max();
+    needs.trusted_network = IsGloo(options_);
     const MeasuredPower measured = MeasurePower(plane_, needs);
     const JobEstimate estimate = EstimateJob(config_, measured.power);
     Job job;
@@ -115,6 +116,7 @@ class Preparation {
     job.task = options_.task();
     job.priority = options_.priority();
     job.workers_max = options_.workers_max();
+    job.gloo = IsGloo(options_);
     job.keep_checkpoints = options_.has_keep_checkpoints() ? options_.keep_checkpoints() : kKeepCheckpointsDefault;
     job.submitted_unix_ms = absl::ToUnixMillis(plane_.clock.Now());
     job.config_json = engine::TrainingConfigToJson(config_);

@@ -216,6 +216,7 @@ void JobRunner::ChooseRanks(const std::vector<RankView>& views) {
   RankNeeds needs;
   needs.memory_bytes = memory_bytes_;
   needs.ranks_max = job.ok() && job->workers_max > 0 ? std::min(job->workers_max, config_.slots) : config_.slots;
+  needs.trusted_network = job.ok() && job->gloo;
   for (const std::string& node : ranks_.Nodes()) needs.members.insert(node);
   needs.members.insert(members_.begin(), members_.end());
   const RankChoice choice = coordinator::ChooseRanks(plane_.nodes.List(), needs);
@@ -378,6 +379,7 @@ void JobRunner::SendBegin(const EpochPlan& plan, const Job& job) {
   enigma::v1::BeginEpoch begin;
   begin.set_epoch(epoch_);
   begin.set_step(plan.step);
+  begin.set_collective(job.gloo ? enigma::v1::COLLECTIVE_GLOO : enigma::v1::COLLECTIVE_STREAMS);
   for (const std::string& node : plan.members) *begin.add_ranks() = AddressOf(node);
   begin.mutable_owners()->Assign(plan.owners.begin(), plan.owners.end());
   begin.mutable_speeds()->Assign(plan.speeds.begin(), plan.speeds.end());

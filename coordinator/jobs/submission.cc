@@ -10,6 +10,7 @@
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "coordinator/jobs/job_options.h"
+#include "coordinator/jobs/job_planner.h"
 #include "engine/checkpoint/durable_file.h"
 #include "telemetry/log.h"
 
@@ -35,6 +36,7 @@ absl::StatusOr<std::unique_ptr<Submission>> Submission::Begin(ControlPlane& plan
                                                               const Limits& limits) {
   const enigma::v1::TrainingOptions& options = head.options();
   ENIGMA_RETURN_IF_ERROR(CheckJobOptions(options));
+  if (IsGloo(options)) ENIGMA_RETURN_IF_ERROR(CheckNetworksTrusted(plane.nodes.List(), options.workers_max()));
   if (const auto known = plane.models.Find(options.model()); known.ok()) {
     return absl::AlreadyExistsError(absl::StrCat("a model called '", options.model(),
                                                  "' is registered; `enigma models rm ", options.model(),

@@ -62,7 +62,8 @@ std::unique_ptr<RankRegistry> WorkerServer::MakeRanks(const Options& options) {
                         .channels = channels_,
                         .pieces = *cache_,
                         .fetcher = fetcher_,
-                        .incoming = state_.incoming};
+                        .incoming = state_.incoming,
+                        .trusted_network = options.trusted_network};
   // Asked for when a rank comes, which is not before the server has started.
   return std::make_unique<RankRegistry>(RankRegistry::Options{
       .node_id = options.node_id, .threads = options.threads, .tools = MakeRankTools(world), .free_bytes = [this] {

@@ -30,6 +30,7 @@ class WorkerServer {
     const NodeIdentity* identity = nullptr;  // null: --insecure; outlives the server
     std::string layers_dir;
     std::string jobs_dir;  // what ranks keep
+    bool trusted_network = false;
     int threads = 1;
     MemoryLimits memory;
     std::function<void(const v1::ReplicaFailure&)> on_failure;

@@ -8,9 +8,11 @@
 #include <absl/strings/numbers.h>
 
 #include "base/status_macros.h"
+#include "engine/collective/gloo_communicator.h"
 #include "engine/collective/ring_communicator.h"
 #include "engine/spec/training_memory.h"
 #include "engine/training/state_file.h"
+#include "rpc/endpoint.h"
 #include "telemetry/log.h"
 #include "worker/training/rank_world.h"
 #include "worker/training/state_copy.h"
@@ -26,8 +28,23 @@ uint64_t MemoryBytes(const engine::TrainingConfig& config) {
   return engine::TrainingMemoryBytes(config) + uint64_t{layout.floats()} * 3 * sizeof(float);
 }
 
+// By which the others reach this rank.
+std::vector<std::string> HostsOf(const v1::NodeAddress& node) {
+  std::vector<std::string> hosts;
+  for (const std::string& text : node.endpoints()) {
+    const absl::StatusOr<Endpoint> endpoint = ParseEndpoint(text, 0);
+    if (endpoint.ok()) hosts.push_back(endpoint->host);
+  }
+  return hosts;
+}
+
 absl::StatusOr<std::unique_ptr<engine::Communicator>> OpenEpoch(const RankWorld& world, uint64_t job,
                                                                 const v1::BeginEpoch& begin, const StopSignal& stop) {
+  const bool gloo = begin.collective() == v1::COLLECTIVE_GLOO;
+  if (gloo && !world.trusted_network) {
+    return absl::FailedPreconditionError(
+        "the epoch is to sum with Gloo, and this worker was not started with --trusted-network");
+  }
   if (begin.ranks_size() == 1) return nullptr;
   StreamLinksOptions options;
   options.job = job;
@@ -37,7 +54,10 @@ absl::StatusOr<std::unique_ptr<engine::Communicator>> OpenEpoch(const RankWorld&
   options.cancelled = &stop.notification();
   ENIGMA_ASSIGN_OR_RETURN(std::unique_ptr<engine::PeerLinks> links,
                           OpenStreamLinks(std::move(options), world.channels, world.incoming));
-  return engine::MakeRingCommunicator(std::move(links));
+  if (!gloo) return engine::MakeRingCommunicator(std::move(links));
+  LogInfo("job {}: the sums of epoch {} go through Gloo, in plain text", job, begin.epoch());
+  const v1::NodeAddress& own = begin.ranks(static_cast<int>(begin.rank()));
+  return engine::MakeGlooCommunicator(std::move(links), {.hosts = HostsOf(own)});
 }
 
 absl::Status WriteState(const engine::TrainingConfig& config, const PreparedRank& rank,

@@ -149,6 +149,7 @@ TEST(JobOptionsTest, WhatMakesNoSenseIsNamed) {
       {"epochs: 'nan'", [](auto& o) { o.set_epochs(std::nan("")); }},
       {"validation_share: '0.5'", [](auto& o) { o.set_validation_share(0.5); }},
       {"vocab_size: '299'", [](auto& o) { o.set_vocab_size(299); }},
+      {"collective", [](auto& o) { o.set_collective("nccl"); }},
       {"keep_checkpoints", [](auto& o) { o.set_keep_checkpoints(0); }},
       {"schedule: 'step'", [](auto& o) { o.set_schedule("step"); }},
       {"format", [](auto& o) { o.set_format("csv"); }},

@@ -53,6 +53,33 @@ TEST(ChooseRanksTest, AllComputeAlike) {
   EXPECT_THAT(ChooseRanks(nodes, {.members = {"a"}}).nodes, ElementsAre("a"));
 }
 
+Node Trusting(Node node) {
+  node.hello.mutable_capability()->set_trusted_network(true);
+  return node;
+}
+
+TEST(ChooseRanksTest, WhoDoesNotTrustItsNetworkSumsNothingInPlainText) {
+  const std::vector<Node> nodes = {MakeNode("a", 3e9), Trusting(MakeNode("b", 2e9))};
+  EXPECT_THAT(ChooseRanks(nodes, {}).nodes, ElementsAre("a", "b"));
+  const RankChoice choice = ChooseRanks(nodes, {.trusted_network = true});
+  EXPECT_THAT(choice.nodes, ElementsAre("b"));
+  EXPECT_THAT(choice.reasons, ElementsAre(HasSubstr("node a was not started with --trusted-network")));
+  EXPECT_THAT(ChooseRanks(nodes, {.trusted_network = true, .members = {"a"}}).nodes, ElementsAre("b"));
+}
+
+TEST(ChooseRanksTest, AsManyMustTrustTheirNetworksAsTheJobTakes) {
+  std::vector<Node> nodes = {Trusting(MakeNode("alpha", 1e9)), MakeNode("beta", 1e9), MakeNode("gamma", 1e9)};
+  const absl::Status refused = CheckNetworksTrusted(nodes, 0);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("--trusted-network; these were not: beta, gamma"));
+  EXPECT_FALSE(CheckNetworksTrusted(nodes, 2).ok());
+  EXPECT_TRUE(CheckNetworksTrusted(nodes, 1).ok());
+  nodes[1].leaving = true;
+  nodes[2].state = NodeState::kDead;
+  EXPECT_TRUE(CheckNetworksTrusted(nodes, 0).ok());
+  EXPECT_TRUE(CheckNetworksTrusted({}, 0).ok());
+}
+
 Job MakeJob(uint64_t id, JobState state, int32_t priority = 0) {
   Job job;
   job.id = id;

@@ -23,6 +23,7 @@ class JobRegistryTest : public ::testing::Test {
     Job job;
     job.id = id.value_or(0);
     job.model = model;
+    job.gloo = true;
     job.token_set = {"tokens.bin", 12, std::string("\0\xff bytes", 8)};
     EXPECT_TRUE(registry_.Add(job).ok());
     return job.id;
@@ -119,6 +120,7 @@ TEST_F(JobRegistryTest, WhatIsKnownOutlivesTheProcess) {
   EXPECT_EQ(job.progress.loss, 2.5);
   EXPECT_THAT(job.progress.slots, ElementsAre(3, 1));
   EXPECT_TRUE(job.cancel_requested);
+  EXPECT_TRUE(job.gloo);
   EXPECT_EQ(job.token_set.sha256, std::string("\0\xff bytes", 8));
   ASSERT_EQ(again.History(id, 10).size(), 1u);
   EXPECT_EQ(again.History(id, 10)[0].loss, 2.5);

@@ -57,6 +57,26 @@ TEST(GlooCommunicator, AbortEndsASumThatWaitsForData) {
   EXPECT_LT(absl::Now() - start, kSoon);
 }
 
+// Of the two the one with the lower address waits for the other to connect.
+TEST(GlooCommunicator, AbortEndsTheWaitForAConnection) {
+  InProcessNetwork network(2);
+  auto gloo = MakeGlooCommunicator(network.Join(0), kLoopback);
+  const auto peer = network.Join(1);
+  std::vector<uint8_t> address;
+  ASSERT_TRUE(peer->Receive(0, &address).ok());
+  ASSERT_GE(address.size(), 4U);
+  address[2] = address[3] = 0xFF;  // the port
+  ASSERT_TRUE(peer->Send(0, address).ok());
+  std::vector<int64_t> values(10, 1);
+  ASSERT_TRUE(gloo->StartSum(values).ok());
+  absl::SleepFor(absl::Milliseconds(50));
+  const absl::Time start = absl::Now();
+  gloo->Abort(absl::AbortedError("halted by order"));
+  EXPECT_EQ(gloo->Wait(), absl::AbortedError("halted by order"));
+  gloo.reset();
+  EXPECT_LT(absl::Now() - start, kSoon) << "its thread went on waiting";
+}
+
 TEST(GlooCommunicator, ASumWaitsForDataNoLongerThanItsTimeout) {
   InProcessNetwork network(2);
   const auto gloo = MakeGlooCommunicator(network.Join(0), {.hosts = {"127.0.0.1"}, .timeout = absl::Milliseconds(200)});
