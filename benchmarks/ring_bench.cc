@@ -1,6 +1,6 @@
 // What it costs two ranks of a training job to add up their gradients: sums of 64-bit integers in buckets, between
-// threads, and over the workers' streams with mutual TLS on loopback. Both ranks share this machine's cores. Prints
-// JSON lines.
+// threads, over the workers' streams with mutual TLS on loopback, and by Gloo in plain text on loopback. Both ranks
+// share this machine's cores. Prints JSON lines.
 //   ring_bench [rounds, 7]
 
 #include <unistd.h>
@@ -19,6 +19,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/clock.h"
+#include "engine/collective/gloo_communicator.h"
 #include "engine/collective/in_process_links.h"
 #include "engine/collective/ring_communicator.h"
 #include "rpc/certificate_authority.h"
@@ -75,7 +76,7 @@ std::vector<std::unique_ptr<Node>> StartNodes() {
   return nodes;
 }
 
-using Join = std::function<std::unique_ptr<engine::PeerLinks>(uint32_t rank)>;
+using Join = std::function<std::unique_ptr<engine::Communicator>(uint32_t rank)>;
 
 void Measure(const char* links, size_t count, int rounds, const Join& join) {
   std::vector<double> seconds;
@@ -83,7 +84,7 @@ void Measure(const char* links, size_t count, int rounds, const Join& join) {
   std::vector<std::thread> threads;
   for (uint32_t rank = 0; rank < kRanks; ++rank) {
     threads.emplace_back([&, rank] {
-      const auto ring = engine::MakeRingCommunicator(join(rank));
+      const auto ring = join(rank);
       std::vector<int64_t> values(count);
       for (int round = 0; round < rounds; ++round) {
         for (size_t i = 0; i < count; ++i) {
@@ -109,25 +110,33 @@ void Measure(const char* links, size_t count, int rounds, const Join& join) {
               count, median * 1e3, static_cast<double>(count) * 8 / median / 1e9, bytes / static_cast<double>(count));
 }
 
+std::unique_ptr<engine::PeerLinks> OpenLinks(const std::vector<std::unique_ptr<Node>>& nodes, uint64_t epoch,
+                                             uint32_t rank) {
+  StreamLinksOptions options;
+  options.job = 1;
+  options.epoch = epoch;
+  options.rank = rank;
+  for (uint32_t i = 0; i < kRanks; ++i) {
+    v1::NodeAddress address;
+    address.set_node_id(absl::StrCat("node-", i));
+    address.add_endpoints(absl::StrCat("127.0.0.1:", nodes[i]->server->port()));
+    options.ranks.push_back(std::move(address));
+  }
+  return OrDie(OpenStreamLinks(std::move(options), nodes[rank]->channels, nodes[rank]->incoming));
+}
+
 int Main(int rounds) {
   const std::vector<std::unique_ptr<Node>> nodes = StartNodes();
   uint64_t epoch = 0;
   for (const size_t count : {size_t{1} << 20, size_t{30} << 20}) {
     engine::InProcessNetwork network(kRanks);
-    Measure("threads", count, rounds, [&](uint32_t rank) { return network.Join(rank); });
+    Measure("threads", count, rounds, [&](uint32_t rank) { return engine::MakeRingCommunicator(network.Join(rank)); });
     ++epoch;
-    Measure("mtls", count, rounds, [&](uint32_t rank) {
-      StreamLinksOptions options;
-      options.job = 1;
-      options.epoch = epoch;
-      options.rank = rank;
-      for (uint32_t i = 0; i < kRanks; ++i) {
-        v1::NodeAddress address;
-        address.set_node_id(absl::StrCat("node-", i));
-        address.add_endpoints(absl::StrCat("127.0.0.1:", nodes[i]->server->port()));
-        options.ranks.push_back(std::move(address));
-      }
-      return OrDie(OpenStreamLinks(std::move(options), nodes[rank]->channels, nodes[rank]->incoming));
+    Measure("mtls", count, rounds,
+            [&](uint32_t rank) { return engine::MakeRingCommunicator(OpenLinks(nodes, epoch, rank)); });
+    ++epoch;
+    Measure("gloo", count, rounds, [&](uint32_t rank) {
+      return engine::MakeGlooCommunicator(OpenLinks(nodes, epoch, rank), {.hosts = {"127.0.0.1"}});
     });
   }
   return 0;
