@@ -1,10 +1,11 @@
 // Training steps of one rank alone: tokens per second of a shape on random tokens.
-//   training_bench SIZE SEQUENCES CONTEXT VOCAB THREADS STEPS [SLOTS] [FFN]
+//   training_bench [--precision f32|bf16] SIZE SEQUENCES CONTEXT VOCAB THREADS STEPS [SLOTS] [FFN]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "base/counter_random.h"
@@ -37,15 +38,25 @@ int Fail(const absl::Status& status) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 7) {
-    std::fprintf(stderr, "usage: %s SIZE SEQUENCES CONTEXT VOCAB THREADS STEPS [SLOTS] [FFN]\n", argv[0]);
+  TrainingConfig config;
+  bool understood = true;
+  if (argc > 2 && std::string_view(argv[1]) == "--precision") {
+    const std::string_view precision = argv[2];
+    if (precision == "bf16") config.precision = ProductPrecision::kBf16;
+    understood = precision == "bf16" || precision == "f32";
+    argc -= 2;
+    argv += 2;
+  }
+  if (argc < 7 || !understood) {
+    std::fprintf(stderr,
+                 "usage: training_bench [--precision f32|bf16] SIZE SEQUENCES CONTEXT VOCAB THREADS STEPS [SLOTS] "
+                 "[FFN]\n");
     return 2;
   }
   const auto number = [&](int i, int fallback) { return argc > i ? std::atoi(argv[i]) : fallback; };
   absl::StatusOr<TrainingPreset> preset = FindTrainingPreset(argv[1]);
   if (!preset.ok()) return Fail(preset.status());
   preset->ffn = static_cast<uint32_t>(number(8, static_cast<int>(preset->ffn)));
-  TrainingConfig config;
   config.sequences_per_step = static_cast<uint32_t>(number(2, 16));
   config.context = static_cast<uint32_t>(number(3, 256));
   config.spec = SpecOfPreset(*preset, static_cast<uint32_t>(number(4, 512)), config.context, true);
@@ -80,9 +91,10 @@ int main(int argc, char** argv) {
   std::sort(seconds.begin(), seconds.end());
   const double median = seconds[seconds.size() / 2];
   std::printf(
-      "%s params=%llu B=%u T=%u threads=%d slots=%u: tok/s median %.0f min %.0f max %.0f | ms/step %.1f | "
+      "%s%s params=%llu B=%u T=%u threads=%d slots=%u: tok/s median %.0f min %.0f max %.0f | ms/step %.1f | "
       "%.1f GFLOP/s | loss %.3f\n",
-      argv[1], static_cast<unsigned long long>(ParameterCount(config.spec)), config.sequences_per_step, config.context,
+      argv[1], config.precision == ProductPrecision::kBf16 ? " bf16" : "",
+      static_cast<unsigned long long>(ParameterCount(config.spec)), config.sequences_per_step, config.context,
       pool.threads(), config.slots, tokens / median, tokens / seconds.back(), tokens / seconds.front(), median * 1e3,
       TrainingFlopsPerToken(config.spec, config.context) * tokens / median * 1e-9, loss);
   return 0;

@@ -174,6 +174,7 @@ HWY_INLINE void MultiplyTile(const uint32_t* HWY_RESTRICT tile, const uint32_t* 
   for (size_t i = 0; i < words; ++i) {
     const uint32_t* row = stretch + i * GemmPanels::kCols;
     AddHalves<kAcross, true>(tile, row, i, sums);
+    asm volatile("" : : : "memory");  // words are read again: kept, they would take registers from sums
     AddHalves<kAcross, false>(tile, row, i, sums);
   }
   for (size_t r = 0; r < kTileRows; ++r) {

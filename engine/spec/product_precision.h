@@ -4,7 +4,7 @@
 
 namespace enigma::engine {
 
-// What the factors of training's products are rounded to; sums, and all else, are f32.
+// What the factors of a decoder's products are rounded to in training; their sums, and all else, are f32.
 enum class ProductPrecision : uint8_t { kF32, kBf16 };
 
 }  // namespace enigma::engine

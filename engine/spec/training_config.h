@@ -9,6 +9,7 @@
 #include <absl/status/statusor.h>
 
 #include "engine/spec/model_spec.h"
+#include "engine/spec/product_precision.h"
 
 namespace enigma::engine {
 
@@ -48,7 +49,8 @@ struct TrainingConfig {
   uint64_t checkpoint_every = 0;        // steps; 0: by time
   double checkpoint_seconds = 60;       // between checkpoints, where checkpoint_every is 0
   uint32_t early_stop_validations = 0;  // without an improvement, ends the job; 0: never
-  bool recompute = false;               // activations of layers in the backward pass: less memory, a third more work
+  ProductPrecision precision = ProductPrecision::kF32;
+  bool recompute = false;  // activations of layers in the backward pass: less memory, a third more work
 };
 
 // InvalidArgument names the field, its value and what it may be.

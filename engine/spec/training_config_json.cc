@@ -16,6 +16,7 @@ using Json = nlohmann::json;
 
 constexpr uint64_t kFormat = 1;
 constexpr const char* kScheduleNames[] = {"cosine", "linear", "constant"};
+constexpr const char* kPrecisionNames[] = {"f32", "bf16"};
 constexpr const char* kScalingNames[] = {"none", "linear", "yarn", "llama3"};
 
 Json RopeToJson(const RopeSpec& rope) {
@@ -207,7 +208,8 @@ std::string TrainingConfigToJson(const TrainingConfig& config) {
   Json json = {{"format", kFormat},
                {"spec", SpecToJson(config.spec)},
                {"lora", {{"rank", config.lora.rank}, {"alpha", config.lora.alpha}, {"targets", config.lora.targets}}},
-               {"schedule", kScheduleNames[static_cast<size_t>(config.schedule)]}};
+               {"schedule", kScheduleNames[static_cast<size_t>(config.schedule)]},
+               {"precision", kPrecisionNames[static_cast<size_t>(config.precision)]}};
   VisitFields(config, [&](const char* name, const auto& field) { json[name] = field; });
   return json.dump();
 }
@@ -226,6 +228,8 @@ absl::StatusOr<TrainingConfig> TrainingConfigFromJson(std::string_view text) {
         absl::StrCat("training configuration: format ", format, " is unknown; this program knows ", kFormat));
   }
   in.Name("schedule", kScheduleNames, config.schedule);
+  // Older configurations know none but f32.
+  if (json.contains("precision")) in.Name("precision", kPrecisionNames, config.precision);
   VisitFields(config, [&](const char* name, auto& field) { in.Get(name, field); });
   ENIGMA_RETURN_IF_ERROR(in.status());
   ENIGMA_RETURN_IF_ERROR(SpecFromJson(in.Object("spec"), config.spec));

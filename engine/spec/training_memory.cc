@@ -8,12 +8,15 @@
 namespace enigma::engine {
 namespace {
 
+// Of a factor of the decoder's products.
+uint64_t PackedBytes(const TrainingConfig& config) { return config.precision == ProductPrecision::kF32 ? 4 : 2; }
+
 uint64_t StateBytes(const TrainingConfig& config) {
   // Of what is trained: weights, moments, gradient: 4 bytes each; sums of this rank and of all.
   const uint64_t trained = TrainedParameterCount(config) * (4 * 4 + 16);
   const uint64_t model = ParameterCount(config.spec);
-  constexpr uint64_t kPacked = 8;  // both forms
-  if (config.lora.rank == 0) return trained + model * kPacked;
+  const uint64_t packed = 2 * PackedBytes(config);  // both forms
+  if (config.lora.rank == 0) return trained + model * packed;
   // Beside it the model's weights and gradient, the targets as they were, the largest one's gradient packed, and the
   // factors once more.
   uint64_t kept = 0;
@@ -22,7 +25,7 @@ uint64_t StateBytes(const TrainingConfig& config) {
     kept += config.spec.layer_count() * target.rows * target.cols;
     largest = std::max(largest, target.rows * target.cols);
   }
-  return trained + model * (4 + 4 + kPacked) + 4 * (kept + largest + TrainedParameterCount(config));
+  return trained + model * (4 + 4 + packed) + 4 * (kept + largest + TrainedParameterCount(config));
 }
 
 uint64_t ActivationBytes(const TrainingConfig& config) {
@@ -33,9 +36,10 @@ uint64_t ActivationBytes(const TrainingConfig& config) {
   const uint64_t qkv = q + uint64_t{2} * spec.kv_heads * spec.head_dim;
   const uint64_t layer = qkv + q + spec.heads * 2 + spec.hidden + uint64_t{2} * spec.ffn;
   const uint64_t kept = config.recompute ? 1 : spec.layer_count();
-  const uint64_t scratch = uint64_t{5} * spec.hidden + uint64_t{3} * spec.ffn + q + qkv;
-  const uint64_t logits = std::max<uint64_t>(spec.vocab, std::min<uint64_t>(rows * spec.vocab, uint64_t{4} << 20));
-  return 4 * (rows * (kept * layer + (spec.layer_count() + 1) * uint64_t{spec.hidden} + scratch) + logits);
+  const uint64_t scratch = uint64_t{5} * spec.hidden + uint64_t{2} * spec.ffn + q + qkv;
+  const uint64_t packed = PackedBytes(config) * rows * spec.ffn;
+  const uint64_t logits = std::min(rows * spec.vocab, std::max(uint64_t{2} * spec.vocab, uint64_t{4} << 20));
+  return 4 * (rows * (kept * layer + (spec.layer_count() + 1) * uint64_t{spec.hidden} + scratch) + logits) + packed;
 }
 
 }  // namespace

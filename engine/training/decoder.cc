@@ -32,11 +32,14 @@ Decoder::Decoder(const ModelSpec& spec, const ParameterLayout& layout, uint32_t 
       output_norm_(layout.Find("output_norm.weight")->offset),
       head_(HeadOffset(layout, spec)),
       floats_(layout.floats()),
+      head_panels_(std::make_shared<ProductPanels>(options.precision)),
       residuals_(spec.layer_count() + 1),
-      kept_(options.recompute ? 1 : spec.layer_count()) {
+      kept_(options.recompute ? 1 : spec.layer_count()),
+      scratch_(options.precision) {
   layers_.reserve(spec.layer_count());
   for (uint32_t layer = 0; layer < spec.layer_count(); ++layer) {
-    layers_.emplace_back(spec_, OffsetsOf(layout, spec, layer), rope_, spec.layers[layer].window, pool_);
+    layers_.emplace_back(spec_, OffsetsOf(layout, spec, layer), rope_, spec.layers[layer].window, options.precision,
+                         pool_);
   }
 }
 
@@ -98,7 +101,8 @@ double Decoder::Head(const SlotBatch& batch, float* d_x, float* gradient) {
   float* normed = scratch_.normed.Reserve(rows * hidden);
   RmsNorm(x, hidden, weights_ + output_norm_, spec_.norm_epsilon, rows, hidden, normed, hidden, pool_);
 
-  const size_t part = std::clamp<size_t>(kLogitsMax / vocab, 1, rows);
+  // Of an even number of rows, so that where a gradient's chain of pairs is cut is no part of its bits.
+  const size_t part = std::min(std::max<size_t>(kLogitsMax / vocab / 2 * 2, 2), rows);
   float* logits = logits_.Reserve(part * vocab);
   float* d_normed = gradient == nullptr ? nullptr : scratch_.d_normed.Reserve(rows * hidden);
   losses_.resize(rows);

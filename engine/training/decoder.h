@@ -18,12 +18,13 @@ namespace enigma::engine {
 // Called when [begin, end) of a flat gradient is complete: from its end to its beginning, each part once.
 using GradientPart = std::function<void(size_t begin, size_t end)>;
 
-// The decoder that is trained: a slot forward and backward, in f32. One thread calls.
+// The decoder that is trained: a slot forward and backward, in f32 but for the factors of products. One thread calls.
 class Decoder {
  public:
   struct Options {
     float dropout = 0;
-    uint64_t seed = 0;       // of the dropout
+    uint64_t seed = 0;  // of the dropout
+    ProductPrecision precision = ProductPrecision::kF32;
     bool recompute = false;  // keep only what enters each layer, and compute the rest again in the backward pass
   };
   // `spec` (CheckTrainable) and `layout` outlive the decoder. `context`: the longest document piece.
@@ -66,7 +67,7 @@ class Decoder {
   const size_t floats_;
   std::vector<DecoderLayer> layers_;
   const float* weights_ = nullptr;
-  std::shared_ptr<ProductPanels> head_panels_ = std::make_shared<ProductPanels>();
+  std::shared_ptr<ProductPanels> head_panels_;
 
   std::vector<FloatBuffer> residuals_;
   std::vector<LayerActivations> kept_;

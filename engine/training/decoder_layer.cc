@@ -22,7 +22,7 @@ constexpr uint64_t kAfterFeedForward = 1;
 }  // namespace
 
 DecoderLayer::DecoderLayer(const ModelSpec& spec, const LayerOffsets& offsets, const RopeTable& rope, uint32_t window,
-                           ThreadPool& pool)
+                           ProductPrecision precision, ThreadPool& pool)
     : spec_(spec),
       offsets_(offsets),
       rope_(rope),
@@ -35,7 +35,8 @@ DecoderLayer::DecoderLayer(const ModelSpec& spec, const LayerOffsets& offsets, c
                  .kv_heads = spec.kv_heads,
                  .head_dim = spec.head_dim,
                  .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(spec.head_dim))),
-                 .window = window} {}
+                 .window = window},
+      panels_(std::make_shared<LayerPanels>(precision)) {}
 
 void DecoderLayer::SetWeights(const float* weights) {
   weights_ = weights;

@@ -41,6 +41,8 @@ struct LayerActivations {
 
 // Memory that every layer uses in turn.
 struct LayerScratch {
+  explicit LayerScratch(ProductPrecision precision) : inputs(precision) {}
+
   FloatBuffer normed;       // [rows, hidden]
   FloatBuffer branch;       // [rows, hidden]
   FloatBuffer activated;    // [rows, ffn]
@@ -66,7 +68,7 @@ class DecoderLayer {
  public:
   // All outlive the layer.
   DecoderLayer(const ModelSpec& spec, const LayerOffsets& offsets, const RopeTable& rope, uint32_t window,
-               ThreadPool& pool);
+               ProductPrecision precision, ThreadPool& pool);
 
   // As of Decoder.
   void SetWeights(const float* weights);
@@ -111,7 +113,7 @@ class DecoderLayer {
   const size_t qkv_width_;
   CausalAttentionShape attention_;
   const float* weights_ = nullptr;
-  std::shared_ptr<LayerPanels> panels_ = std::make_shared<LayerPanels>();
+  std::shared_ptr<LayerPanels> panels_;
 };
 
 }  // namespace enigma::engine

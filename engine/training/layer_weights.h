@@ -33,6 +33,8 @@ absl::Status CheckTrainable(const ModelSpec& spec);
 
 // A matrix W [rows, cols] as the right factor of both products that training makes with it.
 struct ProductPanels {
+  explicit ProductPanels(ProductPrecision precision) : forward(precision), backward(precision) {}
+
   GemmPanels forward;   // W^T: out = in W^T
   GemmPanels backward;  // W: d_in = d_out W
 
@@ -44,6 +46,9 @@ struct ProductPanels {
 
 // Packed once per step, used by all its slots.
 struct LayerPanels {
+  explicit LayerPanels(ProductPrecision precision)
+      : qkv(precision), attention_output(precision), gate_up(precision), down(precision) {}
+
   ProductPanels qkv;
   ProductPanels attention_output;
   ProductPanels gate_up;

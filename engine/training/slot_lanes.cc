@@ -10,8 +10,10 @@ namespace enigma::engine {
 SlotLanes::SlotLanes(const TrainingConfig& config, const SlotLoader& slots, const ParameterLayout& model,
                      TrainableWeights& trained, ThreadPool& pool)
     : slots_(slots), trained_(trained), pool_(pool) {
-  const Decoder::Options options = {
-      .dropout = static_cast<float>(config.dropout), .seed = config.seed, .recompute = config.recompute};
+  const Decoder::Options options = {.dropout = static_cast<float>(config.dropout),
+                                    .seed = config.seed,
+                                    .precision = config.precision,
+                                    .recompute = config.recompute};
   const int lanes = TrainingLaneBytes(config) <= kTrainingLaneBytesMax ? pool.threads() : 1;
   for (int lane = 0; lane < lanes; ++lane) {
     lanes_.push_back({.decoder = std::make_unique<Decoder>(config.spec, model, config.context, options, pool),

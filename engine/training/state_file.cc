@@ -48,7 +48,7 @@ std::vector<SafetensorsPlan> PlanOf(const ParameterLayout& layout) {
 
 SafetensorsMetadata MetadataOf(const TrainingState& state, const JobIdentity& job) {
   return {{"format", kFormat},
-          {"contract", kTrainingContract},
+          {"contract", TrainingContract(job.precision)},
           {"step", absl::StrCat(state.step)},
           {"tokens", absl::StrCat(state.tokens)},
           {"config_sha256", HexOf(job.config)},
@@ -96,7 +96,7 @@ class StateReader {
   absl::Status CheckIdentity(const JobIdentity& job) const {
     ENIGMA_ASSIGN_OR_RETURN(const std::string format, Value("format"));
     if (format != kFormat) return Wrong("its format is '", format, "', not '", kFormat, "'");
-    ENIGMA_RETURN_IF_ERROR(Same("contract", kTrainingContract, "numeric contract"));
+    ENIGMA_RETURN_IF_ERROR(Same("contract", TrainingContract(job.precision), "numeric contract"));
     ENIGMA_RETURN_IF_ERROR(Same("config_sha256", HexOf(job.config), "configuration"));
     return Same("token_set_sha256", HexOf(job.token_set), "token set");
   }

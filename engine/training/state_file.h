@@ -8,17 +8,21 @@
 #include "engine/checkpoint/safetensors.h"
 #include "engine/checkpoint/safetensors_writer.h"
 #include "engine/spec/manifest.h"
+#include "engine/spec/product_precision.h"
 #include "engine/training/parameters.h"
 
 namespace enigma::engine {
 
-// Id of the arithmetic that a state comes from and goes on with; docs/training.md defines it.
-inline constexpr char kTrainingContract[] = "cpu-train-v1";
+// Id of the arithmetic that a state comes from and goes on with; docs/training.md defines them.
+constexpr const char* TrainingContract(ProductPrecision precision) {
+  return precision == ProductPrecision::kF32 ? "cpu-train-v1" : "cpu-train-bf16-v1";
+}
 
 // What a state belongs to.
 struct JobIdentity {
   Sha256 config{};     // of the configuration's JSON
   Sha256 token_set{};  // TokenSet::hash()
+  ProductPrecision precision = ProductPrecision::kF32;
 };
 
 // A training state as safetensors: F32 tensors "model.NAME", "adam.first.NAME" and "adam.second.NAME" for every

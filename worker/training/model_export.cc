@@ -44,6 +44,7 @@ absl::StatusOr<double> Compare(const std::string& path, const engine::TrainedMod
                                engine::ThreadPool& pool) {
   const engine::SlotBatch prompt = Prompt(*rank.slots);
   if (prompt.tokens.empty()) return absl::FailedPreconditionError("the first slot has no tokens to compare with");
+  // In f32, which is what is served, whatever the factors of training's products were rounded to.
   engine::Decoder decoder(model.spec, model.layout, config.context, {.dropout = 0, .seed = 0, .recompute = true}, pool);
   decoder.SetWeights(model.weights);
   const std::vector<float> expected = decoder.Logits(prompt);

@@ -9,12 +9,12 @@
 
 namespace enigma::worker {
 
-double MeasureProducts(engine::ThreadPool& pool) {
+double MeasureProducts(engine::ProductPrecision precision, engine::ThreadPool& pool) {
   constexpr size_t kSide = 512;  // three of them fit into most second-level caches together
   constexpr absl::Duration kBudget = absl::Milliseconds(100);
   const std::vector<float> a(kSide * kSide, 0.5F);
   std::vector<float> c(kSide * kSide);
-  engine::GemmPanels b;
+  engine::GemmPanels b(precision);
   b.Set({.data = a.data(), .row_stride = kSide}, kSide, kSide, pool);
   const auto multiply = [&] {
     engine::Gemm({.data = a.data(), .row_stride = kSide}, kSide, b, c.data(), kSide, /*start=*/nullptr, pool);

@@ -98,7 +98,8 @@ absl::StatusOr<PreparedRank> Preparation::Run() {
                                                               .seed = config_.seed}));
   rank.slots = std::make_shared<const engine::SlotLoader>(std::move(made));
   rank.data_epoch = [slots = rank.slots](uint64_t step) { return slots->Epoch(step); };
-  rank.identity = {.config = engine::Sha256Of(order_.config_json()), .token_set = tokens->hash()};
+  rank.identity = {
+      .config = engine::Sha256Of(order_.config_json()), .token_set = tokens->hash(), .precision = config_.precision};
   if (config_.lora.rank > 0) {
     // On another base model a state of LoRA's factors is worth nothing.
     ENIGMA_ASSIGN_OR_RETURN(const engine::Manifest base, engine::ManifestFromJson(order_.base_manifest_json()));
@@ -111,7 +112,7 @@ absl::StatusOr<PreparedRank> Preparation::Run() {
       rank.trainer,
       engine::RankTrainer::Create(
           {.config = config_, .slots = rank.slots, .state = std::move(state), .base = std::move(frozen)}, pool_));
-  rank.flops_per_second = MeasureProducts(pool_);
+  rank.flops_per_second = MeasureProducts(config_.precision, pool_);
   return rank;
 }
 

@@ -24,7 +24,7 @@ namespace enigma::worker {
 struct PreparedRank {
   std::unique_ptr<engine::RankTrainer> trainer;
   std::function<double(uint64_t step)> data_epoch;  // of the corpus, that lie behind after so many steps
-  double flops_per_second = 0;                      // of f32 products; 0: not measured
+  double flops_per_second = 0;                      // of its products; 0: not measured
   engine::JobIdentity identity;                     // goes into the state's files
   // What an export needs.
   std::string tokenizer_path;

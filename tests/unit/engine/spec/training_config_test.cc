@@ -115,6 +115,26 @@ TEST(TrainingConfig, SurvivesJson) {
   EXPECT_EQ(read->seed, ~uint64_t{0});
 }
 
+TEST(TrainingConfig, PrecisionIsPartOfTheJson) {
+  TrainingConfig config = Sound();
+  const std::string f32 = TrainingConfigToJson(config);
+  config.precision = ProductPrecision::kBf16;
+  std::string json = TrainingConfigToJson(config);
+  EXPECT_NE(json, f32);
+  const absl::StatusOr<TrainingConfig> read = TrainingConfigFromJson(json);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->precision, ProductPrecision::kBf16);
+  const std::string field = "\"precision\":\"bf16\",";
+  ASSERT_THAT(json, HasSubstr(field));
+  std::string unknown = json;
+  unknown.replace(unknown.find(field), field.size(), "\"precision\":\"f16\",");
+  EXPECT_THAT(std::string(TrainingConfigFromJson(unknown).status().message()),
+              HasSubstr("precision: is none of the known names"));
+  json.erase(json.find(field), field.size());  // as configurations were before there was a choice
+  ASSERT_TRUE(TrainingConfigFromJson(json).ok());
+  EXPECT_EQ(TrainingConfigFromJson(json)->precision, ProductPrecision::kF32);
+}
+
 TEST(TrainingConfig, RefusesJsonThatIsNotOne) {
   EXPECT_FALSE(TrainingConfigFromJson("").ok());
   EXPECT_FALSE(TrainingConfigFromJson("[]").ok());
@@ -132,6 +152,9 @@ TEST(TrainingMemory, GrowsWithWhatIsKept) {
   config.recompute = true;
   EXPECT_LT(TrainingMemoryBytes(config), bytes);
   config.recompute = false;
+  config.precision = ProductPrecision::kBf16;
+  EXPECT_LT(TrainingMemoryBytes(config), bytes - ParameterCount(config.spec) * 4);
+  config.precision = ProductPrecision::kF32;
   config.slots = 1;
   EXPECT_GT(TrainingMemoryBytes(config), bytes);
 }

@@ -83,6 +83,29 @@ TEST(RankTrainer, AnyNumberOfRanksGivesTheSameBitsOfLora) {
   ExpectTheSameBitsOfAnyRanks(SmallLora({"ffn_down"}));
 }
 
+TEST(RankTrainer, AnyNumberOfRanksGivesTheSameBitsWithBf16Products) {
+  for (TrainingConfig config : {SmallConfig(), SmallLora()}) {
+    const std::unique_ptr<Rank> f32 = Alone(config, 1);
+    config.precision = ProductPrecision::kBf16;
+    const std::unique_ptr<Rank> bf16 = Alone(config, 1);
+    EXPECT_NE(std::memcmp(f32->trainer->state().weights.data(), bf16->trainer->state().weights.data(),
+                          f32->trainer->state().weights.size() * sizeof(float)),
+              0);
+    ExpectTheSameBitsOfAnyRanks(config);
+  }
+}
+
+TEST(RankTrainer, WithBf16ProductsTheLossFallsAsWithF32) {
+  TrainingConfig config = SmallConfig();
+  config.steps = 40;
+  const double f32 = *Alone(config, config.steps)->trainer->Validate(nullptr);
+  config.precision = ProductPrecision::kBf16;
+  const double before = *Alone(config, 0)->trainer->Validate(nullptr);
+  const double bf16 = *Alone(config, config.steps)->trainer->Validate(nullptr);
+  EXPECT_LT(f32, before - 0.5);
+  EXPECT_NEAR(bf16, f32, 0.02 * f32);
+}
+
 // A slot of several sequences, and a slot of each: one batch either way.
 TEST(RankTrainer, AccumulationOverRaggedSlotsIsOneLargeBatch) {
   TrainingConfig config = SmallConfig();

@@ -129,6 +129,15 @@ TEST(StateFileTest, AnotherJobsStateIsNotTaken) {
   EXPECT_THAT(MessageOf(Read(contract, model.layout, SomeJob()).status()), HasSubstr("numeric contract cpu-train-v9"));
 }
 
+TEST(StateFileTest, AStateOfOtherProductsIsNotTaken) {
+  const SmallModel model = SomeModel();
+  JobIdentity job = SomeJob();
+  job.precision = ProductPrecision::kBf16;
+  const absl::Status status = Read(Written(model), model.layout, job).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(MessageOf(status), HasSubstr("numeric contract cpu-train-v1, the job has cpu-train-bf16-v1"));
+}
+
 TEST(StateFileTest, WhatIsMissingOrOfAnotherShapeIsNamed) {
   const SmallModel model = SomeModel();
   const Bytes bytes = Written(model);

@@ -261,6 +261,43 @@ TEST_F(JobOnWorkers, LoraGoesFromWorkerToWorkerAndExportsModelAndAdapter) {
   EXPECT_NE(kinds["adapter"].find(factor), std::string::npos);
 }
 
+TEST_F(JobOnWorkers, WithBf16ProductsGivesTheBitsOfOneAloneAndExportsWhatF32Serves) {
+  job_.config.precision = engine::ProductPrecision::kBf16;
+  Host& a = Add("a");
+  Host& b = Add("b");
+  ASSERT_TRUE(a.Await(v1::RANK_READY, 0));
+  ASSERT_TRUE(b.Await(v1::RANK_READY, 0));
+  Begin(1, 0, {"a", "b"});
+  ASSERT_TRUE(a.Await(v1::RANK_FINISHED, 1));
+  ASSERT_TRUE(Eventually([&] { return files_.stored().size() == 1; }));
+  EXPECT_TRUE(job_.SameBits(job_.Read(files_.stored().front().data), job_.Expected(60)));
+  v1::RankOrder finish;
+  finish.mutable_finish()->set_export_model(true);
+  ASSERT_TRUE(a.Tell(finish));
+  std::optional<v1::ExportDone> exported;
+  ASSERT_TRUE(Eventually([&] {
+    for (const v1::RankEvent& event : a.events()) {
+      if (event.has_exported()) exported = event.exported();
+    }
+    return exported.has_value();
+  }));
+  EXPECT_THAT(exported->error(), IsEmpty());
+
+  job_.config.precision = engine::ProductPrecision::kF32;
+  v1::PrepareRank order = Order();
+  *order.mutable_state() = files_.Add("checkpoint", files_.stored().front().data);
+  hosts_["c"] = std::make_unique<Host>("c", folder_.File(""));
+  hosts_["c"]->Prepare(order);
+  std::string error;
+  ASSERT_TRUE(Eventually([&] {
+    for (const v1::RankEvent& event : hosts_["c"]->events()) {
+      if (event.has_failed()) error = event.failed().error();
+    }
+    return !error.empty();
+  }));
+  EXPECT_THAT(error, ::testing::HasSubstr("numeric contract cpu-train-bf16-v1, the job has cpu-train-v1"));
+}
+
 TEST_F(JobOnWorkers, ATrainingStateOfAnotherJobIsRefused) {
   v1::PrepareRank order = Order();
   *order.mutable_state() = files_.Add("checkpoint", "no state at all");

@@ -137,9 +137,10 @@ engine::TrainingState SmallJob::Read(const std::string& checkpoint) const {
       {reinterpret_cast<const uint8_t*>(checkpoint.data()), checkpoint.size()}, "the checkpoint");
   EXPECT_TRUE(file.ok()) << file.status();
   const std::string base = base_path_.empty() ? "" : engine::HexOf(base_.id);
-  auto state = engine::ReadState(
-      **file, engine::ParameterLayout::OfJob(config),
-      {.config = engine::Sha256Of(engine::TrainingConfigToJson(config) + base), .token_set = tokens_->hash()});
+  auto state = engine::ReadState(**file, engine::ParameterLayout::OfJob(config),
+                                 {.config = engine::Sha256Of(engine::TrainingConfigToJson(config) + base),
+                                  .token_set = tokens_->hash(),
+                                  .precision = config.precision});
   EXPECT_TRUE(state.ok()) << state.status();
   return *std::move(state);
 }
