@@ -60,6 +60,8 @@ class StageInbox : public FrameReceiver {
   bool closed() const;
   // Nothing waits, and the popping thread has done with what it popped last: it has asked for more since.
   bool idle() const;
+  // How the next wait of the popping thread, which alone may ask, will be.
+  const WaitForecast& forecast() const { return forecast_; }
 
  private:
   void AwaitEvent(absl::Duration timeout);

@@ -1,5 +1,9 @@
 #include "worker/pipeline/stage_inbox.h"
 
+#include <pthread.h>
+#include <sched.h>
+
+#include <atomic>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -72,6 +76,54 @@ TEST(StageInbox, WaitsForFramesAtABeat) {
   EXPECT_FALSE(inbox.Pop(Wait::kSoon));
   EXPECT_TRUE(inbox.closed());
   closer.join();
+}
+
+// The processors this process may run on; empty where they cannot be known.
+std::vector<int> AllowedCpus() {
+  std::vector<int> cpus;
+  cpu_set_t set;
+  if (::sched_getaffinity(0, sizeof(set), &set) != 0) return cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+void PinThisThread(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  ASSERT_EQ(::pthread_setaffinity_np(::pthread_self(), sizeof(set), &set), 0);
+}
+
+// A stage that looks for its next frame while somebody else computes on its core goes back to sleeping.
+TEST(StageInbox, LeavesTheCoreToWhoeverElseComputesOnIt) {
+  const std::vector<int> cpus = AllowedCpus();
+  if (cpus.size() < 2) GTEST_SKIP() << "needs two processors";
+  constexpr int kFrames = 60;
+  StageInbox inbox(/*frames_max=*/kFrames, /*requests_max=*/1);
+  std::atomic<bool> over{false};
+  bool gave_way = false;
+  std::thread stage([&] {
+    PinThisThread(cpus[0]);
+    for (int i = 0; i < kFrames; ++i) {
+      if (!inbox.Pop(Wait::kSoon)) return;
+      if (i > 8) gave_way = gave_way || inbox.forecast().Sleep() > absl::ZeroDuration();
+    }
+  });
+  std::thread other([&] {
+    PinThisThread(cpus[0]);
+    while (!over) {
+    }
+  });
+  for (int i = 0; i < kFrames; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    ASSERT_TRUE(inbox.OnFrame({}, MakeBuffer("frame")).ok());
+  }
+  stage.join();
+  over = true;
+  other.join();
+  EXPECT_TRUE(gave_way);
 }
 
 }  // namespace

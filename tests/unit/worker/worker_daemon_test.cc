@@ -1,8 +1,10 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <future>
 #include <thread>
 
+#include <absl/synchronization/notification.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -11,6 +13,7 @@
 #include "rpc/status_conversion.h"
 #include "tests/support/synthetic_models.h"
 #include "tests/unit/worker/small_coordinator.h"
+#include "worker/capability/host_turn.h"
 #include "worker/pipeline/sampling_params.h"
 #include "worker/worker.h"
 
@@ -143,6 +146,19 @@ class WorkerDaemon : public ::testing::Test {
   std::unique_ptr<SmallCoordinator> coordinator_;
   std::vector<std::unique_ptr<Running>> workers_;
 };
+
+// Two that measure at once on one machine would each find half of it.
+TEST_F(WorkerDaemon, MeasuresWhenNobodyElseOnTheHostDoes) {
+  const absl::Notification never;
+  auto turn = std::make_unique<HostTurn>(HostTurn::Await("enigma-measures", absl::Seconds(60), never));
+  ASSERT_TRUE(turn->held());
+  Start("patient", coordinator_->token());
+  const std::string node = coordinator_->AwaitHellos(1).front().node_id();
+  const auto measured = std::async(std::launch::async, [&] { return coordinator_->AwaitCapability(node); });
+  EXPECT_EQ(measured.wait_for(std::chrono::seconds(3)), std::future_status::timeout);
+  turn.reset();
+  EXPECT_EQ(measured.wait_for(std::chrono::seconds(60)), std::future_status::ready);
+}
 
 TEST_F(WorkerDaemon, JoinsLoadsAnswersAndMovesNoByteTwice) {
   Start("one", coordinator_->token());
