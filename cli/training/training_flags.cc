@@ -91,6 +91,10 @@ void TrainingFlags::AddOptimiser(Command& command) {
   clip_.argument = command.Number("--clip", clip_.value, "largest norm of the gradient; 0: any (default 1)").AtLeast(0);
   dropout_.argument =
       command.Number("--dropout", dropout_.value, "share of values left out (default 0)").Between(0, 0.9);
+  precision_.argument = command
+                            .Text("--precision", precision_.value,
+                                  "factors of products: f32 (default), bf16 (faster with AVX512-BF16)", "KIND")
+                            .Among({"f32", "bf16"});
   command.Switch("--recompute", recompute_, "compute activations twice: less memory, a third more work");
 }
 
@@ -159,6 +163,7 @@ void TrainingFlags::ResolveOptimiser(v1::TrainingOptions& options) const {
   if (weight_decay_.given()) options.set_weight_decay(weight_decay_.value);
   if (clip_.given()) options.set_clip_norm(clip_.value);
   if (dropout_.given()) options.set_dropout(dropout_.value);
+  if (precision_.given()) options.set_precision(precision_.value);
   if (recompute_) options.set_recompute(true);
 }
 

@@ -51,6 +51,7 @@ class TrainingFlags {
   Maybe<double> weight_decay_;
   Maybe<double> clip_;
   Maybe<double> dropout_;
+  Maybe<std::string> precision_;
   Maybe<uint64_t> validate_every_;
   Maybe<uint64_t> checkpoint_every_;
   Maybe<double> checkpoint_seconds_;

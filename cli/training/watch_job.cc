@@ -53,11 +53,10 @@ class JobScreen {
     std::fprintf(stderr, "Job %llu trains %s: %s parameters, %llu steps.\n", static_cast<unsigned long long>(job.job()),
                  job.model().c_str(), FormatCount(job.parameters()).c_str(),
                  static_cast<unsigned long long>(job.steps()));
-    std::fprintf(
-        stderr,
-        "MFU: %.3g M operations per learned token x tokens/s / the f32 operations a second that the workers measured. "
-        "Wire: the share of a step in which the first worker waits for the others.\n",
-        job.flops_per_token() / 1e6);
+    std::fprintf(stderr,
+                 "MFU: %.3g M operations per learned token x tokens/s / the operations a second of such products that "
+                 "the workers measured. Wire: the share of a step in which the first worker waits for the others.\n",
+                 job.flops_per_token() / 1e6);
     for (const std::string& warning : job.warnings()) std::fprintf(stderr, "warning: %s\n", warning.c_str());
   }
 

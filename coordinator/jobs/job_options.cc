@@ -33,6 +33,12 @@ absl::StatusOr<engine::LearningRateSchedule> ScheduleNamed(const std::string& na
   return Wrong("schedule", name, "is none; there are cosine, linear and constant");
 }
 
+absl::StatusOr<engine::ProductPrecision> PrecisionNamed(const std::string& name) {
+  if (name == "f32") return engine::ProductPrecision::kF32;
+  if (name == "bf16") return engine::ProductPrecision::kBf16;
+  return Wrong("precision", name, "is none; there are f32 and bf16");
+}
+
 absl::Status CheckCounts(const enigma::v1::TrainingOptions& options) {
   if (options.has_steps() && options.has_epochs()) {
     return absl::InvalidArgumentError("steps and epochs: name one of them, the other follows from the data");
@@ -117,6 +123,7 @@ absl::Status CheckJobOptions(const enigma::v1::TrainingOptions& options) {
   ENIGMA_RETURN_IF_ERROR(CheckCounts(options));
   ENIGMA_RETURN_IF_ERROR(CheckShape(options));
   if (options.has_schedule()) ENIGMA_RETURN_IF_ERROR(ScheduleNamed(options.schedule()).status());
+  if (options.has_precision()) ENIGMA_RETURN_IF_ERROR(PrecisionNamed(options.precision()).status());
   if (!options.format().empty()) {
     if (const auto format = engine::ParseCorpusFormat(options.format()); !format.ok()) {
       return absl::InvalidArgumentError(absl::StrCat("format: ", format.status().message()));
@@ -162,6 +169,9 @@ absl::StatusOr<engine::TrainingConfig> ResolveOptions(const enigma::v1::Training
   if (options.has_checkpoint_every()) config.checkpoint_every = options.checkpoint_every();
   if (options.has_checkpoint_seconds()) config.checkpoint_seconds = options.checkpoint_seconds();
   if (options.has_early_stop_validations()) config.early_stop_validations = options.early_stop_validations();
+  if (options.has_precision()) {
+    ENIGMA_ASSIGN_OR_RETURN(config.precision, PrecisionNamed(options.precision()));
+  }
   if (options.has_recompute()) config.recompute = options.recompute();
   return config;
 }

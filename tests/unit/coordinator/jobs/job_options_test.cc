@@ -55,6 +55,7 @@ TEST(JobOptionsTest, WhatIsSetCounts) {
   options.set_weight_decay(0);
   options.set_early_stop_validations(3);
   options.set_recompute(true);
+  options.set_precision("bf16");
   const auto config = ResolveOptions(options, 512, nullptr);
   ASSERT_TRUE(config.ok());
   EXPECT_EQ(config->context, 64u);
@@ -68,6 +69,7 @@ TEST(JobOptionsTest, WhatIsSetCounts) {
   EXPECT_EQ(config->weight_decay, 0);
   EXPECT_EQ(config->early_stop_validations, 3u);
   EXPECT_TRUE(config->recompute);
+  EXPECT_EQ(config->precision, engine::ProductPrecision::kBf16);
 }
 
 TEST(JobOptionsTest, TheLengthFollowsFromTheData) {
@@ -151,6 +153,7 @@ TEST(JobOptionsTest, WhatMakesNoSenseIsNamed) {
       {"vocab_size: '299'", [](auto& o) { o.set_vocab_size(299); }},
       {"collective", [](auto& o) { o.set_collective("nccl"); }},
       {"keep_checkpoints", [](auto& o) { o.set_keep_checkpoints(0); }},
+      {"precision: 'fp8'", [](auto& o) { o.set_precision("fp8"); }},
       {"schedule: 'step'", [](auto& o) { o.set_schedule("step"); }},
       {"format", [](auto& o) { o.set_format("csv"); }},
       {"task", [](auto& o) { o.set_task(std::string(65, 't')); }},
@@ -181,6 +184,10 @@ TEST(JobEstimateTest, MoreWorkersShareTheWorkAndTheWire) {
   config.recompute = true;
   const JobEstimate twice = EstimateJob(config, {.flops_per_second = {1e11}, .slowest_link = {}});
   EXPECT_NEAR(twice.step_seconds, one.step_seconds * 4 / 3, 1e-9);
+  EXPECT_THAT(twice.warnings, Not(Contains(HasSubstr("bf16"))));
+  config.precision = engine::ProductPrecision::kBf16;
+  const JobEstimate rounded = EstimateJob(config, {.flops_per_second = {1e11}, .slowest_link = {}});
+  EXPECT_THAT(rounded.warnings, Contains(HasSubstr("AVX512-BF16")));
 }
 
 TEST(LeftOutTest, LongerAndLongerUntilItServes) {
