@@ -159,7 +159,9 @@ class Judgement {
     if (const absl::Duration due = view_.begun_at + FruitlessPause(); view_.now < due) {
       return As(Kind::kSettle, absl::StrCat("epochs keep breaking: ", WhyBroken()));
     }
-    return Plan(FindRifts(ClaimsOfMembers(), view_.fruitless > 0));
+    BrokenLinks broken = FindRifts(ClaimsOfMembers(), view_.doubts);
+    decision_.doubts = std::move(broken.doubts);
+    return Plan(std::move(broken.rifts));
   }
 
   std::string WhyBroken() const {
@@ -182,7 +184,8 @@ class Judgement {
     if (Count(Part::kGone) > 0 || !decision_.lost.empty()) return claims;
     for (const std::string& node : Those({Part::kHalted})) {
       const RankView* rank = Find(node);
-      claims.push_back({node, rank->standing.lost_node(), rank->speed});
+      const auto& unheard = rank->standing.unheard_nodes();
+      claims.push_back({node, rank->standing.lost_node(), rank->speed, {unheard.begin(), unheard.end()}});
     }
     return claims;
   }
@@ -326,6 +329,10 @@ std::string_view EpochDecisionName(EpochDecision::Kind kind) {
   constexpr std::array<std::string_view, 10> kNames = {"go on", "settle", "prepare", "wait",   "halt",
                                                        "pause", "stop",   "begin",   "finish", "stopped"};
   return kNames[static_cast<size_t>(kind)];
+}
+
+bool SamePair(const Rift& a, const Rift& b) {
+  return (a.node == b.node && a.peer == b.peer) || (a.node == b.peer && a.peer == b.node);
 }
 
 std::vector<std::vector<uint32_t>> KeptSlots(uint32_t slots, std::vector<std::vector<uint32_t>> held) {

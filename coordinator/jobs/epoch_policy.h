@@ -16,6 +16,14 @@ namespace enigma::coordinator {
 // What is to become of a job's epoch (docs/training.md), as a pure function of what is known of its ranks. All times
 // are on one monotonic clock.
 
+// Two that live and cannot reach each other; `node` is left out because of that, where one is.
+struct Rift {
+  std::string node;
+  std::string peer;
+};
+// Whether they are of the same two.
+bool SamePair(const Rift& a, const Rift& b);
+
 // A rank, or a node that may become one.
 struct RankView {
   std::string node;
@@ -43,6 +51,7 @@ struct EpochView {
   uint64_t checkpoint_step = 0;                 // of the newest one that is whole
   // Nodes of members may take so long to come back after the coordinator itself has.
   absl::Duration grace_until;
+  std::vector<Rift> doubts;  // links that broke lately; see coordinator/jobs/link_doubts.h
   std::vector<RankView> ranks;
 };
 
@@ -52,12 +61,6 @@ struct EpochPlan {
   std::vector<uint32_t> owners;                // index into members, by slot of the first step
   std::vector<double> speeds;                  // by member
   std::map<std::string, std::string> sources;  // who is not at `step`, and who gives it that state
-};
-
-// Two that live and cannot reach each other; `node` is left out because of that.
-struct Rift {
-  std::string node;
-  std::string peer;
 };
 
 struct EpochDecision {
@@ -81,6 +84,7 @@ struct EpochDecision {
   std::vector<std::string> lost;       // members of the epoch before that are gone; with kBegin and kWait
   std::vector<std::string> dismissed;  // ranks that are to be let go; one that is still wanted may be prepared anew
   std::vector<Rift> rifts;             // with kBegin
+  std::vector<Rift> doubts;            // with kBegin: where that breaks again, one of the two is left out
 };
 std::string_view EpochDecisionName(EpochDecision::Kind kind);
 

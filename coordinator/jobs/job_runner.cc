@@ -264,6 +264,7 @@ EpochView JobRunner::MakeView(std::vector<RankView> views) const {
   view.fruitless = fruitless_;
   view.slots = config_.slots;
   view.grace_until = grace_until_;
+  view.doubts = doubts_.pairs();
   if (job.ok()) {
     view.stop = job->cancel_requested;
     view.ranks_max = job->workers_max;
@@ -292,6 +293,7 @@ void JobRunner::Act(const EpochView& view, const EpochDecision& decision) {
   switch (decision.kind) {
     case Kind::kGoOn:
       for (const std::string& node : members_) left_out_.Serves(node, view.now - begun_at_);
+      doubts_.Serve(members_, view.now - begun_at_);
       if (!members_.empty()) MoveTo(JobState::kRunning, "");
       break;
     case Kind::kSettle:
@@ -356,6 +358,11 @@ void JobRunner::Begin(const EpochView& view, const EpochDecision& decision) {
     LogWarn("job {}: nodes {} and {} cannot reach each other; {} is left out for a while", id_, rift.node, rift.peer,
             rift.node);
   }
+  for (const Rift& doubt : decision.doubts) {
+    LogInfo("job {}: nodes {} and {} lost each other; both go on once more", id_, doubt.node, doubt.peer);
+  }
+  doubts_.Add(decision.rifts);
+  doubts_.Add(decision.doubts);
   // Stored first: a coordinator that dies here must not use this number for another epoch.
   const absl::Status stored = jobs_.Update(id_, [&](Job& job) {
     job.epoch = epoch_;

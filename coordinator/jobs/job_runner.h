@@ -17,6 +17,7 @@
 #include "coordinator/jobs/job_folders.h"
 #include "coordinator/jobs/job_registry.h"
 #include "coordinator/jobs/left_out.h"
+#include "coordinator/jobs/link_doubts.h"
 #include "coordinator/jobs/rank_set.h"
 #include "coordinator/operations/control_plane.h"
 #include "engine/spec/training_config.h"
@@ -86,6 +87,7 @@ class JobRunner {
   // The thread's own.
   std::optional<JobCourse> course_;
   LeftOut left_out_;
+  LinkDoubts doubts_;
   std::string why_not_;  // why nodes may have no rank
   uint64_t epoch_ = 0;
   std::vector<std::string> members_;

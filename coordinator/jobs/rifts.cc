@@ -8,30 +8,34 @@ namespace {
 
 using Pair = std::pair<const LinkClaim*, const LinkClaim*>;  // in the order of the claims
 
-const LinkClaim* Find(const std::vector<LinkClaim>& claims, const std::string& node) {
-  const auto found =
-      std::find_if(claims.begin(), claims.end(), [&](const LinkClaim& claim) { return claim.node == node; });
-  return found == claims.end() ? nullptr : &*found;
+bool Names(const LinkClaim& claim, const std::string& peer) {
+  return claim.lost == peer || std::find(claim.unheard.begin(), claim.unheard.end(), peer) != claim.unheard.end();
 }
 
-std::vector<Pair> BrokenPairs(const std::vector<LinkClaim>& claims, bool again) {
+struct Pairs {
   std::vector<Pair> mutual;
   std::vector<Pair> one_sided;
-  for (const LinkClaim& claim : claims) {
-    const LinkClaim* other = Find(claims, claim.lost);
-    if (other == nullptr || other == &claim) continue;
-    const Pair pair = &claim < other ? Pair(&claim, other) : Pair(other, &claim);
-    if (other->lost == claim.node && pair.first == &claim) mutual.push_back(pair);
-    if (other->lost.empty()) one_sided.push_back(pair);
+};
+
+Pairs PairsOf(const std::vector<LinkClaim>& claims) {
+  Pairs pairs;
+  for (auto first = claims.begin(); first != claims.end(); ++first) {
+    for (auto second = first + 1; second != claims.end(); ++second) {
+      const bool there = Names(*first, second->node);
+      const bool back = Names(*second, first->node);
+      const LinkClaim& named = there ? *second : *first;
+      if (there && back) {
+        pairs.mutual.emplace_back(&*first, &*second);
+      } else if ((there || back) && named.lost.empty() && named.unheard.empty()) {
+        pairs.one_sided.emplace_back(&*first, &*second);
+      }
+    }
   }
-  if (!mutual.empty()) return mutual;
-  return again ? one_sided : std::vector<Pair>();
+  return pairs;
 }
 
-}  // namespace
-
-std::vector<Rift> FindRifts(const std::vector<LinkClaim>& claims, bool again) {
-  std::vector<Pair> pairs = BrokenPairs(claims, again);
+// Who of each pair is to go.
+std::vector<Rift> Part(std::vector<Pair> pairs) {
   std::vector<Rift> rifts;
   const auto count = [&](const LinkClaim* claim) {
     return std::count_if(pairs.begin(), pairs.end(),
@@ -39,7 +43,6 @@ std::vector<Rift> FindRifts(const std::vector<LinkClaim>& claims, bool again) {
   };
   while (!pairs.empty()) {
     const auto [first, second] = pairs.front();
-    // Who is cut off from several is the one to go.
     const auto firsts = count(first);
     const auto seconds = count(second);
     const bool first_goes = firsts != seconds ? firsts > seconds : first->speed < second->speed;
@@ -48,6 +51,23 @@ std::vector<Rift> FindRifts(const std::vector<LinkClaim>& claims, bool again) {
     std::erase_if(pairs, [&](const Pair& pair) { return pair.first == goes || pair.second == goes; });
   }
   return rifts;
+}
+
+}  // namespace
+
+BrokenLinks FindRifts(const std::vector<LinkClaim>& claims, const std::vector<Rift>& doubts) {
+  Pairs pairs = PairsOf(claims);
+  if (!pairs.mutual.empty()) return {.rifts = Part(std::move(pairs.mutual)), .doubts = {}};
+  std::vector<Pair> again;
+  BrokenLinks broken;
+  for (const Pair& pair : pairs.one_sided) {
+    const Rift doubt{pair.first->node, pair.second->node};
+    const bool tried = std::any_of(doubts.begin(), doubts.end(), [&](const Rift& one) { return SamePair(one, doubt); });
+    if (tried) again.push_back(pair);
+    broken.doubts.push_back(doubt);
+  }
+  if (!again.empty()) return {.rifts = Part(std::move(again)), .doubts = {}};
+  return broken;
 }
 
 }  // namespace enigma::coordinator

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include <absl/status/status.h>
 
@@ -30,6 +31,8 @@ class Communicator {
   // Ends what is under way, here at once and on the other ranks as soon as they hear of it. `reason` is what calls
   // return from then on, unless something else broke before.
   virtual void Abort(const absl::Status& reason) = 0;
+  // As PeerLinks::Unheard.
+  virtual std::vector<uint32_t> Unheard() const { return {}; }
   // Bytes sent and received since the start, and the seconds for which Wait had to wait.
   struct Traffic {
     uint64_t sent_bytes = 0;

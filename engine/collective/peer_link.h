@@ -29,6 +29,9 @@ class PeerLinks {
   virtual absl::Status AwaitFailure(absl::Duration timeout) = 0;
   // Ends all waiting, here and on the peers.
   virtual void Abort(const absl::Status& reason) = 0;
+  // Peers of which nothing was heard any more when the links broke, or is now: of a link that broke both ends are to
+  // know, though one of them noticed first and its reason is everybody's.
+  virtual std::vector<uint32_t> Unheard() const { return {}; }
 };
 
 }  // namespace enigma::engine

@@ -95,6 +95,8 @@ class RingCommunicator final : public Communicator {
     links_->Abort(why);
   }
 
+  std::vector<uint32_t> Unheard() const override { return links_->Unheard(); }
+
   Traffic traffic() const override {
     absl::MutexLock lock(&mutex_);
     return traffic_;

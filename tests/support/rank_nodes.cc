@@ -66,6 +66,11 @@ void RankNodes::Freeze(uint32_t node) {
   for (TcpRelay* relay : RelaysOf(node)) relay->Freeze();
 }
 
+void RankNodes::FreezeBetween(uint32_t one, uint32_t other) {
+  nodes_[one]->relays[other]->Freeze();
+  nodes_[other]->relays[one]->Freeze();
+}
+
 std::vector<TcpRelay*> RankNodes::RelaysOf(uint32_t node) const {
   std::vector<TcpRelay*> relays;
   for (uint32_t other = 0; other < nodes_.size(); ++other) {

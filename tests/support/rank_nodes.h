@@ -34,6 +34,8 @@ class RankNodes {
   // All connections between this node and others break, or go silent.
   void Break(uint32_t node);
   void Freeze(uint32_t node);
+  // Only those between these two go silent.
+  void FreezeBetween(uint32_t one, uint32_t other);
 
   const worker::NodeChannels& channels(uint32_t node) const { return nodes_[node]->channels; }
   worker::IncomingStreams& incoming(uint32_t node) { return nodes_[node]->incoming; }

@@ -19,7 +19,7 @@ class NodeChannels {
   explicit NodeChannels(const NodeIdentity* identity) : identity_(identity) {}
 
   // A connected channel, with a TCP connection of its own, to the first endpoint that answers as this node. Unavailable
-  // that says of each endpoint why it did not.
+  // that says of each endpoint why it did not, as far as that can be found out before `timeout` is over.
   absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(const v1::NodeAddress& node,
                                                          absl::Duration timeout = absl::Seconds(2),
                                                          const ChannelOptions& options = {}) const;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include <absl/base/thread_annotations.h>
 #include <absl/synchronization/mutex.h>
@@ -25,6 +26,9 @@ class EpochCommunicator final : public engine::Communicator {
   absl::Status Wait() override;
   absl::Status Broadcast(std::span<uint8_t> bytes, uint32_t root) override;
   void Abort(const absl::Status& reason) override;
+  std::vector<uint32_t> Unheard() const override {
+    return inner_ == nullptr ? std::vector<uint32_t>() : inner_->Unheard();
+  }
   Traffic traffic() const override { return inner_ == nullptr ? Traffic{} : inner_->traffic(); }
 
   // Why the epoch is broken; OK while it is not.

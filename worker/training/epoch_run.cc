@@ -221,6 +221,10 @@ EpochRun::End EpochRun::Halted(const absl::Status& reason) const {
   if (lost && *lost < static_cast<uint32_t>(begin_.ranks_size()) && *lost != begin_.rank()) {
     end.lost_node = begin_.ranks(static_cast<int>(*lost)).node_id();
   }
+  if (!communicator_) return end;
+  for (const uint32_t rank : communicator_->Unheard()) {
+    end.unheard_nodes.push_back(begin_.ranks(static_cast<int>(rank)).node_id());
+  }
   return end;
 }
 

@@ -42,6 +42,7 @@ class EpochRun {
     RankPhase phase = RankPhase::kHalted;
     absl::Status reason;
     std::string lost_node;
+    std::vector<std::string> unheard_nodes = {};
   };
   EpochRun(const RankParts& parts, const RankOrders::Epoch& epoch)
       : parts_(parts), begin_(epoch.begin), stop_(*epoch.stop) {}

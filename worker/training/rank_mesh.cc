@@ -88,6 +88,7 @@ void RankMesh::Fail(const absl::Status& reason) {
     absl::MutexLock lock(&mutex_);
     if (!failure_.ok()) return;
     failure_ = why;
+    unheard_ = UnheardNow();
     streams = Streams();
   }
   for (const auto& stream : streams) stream->Abort(why);
@@ -96,6 +97,22 @@ void RankMesh::Fail(const absl::Status& reason) {
 absl::Status RankMesh::failure() const {
   absl::MutexLock lock(&mutex_);
   return failure_;
+}
+
+std::vector<uint32_t> RankMesh::Unheard() const {
+  absl::MutexLock lock(&mutex_);
+  return failure_.ok() ? UnheardNow() : unheard_;
+}
+
+std::vector<uint32_t> RankMesh::UnheardNow() const {
+  std::vector<uint32_t> ranks;
+  const auto unheard = [&](const Side& side) {
+    return side.stream != nullptr && !side.left && 2 * side.silent_pulses >= options_.silent_pulses_max;
+  };
+  for (uint32_t rank = 0; rank < size(); ++rank) {
+    if (unheard(peers_[rank].out) || unheard(peers_[rank].in)) ranks.push_back(rank);
+  }
+  return ranks;
 }
 
 absl::Status RankMesh::AwaitFailure(absl::Duration timeout) const {

@@ -37,7 +37,7 @@ class RankMesh {
     uint32_t rank = 0;
     std::vector<std::string> nodes;  // ids of all ranks
     size_t window_bytes = 8 << 20;
-    int silent_pulses_max = 8;  // a stream of which nothing is heard for so many pulses is dead
+    int silent_pulses_max = 10;  // a stream of which nothing is heard for so many pulses is dead
   };
   explicit RankMesh(Options options);
 
@@ -57,6 +57,9 @@ class RankMesh {
   absl::Status AwaitFailure(absl::Duration timeout) const;  // OK: there was none by then
   // Whether all streams stand; waits at most `timeout` for it. The failure, where there is one.
   absl::StatusOr<bool> AwaitStreams(absl::Duration timeout);
+  // Peers on a stream of which nothing had been heard for half of silent_pulses_max or more when the epoch broke, or
+  // now while it is whole.
+  std::vector<uint32_t> Unheard() const;
   // An error that is due to the first peer of which a stream is missing.
   absl::Status Missing() const;
   // To be called at even intervals: sends pulses, and fails where a peer has been silent for too long.
@@ -98,6 +101,7 @@ class RankMesh {
     return way == Way::kOut ? peers_[peer].out : peers_[peer].in;
   }
   std::vector<std::shared_ptr<RankStream>> Streams() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<uint32_t> UnheardNow() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CheckPeer(uint32_t peer) const;
   absl::Status Lost(uint32_t peer, const std::string& why) const;
 
@@ -106,6 +110,7 @@ class RankMesh {
   std::vector<Peer> peers_ ABSL_GUARDED_BY(mutex_);  // by rank; this rank's own is not used
   bool leaving_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+  std::vector<uint32_t> unheard_ ABSL_GUARDED_BY(mutex_);  // at the failure
 };
 
 }  // namespace enigma::worker

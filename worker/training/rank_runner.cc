@@ -109,7 +109,7 @@ void RankRunner::RunEpoch(const RankOrders::Epoch& epoch) {
   }
   LogInfo("job {}: {} at step {} of epoch {}{}{}", job(), NameOf(end.phase), rank_.trainer->state().step, epoch_,
           end.reason.ok() ? "" : ": ", ToString(end.reason.message()));
-  Move(end.phase, end.reason, end.lost_node);
+  Move(end);
 }
 
 void RankRunner::StoreLastCheckpoint() {
@@ -148,8 +148,9 @@ void RankRunner::DropState() {
   rank_.trainer.reset();
 }
 
-void RankRunner::Move(RankPhase to, const absl::Status& reason, const std::string& lost_node) {
+void RankRunner::Move(const EpochRun::End& end) {
   const RankPhase from = phase_;
+  const RankPhase to = end.phase;
   if (!IsLegalMove(from, to)) {
     LogError("job {}: a rank that is {} cannot become {}: a bug", job(), NameOf(from), NameOf(to));
     std::abort();
@@ -166,8 +167,9 @@ void RankRunner::Move(RankPhase to, const absl::Status& reason, const std::strin
     const std::vector<uint32_t> held = rank_.trainer->held();
     standing.mutable_held()->Assign(held.begin(), held.end());
   }
-  if (!reason.ok()) standing.set_reason(ToString(reason.message()));
-  standing.set_lost_node(lost_node);
+  if (!end.reason.ok()) standing.set_reason(ToString(end.reason.message()));
+  standing.set_lost_node(end.lost_node);
+  standing.mutable_unheard_nodes()->Assign(end.unheard_nodes.begin(), end.unheard_nodes.end());
   standing.set_memory_bytes(options_.memory_bytes);
   standing.set_flops_per_second(rank_.flops_per_second);
   phase_ = to;

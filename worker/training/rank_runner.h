@@ -72,7 +72,8 @@ class RankRunner {
   void StoreLastCheckpoint();
   void Export();
   void Fail(const absl::Status& reason);
-  void Move(RankPhase to, const absl::Status& reason = absl::OkStatus(), const std::string& lost_node = "");
+  void Move(RankPhase to) { Move(EpochRun::End{.phase = to, .reason = {}, .lost_node = {}}); }
+  void Move(const EpochRun::End& end);
   void DropState();
   v1::NodeAddress coordinator() const;
 

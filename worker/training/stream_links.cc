@@ -16,12 +16,11 @@
 namespace enigma::worker {
 namespace {
 
-constexpr int kSilentPulses = 8;
-constexpr absl::Duration kConnectTimeout = absl::Milliseconds(1500);
+constexpr int kSilentPulses = 10;
 constexpr absl::Duration kAskAgain = absl::Milliseconds(20);  // a peer that has not begun the epoch
 constexpr absl::Duration kLookEvery = absl::Milliseconds(20);
 constexpr absl::Duration kCloseTimeout = absl::Seconds(1);
-constexpr absl::Duration kAbortTimeout = absl::Milliseconds(300);
+constexpr absl::Duration kAbortTimeout = absl::Milliseconds(200);
 
 class StreamLinks final : public engine::PeerLinks {
  public:
@@ -57,6 +56,7 @@ class StreamLinks final : public engine::PeerLinks {
   absl::Status Receive(uint32_t peer, std::vector<uint8_t>* message) override { return mesh_->Take(peer, message); }
   absl::Status AwaitFailure(absl::Duration timeout) override { return mesh_->AwaitFailure(timeout); }
   void Abort(const absl::Status& reason) override { mesh_->Fail(reason); }
+  std::vector<uint32_t> Unheard() const override { return mesh_->Unheard(); }
 
  private:
   static RankMesh::Options MeshOptions(const StreamLinksOptions& options) {
@@ -68,10 +68,15 @@ class StreamLinks final : public engine::PeerLinks {
     return mesh;
   }
 
-  bool Cancelled() const { return options_.cancelled != nullptr && options_.cancelled->HasBeenNotified(); }
+  // Why opening is to end; OK: it is not.
+  absl::Status GiveUp() const {
+    const bool cancelled = options_.cancelled != nullptr && options_.cancelled->HasBeenNotified();
+    return cancelled ? absl::CancelledError("links are not wanted any more") : mesh_->failure();
+  }
   void Pulse();
   absl::Status OpenStreams(absl::Time deadline);
   absl::Status OpenStream(uint32_t peer, absl::Time deadline);
+  absl::StatusOr<bool> AwaitAnswer(uint32_t peer, OutgoingStream& stream) const;
   absl::Status AwaitAll(absl::Time deadline);
 
   const StreamLinksOptions options_;
@@ -113,33 +118,41 @@ absl::Status StreamLinks::OpenStreams(absl::Time deadline) {
   return mesh_->failure();
 }
 
+// False: it has not begun the epoch. An error that LostRank knows where it is not there.
+absl::StatusOr<bool> StreamLinks::AwaitAnswer(uint32_t peer, OutgoingStream& stream) const {
+  absl::Status give_up;
+  // Counted, not timed: see `silence`.
+  for (absl::Duration waited; give_up.ok(); waited += kLookEvery) {
+    const absl::StatusOr<bool> accepted = stream.AwaitAccepted(kLookEvery);
+    if (absl::IsNotFound(accepted.status())) return false;
+    if (!accepted.ok() || *accepted) return accepted;
+    give_up = GiveUp();
+    if (give_up.ok() && waited >= options_.silence) give_up = engine::LostRankError(peer, "it does not answer");
+  }
+  stream.AwaitDone(absl::InfinitePast());
+  return give_up;
+}
+
 absl::Status StreamLinks::OpenStream(uint32_t peer, absl::Time deadline) {
   const std::string what = absl::StrCat("no link to ", mesh_->NameOf(peer), ": ");
-  const auto channel = channels_.Connect(options_.ranks[peer], std::min(kConnectTimeout, deadline - absl::Now()));
+  const auto channel = channels_.Connect(options_.ranks[peer], std::min(options_.silence, deadline - absl::Now()));
   if (!channel.ok()) return engine::LostRankError(peer, absl::StrCat(what, channel.status().message()));
   while (true) {
     auto stream = OutgoingStream::Start(
         *channel,
         {.job = options_.job, .epoch = options_.epoch, .node = options_.ranks[rank()].node_id(), .peer = peer}, mesh_);
-    absl::StatusOr<bool> accepted = false;
-    while (accepted.ok() && !*accepted) {
-      absl::Status give_up = Cancelled() ? absl::CancelledError("links are not wanted any more") : mesh_->failure();
-      if (give_up.ok() && absl::Now() >= deadline) {
-        give_up = engine::LostRankError(peer, absl::StrCat(what, "it does not answer"));
-      }
-      if (!give_up.ok()) {
-        stream->AwaitDone(absl::InfinitePast());
-        return give_up;
-      }
-      accepted = stream->AwaitAccepted(kLookEvery);
+    const absl::StatusOr<bool> accepted = AwaitAnswer(peer, *stream);
+    if (!accepted.ok()) {
+      const std::string why = absl::StrCat(what, accepted.status().message());
+      if (engine::LostRank(accepted.status()) == peer) return engine::LostRankError(peer, why);
+      return absl::Status(accepted.status().code(), why);
     }
-    if (accepted.ok()) {
+    if (*accepted) {
       streams_[peer] = stream;
       return mesh_->Attach(peer, RankMesh::Way::kOut, stream);
     }
-    const std::string why = absl::StrCat(what, accepted.status().message());
-    if (!absl::IsNotFound(accepted.status())) return absl::Status(accepted.status().code(), why);
-    if (absl::Now() >= deadline) return engine::LostRankError(peer, why);
+    ENIGMA_RETURN_IF_ERROR(GiveUp());
+    if (absl::Now() >= deadline) return engine::LostRankError(peer, absl::StrCat(what, "it has not begun the epoch"));
     absl::SleepFor(kAskAgain);
   }
 }
@@ -148,7 +161,7 @@ absl::Status StreamLinks::AwaitAll(absl::Time deadline) {
   while (true) {
     ENIGMA_ASSIGN_OR_RETURN(const bool complete, mesh_->AwaitStreams(kLookEvery));
     if (complete) return absl::OkStatus();
-    if (Cancelled()) return absl::CancelledError("links are not wanted any more");
+    ENIGMA_RETURN_IF_ERROR(GiveUp());
     if (absl::Now() >= deadline) return mesh_->Missing();
   }
 }

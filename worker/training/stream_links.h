@@ -23,9 +23,10 @@ struct StreamLinksOptions {
   std::vector<v1::NodeAddress> ranks;  // in order, this worker included
   // For everybody to be there: ranks hear of an epoch one after another.
   absl::Duration open_timeout = absl::Seconds(10);
-  // A peer of which nothing is heard for so long is lost. Counted in pulses, so a process that was stopped itself does
-  // not hold that against the others at once.
-  absl::Duration silence = absl::Milliseconds(1200);
+  // A peer of which nothing is heard for so long is lost, and so is one that answers nothing for so long when a link to
+  // it is opened. Counted in pulses, so a process that was stopped itself does not hold that against the others at
+  // once.
+  absl::Duration silence = absl::Seconds(1);
   size_t window_bytes = 8 << 20;  // on their way to one peer, until it has taken them
   // Notified by another thread: Open gives up.
   const absl::Notification* cancelled = nullptr;

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "coordinator/jobs/link_doubts.h"
 #include "coordinator/jobs/rifts.h"
 
 namespace enigma::coordinator {
@@ -250,29 +251,85 @@ TEST(EpochPolicyTest, ADeathExplainsWhatOthersLost) {
   EXPECT_THAT(decision.plan.members, ElementsAre("a", "b"));
 }
 
+// As it is after a cut: one end noticed, and told everybody, the other end too, which had noticed nothing of its own
+// yet.
+TEST(EpochPolicyTest, WhoWasToldToBeLostNamesWhomItDoesNotHear) {
+  EpochView view = Epoch(
+      {"a", "b", "c"}, {{"a", kHalted, 3, 7, {0}, "b"}, {"b", kHalted, 3, 7, {1}}, {"c", kHalted, 3, 7, {2, 3}, "b"}});
+  EpochDecision decision = DecideEpoch(view);
+  ASSERT_EQ(decision.kind, Kind::kBegin);
+  EXPECT_THAT(decision.plan.members, ElementsAre("a", "b", "c"));
+  EXPECT_THAT(decision.rifts, IsEmpty());
+  EXPECT_THAT(decision.doubts, ElementsAre(Rift{"a", "b"}, Rift{"b", "c"}));
+
+  Of(view, "b").standing.add_unheard_nodes("a");
+  decision = DecideEpoch(view);
+  ASSERT_EQ(decision.kind, Kind::kBegin);
+  EXPECT_THAT(decision.plan.members, ElementsAre("a", "c"));
+  EXPECT_THAT(decision.rifts, ElementsAre(Rift{"b", "a"}));
+  EXPECT_THAT(decision.doubts, IsEmpty());
+}
+
+TEST(EpochPolicyTest, ALinkThatBreaksAgainIsNotTriedAThirdTime) {
+  EpochView view = Epoch({"a", "b"}, {{"a", kHalted, 3, 7, {0}, "b"}, {"b", kHalted, 3, 7, {1}}});
+  view.doubts = {{"b", "a"}};
+  const EpochDecision decision = DecideEpoch(view);
+  ASSERT_EQ(decision.kind, Kind::kBegin);
+  EXPECT_THAT(decision.rifts, ElementsAre(Rift{"b", "a"}));
+  EXPECT_THAT(decision.plan.members, ElementsAre("a"));
+  EXPECT_THAT(decision.plan.owners, ElementsAre(0, 0, 0, 0));
+}
+
 struct RiftCase {
   const char* what;
   std::vector<LinkClaim> claims;
-  bool again;
+  std::vector<Rift> before;
   std::vector<Rift> rifts;
+  std::vector<Rift> doubts = {};
 };
 
 TEST(RiftTest, WhoIsToGo) {
+  using Claims = std::vector<LinkClaim>;
+  const Claims one_sided = {{"a", "b", 1}, {"b", "", 1}};
+  const Claims halves = {{"a", "c", 1, {"c", "d", "e"}},
+                         {"b", "c", 1, {"c", "d", "e"}},
+                         {"c", "a", 1, {"a", "b"}},
+                         {"d", "a", 1, {"a", "b"}},
+                         {"e", "", 1, {"a", "b"}}};
   const std::vector<RiftCase> cases = {
-      {"nobody says anything", {{"a", "", 1}, {"b", "", 1}}, true, {}},
-      {"of equals the later", {{"a", "b", 1}, {"b", "a", 1}}, false, {{"b", "a"}}},
-      {"the slower", {{"a", "b", 1}, {"b", "a", 2}}, false, {{"a", "b"}}},
-      {"one-sided, for the first time", {{"a", "b", 1}, {"b", "", 1}}, false, {}},
-      {"one-sided, again", {{"a", "b", 1}, {"b", "", 1}}, true, {{"b", "a"}}},
-      {"a chain: only the pair", {{"a", "b", 1}, {"b", "c", 1}, {"c", "b", 1}}, true, {{"c", "b"}}},
-      {"a chain: only its end", {{"a", "b", 9}, {"b", "c", 5}, {"c", "", 1}}, true, {{"c", "b"}}},
-      {"cut off from two", {{"a", "b", 9}, {"b", "a", 1}, {"c", "a", 1}}, false, {{"b", "a"}}},
-      {"two pairs", {{"a", "b", 1}, {"b", "a", 1}, {"c", "d", 1}, {"d", "c", 1}}, false, {{"b", "a"}, {"d", "c"}}},
-      {"two that both lost a third", {{"a", "", 9}, {"b", "a", 1}, {"c", "a", 1}}, true, {{"a", "b"}}},
-      {"of a stranger", {{"a", "x", 1}, {"b", "", 1}}, true, {}},
-      {"of itself", {{"a", "a", 1}, {"b", "", 1}}, true, {}},
+      {"nobody says anything", {{"a", "", 1}, {"b", "", 1}}, {}, {}},
+      {"of equals the later", {{"a", "b", 1}, {"b", "a", 1}}, {}, {{"b", "a"}}},
+      {"the slower", {{"a", "b", 1}, {"b", "a", 2}}, {}, {{"a", "b"}}},
+      {"one-sided, for the first time", one_sided, {}, {}, {{"a", "b"}}},
+      {"one-sided, again", one_sided, {{"b", "a"}}, {{"b", "a"}}},
+      {"one-sided, after another", one_sided, {{"b", "c"}}, {}, {{"a", "b"}}},
+      {"told, and unheard", {{"a", "b", 1}, {"b", "", 1, {"a"}}, {"c", "b", 1}}, {}, {{"b", "a"}}},
+      {"unheard by both, as a third was lost", {{"a", "", 2, {"b"}}, {"b", "", 1, {"a"}}}, {}, {{"b", "a"}}},
+      {"a chain: only the pair", {{"a", "b", 1}, {"b", "c", 1}, {"c", "b", 1}}, {}, {{"c", "b"}}},
+      {"a chain: only its end", {{"a", "b", 9}, {"b", "c", 5}, {"c", "", 1}}, {}, {}, {{"b", "c"}}},
+      {"cut off from two", {{"a", "b", 9}, {"b", "a", 1}, {"c", "a", 1}}, {}, {{"b", "a"}}},
+      {"two pairs", {{"a", "b", 1}, {"b", "a", 1}, {"c", "d", 1}, {"d", "c", 1}}, {}, {{"b", "a"}, {"d", "c"}}},
+      {"two lost a third, again", {{"a", "", 9}, {"b", "a", 1}, {"c", "a", 1}}, {{"a", "b"}, {"a", "c"}}, {{"a", "b"}}},
+      {"the smaller half goes", halves, {}, {{"a", "c"}, {"b", "c"}}},
+      {"of a stranger", {{"a", "x", 1}, {"b", "", 1}}, {}, {}},
+      {"of itself", {{"a", "a", 1}, {"b", "", 1}}, {}, {}},
   };
-  for (const RiftCase& given : cases) EXPECT_EQ(FindRifts(given.claims, given.again), given.rifts) << given.what;
+  for (const RiftCase& given : cases) {
+    const BrokenLinks broken = FindRifts(given.claims, given.before);
+    EXPECT_EQ(broken.rifts, given.rifts) << given.what;
+    EXPECT_EQ(broken.doubts, given.doubts) << given.what;
+  }
+}
+
+TEST(LinkDoubtsTest, LastUntilBothHaveServedForAWhile) {
+  LinkDoubts doubts(absl::Seconds(60));
+  doubts.Add({{"a", "b"}, {"b", "a"}, {"b", "c"}});
+  EXPECT_THAT(doubts.pairs(), ElementsAre(Rift{"a", "b"}, Rift{"b", "c"}));
+  doubts.Serve({"a", "b", "c"}, absl::Seconds(59));
+  doubts.Serve({"a", "c"}, absl::Seconds(60));
+  EXPECT_THAT(doubts.pairs(), ElementsAre(Rift{"a", "b"}, Rift{"b", "c"}));
+  doubts.Serve({"d", "c", "b"}, absl::Seconds(60));
+  EXPECT_THAT(doubts.pairs(), ElementsAre(Rift{"a", "b"}));
 }
 
 TEST(SlotTest, WhoHoldsOneThatAnotherKeepsLosesAll) {

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "coordinator/jobs/epoch_policy.h"
+#include "coordinator/jobs/link_doubts.h"
 
 namespace enigma::coordinator {
 namespace {
@@ -19,6 +20,10 @@ using Kind = EpochDecision::Kind;
 constexpr absl::Duration kTick = absl::Milliseconds(100);
 constexpr uint32_t kSlots = 5;
 constexpr uint64_t kSteps = 250;
+// As worker/training/stream_links.h has it: after the last word of a peer, with what it takes to end the links; and of
+// a peer to which no link can be opened.
+constexpr absl::Duration kSilence = absl::Milliseconds(1400);
+constexpr absl::Duration kNoAnswer = absl::Milliseconds(1100);
 
 // A rank on its node. Everything that a new process would not know is in `standing` and the three after it.
 struct SimulatedRank {
@@ -74,6 +79,24 @@ class Simulation {
     }
     return false;
   }
+  // How long until a step is done after n0 and n1 have lost each other. n0 notices first and tells the others; n1 may
+  // have noticed that it hears nothing, or not.
+  absl::Duration GetOverACut(bool both_notice) {
+    const auto steps = [&] { return ranks_["n2"].view.standing.step(); };
+    const auto tick = [&] {
+      now_ += kTick;
+      Compute();
+      NoticeCut(both_notice);
+      Steer();
+    };
+    while (steps() < 10) tick();
+    cuts_.insert({"n0", "n1"});
+    cut_at_ = now_;
+    const uint64_t before = steps();
+    while (steps() == before && now_ - cut_at_ < absl::Minutes(1)) tick();
+    return now_ - cut_at_;
+  }
+  const std::vector<std::string>& members() const { return members_; }
   std::string Describe() const {
     std::string text = absl::StrCat("epoch ", epoch_, " of ", members_.size(), " members\n");
     for (const auto& [node, rank] : ranks_) {
@@ -138,6 +161,7 @@ class Simulation {
     halting_since_.reset();
     grace_until_ = now_ + absl::Seconds(2);
     fruitless_ = 0;
+    doubts_.emplace();
     for (auto& [node, rank] : ranks_) {
       rank.view.changed_at = now_;
       rank.view.absent = !rank.view.alive;
@@ -147,6 +171,14 @@ class Simulation {
 
   bool IsCut(const std::string& a, const std::string& b) const {
     return cuts_.contains({a, b}) || cuts_.contains({b, a});
+  }
+
+  bool HasCut(const std::vector<SimulatedRank*>& group) const {
+    return std::any_of(cuts_.begin(), cuts_.end(), [&](const auto& cut) {
+      return std::count_if(group.begin(), group.end(), [&](const SimulatedRank* rank) {
+               return rank->view.node == cut.first || rank->view.node == cut.second;
+             }) == 2;
+    });
   }
 
   // One slot for everybody; whoever is last completes the step, unless it dies meanwhile for some.
@@ -170,7 +202,7 @@ class Simulation {
     }
   }
   void FinishStep(const std::vector<SimulatedRank*>& group) {
-    if (group.size() != group.front()->peers.size()) return;
+    if (group.size() != group.front()->peers.size() || HasCut(group)) return;
     std::multiset<uint32_t> summed;
     for (const SimulatedRank* rank : group)
       summed.insert(rank->view.standing.held().begin(), rank->view.standing.held().end());
@@ -213,6 +245,17 @@ class Simulation {
     }
   }
 
+  void NoticeCut(bool both_notice) {
+    SimulatedRank& first = ranks_["n0"];
+    const bool together = std::count(first.peers.begin(), first.peers.end(), "n1") > 0;
+    if (cuts_.empty() || !together || first.view.standing.phase() != enigma::v1::RANK_RUNNING) return;
+    const bool in_vain = begun_at_ >= cut_at_;
+    if (now_ - (in_vain ? begun_at_ : cut_at_) < (in_vain ? kNoAnswer : kSilence)) return;
+    for (const std::string& peer : first.peers) ranks_[peer].Halt(peer == "n1" ? "" : "n1");
+    ranks_["n1"].view.standing.clear_unheard_nodes();
+    if (both_notice) ranks_["n1"].view.standing.add_unheard_nodes("n0");
+  }
+
   bool Steer() {
     EpochView view;
     view.now = now_;
@@ -224,6 +267,7 @@ class Simulation {
     view.slots = kSlots;
     view.checkpoint_step = checkpoint_;
     view.grace_until = grace_until_;
+    view.doubts = doubts_->pairs();
     for (auto& [node, rank] : ranks_) view.ranks.push_back(rank.view);
     const EpochDecision decision = DecideEpoch(view);
     for (const std::string& node : decision.halt) {
@@ -231,6 +275,9 @@ class Simulation {
     }
     for (const std::string& node : decision.dismissed) Start(node);
     for (const Rift& rift : decision.rifts) ranks_[rift.node].view.left_out_until = now_ + absl::Seconds(3);
+    doubts_->Serve(members_, now_ - begun_at_);
+    doubts_->Add(decision.rifts);
+    doubts_->Add(decision.doubts);
     if (decision.kind == Kind::kHalt && !halting_since_) halting_since_ = now_;
     if (decision.kind == Kind::kPause) {
       for (const std::string& node : members_) ranks_[node].pause = true;  // the leader's word goes to everybody
@@ -264,6 +311,8 @@ class Simulation {
   absl::Duration begun_at_;
   std::optional<absl::Duration> halting_since_;
   absl::Duration grace_until_;
+  std::optional<LinkDoubts> doubts_ = LinkDoubts();
+  absl::Duration cut_at_;
   uint32_t fruitless_ = 0;
   uint64_t gained_ = 0;
   uint64_t checkpoint_ = 0;
@@ -278,6 +327,14 @@ TEST(EpochSimulationTest, EveryJobEndsWhateverHappens) {
     epochs += simulation.epochs();
   }
   EXPECT_GT(epochs, 5000u);  // there was trouble
+}
+
+TEST(EpochSimulationTest, ACutIsGotOverWithinThreeSeconds) {
+  for (const bool both_notice : {true, false}) {
+    Simulation simulation(1);
+    EXPECT_LT(simulation.GetOverACut(both_notice), both_notice ? absl::Seconds(2) : absl::Seconds(3)) << both_notice;
+    EXPECT_EQ(simulation.members(), (std::vector<std::string>{"n0", "n2", "n3"}));
+  }
 }
 
 }  // namespace

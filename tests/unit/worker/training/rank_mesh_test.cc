@@ -129,6 +129,30 @@ TEST_F(Mesh, SilenceIsALoss) {
   for (const auto& one : streams_) EXPECT_EQ(one->reason, mesh_.failure());
 }
 
+// One end of a broken link notices first, and the other end is to know, too.
+TEST_F(Mesh, TellsWhomItDidNotHearWhenSomethingElseBroke) {
+  const auto hear = [&](uint32_t peer) {
+    mesh_.OnTaken(peer, 0);
+    mesh_.OnHeard(peer, Way::kIn);
+  };
+  mesh_.Pulse();
+  hear(2);
+  EXPECT_TRUE(mesh_.Unheard().empty()) << "one pulse of three is nothing";
+  mesh_.Pulse();
+  hear(2);
+  EXPECT_EQ(mesh_.Unheard(), std::vector<uint32_t>{0});
+  mesh_.Fail(engine::LostRankError(1, "somebody says that this rank is lost"));
+  hear(0);
+  EXPECT_EQ(mesh_.Unheard(), std::vector<uint32_t>{0}) << "what comes later changes nothing";
+}
+
+TEST_F(Mesh, WhoHasLeftIsNotMissed) {
+  mesh_.OnLeft(0, Way::kIn);
+  mesh_.OnLeft(0, Way::kOut);
+  for (int i = 0; i < 2; ++i) mesh_.Pulse();
+  EXPECT_EQ(mesh_.Unheard(), std::vector<uint32_t>{2});
+}
+
 TEST_F(Mesh, MessagesAreHeardToo) {
   std::vector<uint8_t> message;
   for (int i = 0; i < 10; ++i) {

@@ -235,6 +235,45 @@ TEST_F(Runner, AStateThatCannotBeHadHaltsTheEpochAndNamesTheSource) {
   EXPECT_THAT(AwaitPhase("a", v1::RANK_HALTED, 2).reason(), HasSubstr("nobody is named"));
 }
 
+// A communicator that does not hear rank 1.
+class DeafCommunicator final : public engine::Communicator {
+ public:
+  DeafCommunicator(const StopSignal& stop, absl::Notification& waits) : stop_(stop), waits_(waits) {}
+  uint32_t rank() const override { return 0; }
+  uint32_t size() const override { return 2; }
+  absl::Status StartSum(std::span<int64_t>) override { return absl::OkStatus(); }
+  absl::Status Wait() override {
+    waits_.Notify();
+    stop_.notification().WaitForNotification();
+    return stop_.reason();
+  }
+  absl::Status Broadcast(std::span<uint8_t>, uint32_t) override { return Wait(); }
+  void Abort(const absl::Status&) override {}
+  std::vector<uint32_t> Unheard() const override { return {1}; }
+  Traffic traffic() const override { return {}; }
+
+ private:
+  const StopSignal& stop_;
+  absl::Notification& waits_;
+};
+
+TEST_F(Runner, WhoIsHaltedByOthersTellsWhomItDidNotHear) {
+  absl::Notification waits;
+  tools_.open_epoch = [&](uint64_t, const v1::BeginEpoch&,
+                          const StopSignal& stop) -> absl::StatusOr<std::unique_ptr<engine::Communicator>> {
+    return std::make_unique<DeafCommunicator>(stop, waits);
+  };
+  ASSERT_TRUE(Ready({"a"}));
+  v1::RankOrder order;
+  *order.mutable_begin() = BeginOf(1, 0, {"a", "b"});
+  ASSERT_TRUE(Rank("a").Obey(order).ok());
+  waits.WaitForNotification();
+  Halt("a", 1, "node c lost node a");
+  const v1::RankStanding a = AwaitPhase("a", v1::RANK_HALTED, 1);
+  EXPECT_EQ(a.lost_node(), "");
+  EXPECT_THAT(a.unheard_nodes(), ElementsAre("b"));
+}
+
 TEST_F(Runner, AHaltEndsAnEpochWhoseLinksDoNotComeUp) {
   absl::Notification called;
   tools_.open_epoch = [&](uint64_t, const v1::BeginEpoch&,

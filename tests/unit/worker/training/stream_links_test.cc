@@ -134,13 +134,40 @@ TEST(StreamLinks, ASilentRankIsLostAlsoWhereEverybodyComputes) {
       EXPECT_EQ(engine::LostRank(ending.status), 1U) << ending.status;
       EXPECT_LT(ending.after, kSoon);
       if (rank == 0) {
-        EXPECT_GT(ending.after, absl::Seconds(1));
+        EXPECT_GT(ending.after, absl::Milliseconds(700));
         RecordProperty("silence_ms", static_cast<int>(absl::ToInt64Milliseconds(ending.after)));
       }
     }
   }
   over = true;
   for (std::thread& thread : busy) thread.join();
+}
+
+// Both ends of a link that goes silent name each other, whichever of them noticed first.
+TEST(StreamLinks, OfACutBothEndsKnow) {
+  testing::RankNodes nodes(3);
+  const Links links = OpenAll(nodes, 3);
+  nodes.FreezeBetween(0, 1);
+  for (const uint32_t rank : {0, 1, 2}) AwaitEnd(*links[rank], rank == 2 ? 0 : 2);
+  const auto names = [&](uint32_t rank, uint32_t peer) {
+    const std::vector<uint32_t> unheard = links[rank]->Unheard();
+    return std::count(unheard.begin(), unheard.end(), peer) > 0;
+  };
+  EXPECT_TRUE(names(0, 1));
+  EXPECT_TRUE(names(1, 0));
+  EXPECT_FALSE(names(2, 0) || names(2, 1));
+}
+
+// A connection may come up though nothing comes of it.
+TEST(StreamLinks, APeerThatDoesNotAnswerIsLostLongBeforeOneThatHasNotBegun) {
+  testing::RankNodes nodes(2);
+  nodes.Freeze(1);
+  StreamLinksOptions options = nodes.Options(0, 1, 1);
+  options.open_timeout = absl::Seconds(60);
+  const absl::Time start = absl::Now();
+  const absl::Status status = nodes.Open(options).status();
+  EXPECT_EQ(engine::LostRank(status), 1U) << status;
+  EXPECT_LT(absl::Now() - start, kSoon);
 }
 
 TEST(StreamLinks, AnAbortReachesEverybodyWithItsReason) {
