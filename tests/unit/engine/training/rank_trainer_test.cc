@@ -185,6 +185,101 @@ TEST(RankTrainer, ValuesThatDoNotFitAreComputedAgainWithSmallerExponents) {
   }
 }
 
+// Says after each Wait that went well how the rank is to see it.
+class WatchedCommunicator final : public Communicator {
+ public:
+  WatchedCommunicator(std::unique_ptr<Communicator> inner, std::function<absl::Status(int wait)> after_wait)
+      : inner_(std::move(inner)), after_wait_(std::move(after_wait)) {}
+  uint32_t rank() const override { return inner_->rank(); }
+  uint32_t size() const override { return inner_->size(); }
+  absl::Status StartSum(std::span<int64_t> values) override { return inner_->StartSum(values); }
+  absl::Status Wait() override {
+    const absl::Status status = inner_->Wait();
+    return status.ok() ? after_wait_(waits_++) : status;
+  }
+  absl::Status Broadcast(std::span<uint8_t> bytes, uint32_t root) override { return inner_->Broadcast(bytes, root); }
+  void Abort(const absl::Status& reason) override { inner_->Abort(reason); }
+  Traffic traffic() const override { return inner_->traffic(); }
+
+ private:
+  const std::unique_ptr<Communicator> inner_;
+  const std::function<absl::Status(int wait)> after_wait_;
+  int waits_ = 0;
+};
+
+TrainingState StateWithTooLargeExponents(const TrainingConfig& config) {
+  TrainingState state = InitialState(config.spec, ParameterLayout(config.spec), config.seed);
+  state.exponents.assign(state.exponents.size(), 60);
+  return state;
+}
+
+// Rank 2 dies when everybody has heard `heard` times that values did not fit, or all but rank 1 have; then rank 0 goes
+// on with rank 1 and with a newcomer that has rank 0's state.
+void ExpectTheSameBitsThoughComputingAgainBreaks(int heard, bool also_by_rank_1) {
+  const TrainingConfig config = SmallConfig();
+  Rank undisturbed(config, 1);
+  ASSERT_TRUE(undisturbed.trainer->SetState(StateWithTooLargeExponents(config)).ok());
+  for (int step = 0; step < 3; ++step) {
+    const auto result = undisturbed.trainer->Step(nullptr, std::vector<uint32_t>(config.slots, 0), 0);
+    ASSERT_TRUE(result.ok()) << result.status();
+    if (step == 0) {
+      ASSERT_GE(result->redone, static_cast<uint32_t>(heard)) << "it would not break while computed again";
+    }
+  }
+  InProcessNetwork first(3);
+  InProcessNetwork second(3);
+  std::latch last_words(3);
+  std::latch broken(2);
+  std::vector<int32_t> exponents_of_rank_0;
+  OnRanks(3, [&](uint32_t number) {
+    auto rank = std::make_unique<Rank>(config, 1);
+    ASSERT_TRUE(rank->trainer->SetState(StateWithTooLargeExponents(config)).ok());
+    {
+      WatchedCommunicator communicator(MakeRingCommunicator(first.Join(number)), [&](int wait) -> absl::Status {
+        if (wait + 1 < heard) return absl::OkStatus();
+        last_words.arrive_and_wait();
+        if (number == 2) first.Kill(2);
+        const bool goes_on = number == 0 || (number == 1 && also_by_rank_1);
+        return goes_on ? absl::OkStatus() : absl::UnavailableError("a link broke");
+      });
+      ASSERT_FALSE(rank->trainer->Step(&communicator, {0, 0, 1, 1, 2, 2, 2}, 0).ok());
+      if (number < 2) {
+        EXPECT_EQ(rank->trainer->state().exponents, std::vector<int32_t>(rank->trainer->state().exponents.size(), 60));
+      }
+    }
+    const bool holds = number == 1 && heard == 1 && !also_by_rank_1;
+    if (number < 2) {
+      EXPECT_EQ(rank->trainer->held(), holds ? std::vector<uint32_t>({2, 3}) : std::vector<uint32_t>());
+    }
+    if (number == 0) exponents_of_rank_0 = rank->trainer->state().exponents;
+    if (number < 2) broken.count_down();
+    if (number == 2) {
+      broken.wait();
+      rank = std::make_unique<Rank>(config, 1);
+      TrainingState taken = InitialState(config.spec, ParameterLayout(config.spec), config.seed);
+      taken.exponents = exponents_of_rank_0;
+      ASSERT_TRUE(rank->trainer->SetState(std::move(taken)).ok());
+    }
+    const std::unique_ptr<Communicator> communicator = MakeRingCommunicator(second.Join(number));
+    std::vector<uint32_t> owners = {0, 2, 1, 1, 0, 2, 0};
+    for (int step = 0; step < 3; ++step) {
+      const auto result = rank->trainer->Step(communicator.get(), owners, 0);
+      ASSERT_TRUE(result.ok()) << result.status();
+      owners = rank->trainer->NextOwners();
+    }
+    ExpectSameState(rank->trainer->state(), undisturbed.trainer->state());
+  });
+}
+
+TEST(RankTrainer, AStepThatBreaksWhileComputedAgainIsBegunAnew) {
+  for (const int heard : {1, 2}) {
+    for (const bool also_by_rank_1 : {true, false}) {
+      SCOPED_TRACE(heard * 10 + (also_by_rank_1 ? 1 : 0));
+      ExpectTheSameBitsThoughComputingAgainBreaks(heard, also_by_rank_1);
+    }
+  }
+}
+
 TEST(RankTrainer, RanksWithOtherExponentsThanEachOtherDoNotGoOn) {
   const TrainingConfig config = SmallConfig();
   InProcessNetwork network(2);
