@@ -10,9 +10,10 @@ Executor::Executor(size_t threads, size_t queue_max) : queue_(queue_max) {
   }
 }
 
-Executor::~Executor() {
+void Executor::Stop() {
   queue_.Close();
   for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
 }
 
 }  // namespace enigma::coordinator

@@ -12,7 +12,10 @@ namespace enigma::coordinator {
 class Executor {
  public:
   explicit Executor(size_t threads, size_t queue_max = 1024);
-  ~Executor();  // ends after the work that is queued
+  ~Executor() { Stop(); }
+
+  // Takes no more work; returns when what was queued is done and forgotten. Idempotent; one thread calls.
+  void Stop();
 
   // False when the queue is full.
   [[nodiscard]] bool TryRun(std::function<void()> work) { return queue_.TryPush(std::move(work)); }

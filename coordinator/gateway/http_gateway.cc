@@ -18,4 +18,12 @@ absl::StatusOr<std::unique_ptr<HttpGateway>> HttpGateway::Start(Options options,
   return gateway;
 }
 
+// Work that is under way holds on to the server's strands, and the server's handlers ask for work. So first nobody asks
+// any more, then the work ends, and the server goes last.
+HttpGateway::~HttpGateway() {
+  if (server_ != nullptr) server_->Stop(absl::ZeroDuration());
+  executor_.Stop();
+  schema_executor_.Stop();
+}
+
 }  // namespace enigma::coordinator

@@ -23,6 +23,8 @@ class HttpGateway {
   // Plane and access must outlive it. A busy port is an error that names it.
   static absl::StatusOr<std::unique_ptr<HttpGateway>> Start(Options options, ControlPlane& plane, const Access& access);
 
+  ~HttpGateway();
+
   int port() const { return server_->port(); }
   // Takes no new connection and lets running answers end for as long as told.
   void Stop(absl::Duration grace) { server_->Stop(grace); }
@@ -38,7 +40,7 @@ class HttpGateway {
   Executor executor_{2};
   Executor schema_executor_{1};
   ApiContext api_;
-  std::unique_ptr<HttpServer> server_;  // last, so that it ends before what its handlers use
+  std::unique_ptr<HttpServer> server_;
 };
 
 }  // namespace enigma::coordinator
