@@ -192,6 +192,7 @@ absl::Status CoordinatorImpl::Restore() {
   ENIGMA_RETURN_IF_ERROR(models_.Restore());
   ENIGMA_RETURN_IF_ERROR(keys_.Restore());
   ENIGMA_RETURN_IF_ERROR(jobs_.Restore());
+  models_.SetGuard([this](std::string_view name, ModelChange change) { return jobs_.CheckModelChange(name, change); });
   return wanted_.Restore();
 }
 

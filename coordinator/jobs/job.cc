@@ -104,6 +104,8 @@ void ProgressFrom(const nlohmann::json& json, JobProgress& progress) {
 void OrderFrom(const nlohmann::json& json, Job& job) {
   json.at("id").get_to(job.id);
   json.at("model").get_to(job.model);
+  job.base_model = json.value("base_model", "");  // records from before there were bases have none
+  job.base_id = json.value("base_id", "");
   json.at("task").get_to(job.task);
   json.at("priority").get_to(job.priority);
   json.at("workers_max").get_to(job.workers_max);
@@ -165,6 +167,8 @@ void ValidationBook::Note(uint64_t at_step, double at_loss) {
 std::string RecordOfJob(const Job& job) {
   nlohmann::json json = {{"id", job.id},
                          {"model", job.model},
+                         {"base_model", job.base_model},
+                         {"base_id", job.base_id},
                          {"task", job.task},
                          {"state", JobStateName(job.state)},
                          {"reason", job.reason},

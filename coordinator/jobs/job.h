@@ -67,7 +67,9 @@ struct JobProgress {
 // One training of one model, as it is stored (record "job/<id>") and given out in copies. Plain data.
 struct Job {
   uint64_t id = 0;
-  std::string model;  // name of what is made
+  std::string model;       // name of what is made
+  std::string base_model;  // that it starts from; empty: none
+  std::string base_id;     // of that model's manifest, in hex
   std::string task;
   JobState state = JobState::kQueued;
   std::string reason;  // why it is in this state, where that needs one

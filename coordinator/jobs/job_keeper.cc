@@ -10,6 +10,7 @@
 
 #include "base/status_macros.h"
 #include "base/text.h"
+#include "coordinator/jobs/base_model.h"
 #include "coordinator/jobs/job_planner.h"
 #include "telemetry/log.h"
 
@@ -111,6 +112,7 @@ absl::Status JobKeeper::Resume(uint64_t id) {
     return absl::AlreadyExistsError(absl::StrCat(
         "a model called '", job.model, "' is registered meanwhile; `enigma models rm ", job.model, "` first"));
   }
+  ENIGMA_RETURN_IF_ERROR(BaseOfJob(plane_.models, job).status());
   ENIGMA_RETURN_IF_ERROR(jobs_.Move(id, JobState::kQueued, "to go on"));
   Wake();
   return absl::OkStatus();

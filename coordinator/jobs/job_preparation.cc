@@ -15,6 +15,7 @@
 #include "coordinator/jobs/mapped_text.h"
 #include "coordinator/jobs/training_power.h"
 #include "engine/corpus/slot_loader.h"
+#include "engine/spec/manifest.h"
 #include "engine/spec/training_memory.h"
 
 namespace enigma::coordinator {
@@ -113,6 +114,11 @@ class Preparation {
     Job job;
     job.id = id_;
     job.model = options_.model();
+    if (base_) {
+      ENIGMA_ASSIGN_OR_RETURN(const ModelPtr base, plane_.models.Find(options_.base_model()));
+      job.base_model = base->name;
+      job.base_id = engine::HexOf(base->manifest.id);
+    }
     job.task = options_.task();
     job.priority = options_.priority();
     job.workers_max = options_.workers_max();

@@ -16,6 +16,7 @@ namespace {
 constexpr char kJobPrefix[] = "job/";
 constexpr char kPointsPrefix[] = "job-points/";
 constexpr char kCounterKey[] = "meta/next_job";
+constexpr char kBeingSubmitted[] = "being submitted";
 
 std::string KeyOf(uint64_t id) { return absl::StrCat(kJobPrefix, id); }
 std::string PointsKeyOf(uint64_t id) { return absl::StrCat(kPointsPrefix, id); }
@@ -24,6 +25,22 @@ absl::Status NameTaken(const std::string& model, uint64_t by, std::string_view s
   return absl::AlreadyExistsError(absl::StrCat("job ", by, " (", ToAbsl(state), ") makes a model called '", model,
                                                "' already; wait for it, `enigma jobs cancel ", by,
                                                "`, or choose another name"));
+}
+
+// Of a job that has not ended.
+absl::Status CheckAgainst(uint64_t id, const std::string& makes, const std::string& base, std::string_view state,
+                          std::string_view model, ModelChange change) {
+  const std::string what_to_do = absl::StrCat("wait for it, or `enigma jobs cancel ", id, "` first");
+  if (makes == model && change == ModelChange::kAdd) return NameTaken(makes, id, state);
+  if (makes == model) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("'", makes, "' is what job ", id, " (", ToAbsl(state), ") makes; ", what_to_do));
+  }
+  if (base == model && change != ModelChange::kAdd) {
+    return absl::FailedPreconditionError(absl::StrCat("job ", id, " (", ToAbsl(state), "), which makes '", makes,
+                                                      "', starts from '", base, "'; ", what_to_do));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -46,7 +63,7 @@ absl::Status JobRegistry::Restore() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<uint64_t> JobRegistry::Reserve(const std::string& model) {
+absl::StatusOr<uint64_t> JobRegistry::Reserve(const std::string& model, const std::string& base_model) {
   ENIGMA_RETURN_IF_ERROR(CheckModelName(model));
   absl::MutexLock lock(&mutex_);
   for (const auto& [id, entry] : jobs_) {
@@ -54,15 +71,15 @@ absl::StatusOr<uint64_t> JobRegistry::Reserve(const std::string& model) {
       return NameTaken(model, id, JobStateName(entry.job.state));
     }
   }
-  for (const auto& [id, name] : reserved_) {
-    if (name == model) return NameTaken(model, id, "being submitted");
+  for (const auto& [id, reservation] : reserved_) {
+    if (reservation.model == model) return NameTaken(model, id, kBeingSubmitted);
   }
   uint64_t next = 1;
   const absl::StatusOr<std::string> stored = store_.Get(kCounterKey);
   if (!stored.ok() && !absl::IsNotFound(stored.status())) return stored.status();
   if (stored.ok() && !absl::SimpleAtoi(*stored, &next)) return CorruptRecord(kCounterKey, "not a number");
   ENIGMA_RETURN_IF_ERROR(store_.Put(kCounterKey, absl::StrCat(next + 1)));
-  reserved_[next] = model;
+  reserved_[next] = {.model = model, .base_model = base_model};
   return next;
 }
 
@@ -74,7 +91,7 @@ void JobRegistry::Release(uint64_t id) {
 absl::Status JobRegistry::Add(Job job) {
   absl::MutexLock lock(&mutex_);
   const auto reserved = reserved_.find(job.id);
-  if (reserved == reserved_.end() || reserved->second != job.model) {
+  if (reserved == reserved_.end() || reserved->second.model != job.model) {
     return absl::InternalError(absl::StrCat("job ", job.id, " for '", job.model, "' was not reserved"));
   }
   job.state = JobState::kQueued;
@@ -178,6 +195,21 @@ absl::Status JobRegistry::Remove(uint64_t id) {
   }
   ENIGMA_RETURN_IF_ERROR(store_.Apply({{KeyOf(id), std::nullopt}, {PointsKeyOf(id), std::nullopt}}));
   jobs_.erase(id);
+  return absl::OkStatus();
+}
+
+absl::Status JobRegistry::CheckModelChange(std::string_view model, ModelChange change) const {
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [id, entry] : jobs_) {
+    const Job& job = entry.job;
+    // What is added while a job exports is what it made.
+    const bool made = job.state == JobState::kExporting && change == ModelChange::kAdd && job.model == model;
+    if (!IsLive(job.state) || made) continue;
+    ENIGMA_RETURN_IF_ERROR(CheckAgainst(id, job.model, job.base_model, JobStateName(job.state), model, change));
+  }
+  for (const auto& [id, job] : reserved_) {
+    ENIGMA_RETURN_IF_ERROR(CheckAgainst(id, job.model, job.base_model, kBeingSubmitted, model, change));
+  }
   return absl::OkStatus();
 }
 

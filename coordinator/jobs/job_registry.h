@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "coordinator/jobs/job.h"
 #include "coordinator/jobs/job_history.h"
+#include "coordinator/state/model_registry.h"
 #include "coordinator/store/store.h"
 
 namespace enigma::coordinator {
@@ -28,9 +29,10 @@ class JobRegistry {
   // DATA_LOSS names the key of a corrupt record.
   absl::Status Restore();
 
-  // An id, larger than every one before, and the name of what is made, for a job whose data are being prepared.
+  // An id, larger than every one before, and the name of what is made, for a job whose data are being prepared; and the
+  // model that it starts from (empty: none), which nobody may take away from now on.
   // ALREADY_EXISTS, naming it, where a job that has not ended makes a model of that name.
-  absl::StatusOr<uint64_t> Reserve(const std::string& model);
+  absl::StatusOr<uint64_t> Reserve(const std::string& model, const std::string& base_model = "");
   // Gives a reservation back. Nothing where there is none.
   void Release(uint64_t id);
   // Turns the reservation of `job.id` into a job that is queued.
@@ -52,6 +54,10 @@ class JobRegistry {
   // Of a job that has ended; FAILED_PRECONDITION of another one.
   absl::Status Remove(uint64_t id);
 
+  // Whether no job that has not ended, or is being submitted, stands against a change of the models: what it starts
+  // from stays as it is, and the name of what it makes is its own. The error names the job and what to do.
+  absl::Status CheckModelChange(std::string_view model, ModelChange change) const;
+
   // Counts the changes of a job, from 1; 0: there is no such job.
   uint64_t Version(uint64_t id) const;
   // Waits until the version is another one, `timeout` at most.
@@ -71,7 +77,11 @@ class JobRegistry {
   const Clock& clock_;
   mutable absl::Mutex mutex_;
   std::map<uint64_t, Entry> jobs_ ABSL_GUARDED_BY(mutex_);
-  std::map<uint64_t, std::string> reserved_ ABSL_GUARDED_BY(mutex_);  // names of models, by id of the job to come
+  struct Reservation {
+    std::string model;
+    std::string base_model;
+  };
+  std::map<uint64_t, Reservation> reserved_ ABSL_GUARDED_BY(mutex_);  // by id of the job to come
 };
 
 }  // namespace enigma::coordinator

@@ -9,6 +9,7 @@
 
 #include "base/status_macros.h"
 #include "base/text.h"
+#include "coordinator/jobs/base_model.h"
 #include "coordinator/jobs/job_planner.h"
 #include "coordinator/operations/import_model.h"
 #include "engine/spec/training_memory.h"
@@ -98,10 +99,8 @@ absl::Status JobRunner::Prepare() {
   preparation_.set_config_json(job.config_json);
   FillFile(job.token_set, *preparation_.mutable_token_set());
   FillFile(job.tokenizer, *preparation_.mutable_tokenizer());
-  if (!config_.base_model.empty()) {
-    ENIGMA_ASSIGN_OR_RETURN(const ModelPtr base, plane_.models.Find(config_.base_model));
-    preparation_.set_base_manifest_json(base->manifest_json);
-  }
+  ENIGMA_ASSIGN_OR_RETURN(const ModelPtr base, BaseOfJob(plane_.models, job));
+  if (base != nullptr) preparation_.set_base_manifest_json(base->manifest_json);
   *preparation_.mutable_coordinator() = plane_.self;
   preparation_.set_orphan_seconds(static_cast<uint32_t>(absl::ToInt64Seconds(options_.orphan_time)));
   ENIGMA_ASSIGN_OR_RETURN(const JobFolders::Checkpoint newest, folders_.NewestCheckpoint(id_));

@@ -28,6 +28,19 @@ absl::Status CheckFileName(const std::string& name) {
       absl::StrCat("a file's name must have 1 to ", kFileNameBytesMax, " bytes and no control characters"));
 }
 
+absl::Status CheckModels(const ControlPlane& plane, const enigma::v1::SubmitJobRequest::Head& head) {
+  const enigma::v1::TrainingOptions& options = head.options();
+  if (const auto known = plane.models.Find(options.model()); known.ok()) {
+    return absl::AlreadyExistsError(absl::StrCat("a model called '", options.model(),
+                                                 "' is registered; `enigma models rm ", options.model(),
+                                                 "` first, or choose another name"));
+  }
+  for (const std::string& name : {options.base_model(), head.tokenizer_model()}) {
+    if (!name.empty()) ENIGMA_RETURN_IF_ERROR(plane.models.Find(name).status());
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Submission>> Submission::Begin(ControlPlane& plane, JobRegistry& jobs,
@@ -37,18 +50,12 @@ absl::StatusOr<std::unique_ptr<Submission>> Submission::Begin(ControlPlane& plan
   const enigma::v1::TrainingOptions& options = head.options();
   ENIGMA_RETURN_IF_ERROR(CheckJobOptions(options));
   if (IsGloo(options)) ENIGMA_RETURN_IF_ERROR(CheckNetworksTrusted(plane.nodes.List(), options.workers_max()));
-  if (const auto known = plane.models.Find(options.model()); known.ok()) {
-    return absl::AlreadyExistsError(absl::StrCat("a model called '", options.model(),
-                                                 "' is registered; `enigma models rm ", options.model(),
-                                                 "` first, or choose another name"));
-  }
-  for (const std::string& name : {options.base_model(), head.tokenizer_model()}) {
-    if (!name.empty()) ENIGMA_RETURN_IF_ERROR(plane.models.Find(name).status());
-  }
-  ENIGMA_ASSIGN_OR_RETURN(const uint64_t id, jobs.Reserve(options.model()));
+  ENIGMA_RETURN_IF_ERROR(CheckModels(plane, head));  // before a number is spent
+  ENIGMA_ASSIGN_OR_RETURN(const uint64_t id, jobs.Reserve(options.model(), options.base_model()));
   std::unique_ptr<Submission> submission(new Submission(plane, jobs, folders, limits, id));
   submission->material_.options = options;
   submission->material_.tokenizer_model = head.tokenizer_model();
+  ENIGMA_RETURN_IF_ERROR(CheckModels(plane, head));  // they stay from now on
   ENIGMA_RETURN_IF_ERROR(folders.Create(id));
   return submission;
 }

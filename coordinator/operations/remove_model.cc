@@ -19,7 +19,6 @@ absl::Status CheckNotPlaced(const ControlPlane& plane, std::string_view name) {
 }
 
 absl::Status RemoveModel(ControlPlane& plane, std::string_view name) {
-  ENIGMA_RETURN_IF_ERROR(plane.models.Find(name).status());
   ENIGMA_RETURN_IF_ERROR(CheckNotPlaced(plane, name));
   ENIGMA_RETURN_IF_ERROR(plane.models.Remove(name));
   plane.files.Forget(name);

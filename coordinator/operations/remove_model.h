@@ -11,7 +11,7 @@ namespace enigma::coordinator {
 // FAILED_PRECONDITION when a replica of the model is in service, or wanted so; the error says what to do first.
 absl::Status CheckNotPlaced(const ControlPlane& plane, std::string_view name);
 
-// Forgets a model; its file stays. FAILED_PRECONDITION while it is placed.
+// Forgets a model; its file stays. FAILED_PRECONDITION while it is placed, or a job needs it.
 absl::Status RemoveModel(ControlPlane& plane, std::string_view name);
 
 }  // namespace enigma::coordinator

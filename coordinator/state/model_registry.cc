@@ -94,6 +94,11 @@ absl::Status ModelRegistry::Add(ModelPtr model, bool replace) {
         absl::StrCat("the name '", model->name, "' is taken by other content (from ", found->second->path,
                      "); choose another with --name, or let the new content take its place with --replace"));
   }
+  if (found == models_.end()) {
+    ENIGMA_RETURN_IF_ERROR(guard_(model->name, ModelChange::kAdd));
+  } else if (found->second->manifest.id != model->manifest.id) {
+    ENIGMA_RETURN_IF_ERROR(guard_(model->name, ModelChange::kReplace));
+  }
   ENIGMA_RETURN_IF_ERROR(store_.Put(KeyOf(model->name), RecordOfModel(*model)));
   std::string name = model->name;
   models_[std::move(name)] = std::move(model);
@@ -103,8 +108,9 @@ absl::Status ModelRegistry::Add(ModelPtr model, bool replace) {
 
 absl::Status ModelRegistry::Remove(std::string_view name) {
   absl::MutexLock lock(&mutex_);
+  ENIGMA_RETURN_IF_ERROR(guard_(name, ModelChange::kRemove));
   const auto found = models_.find(name);
-  if (found == models_.end()) return absl::NotFoundError(absl::StrCat("no model is called '", ToAbsl(name), "'"));
+  if (found == models_.end()) return NoSuchModel(name);
   ENIGMA_RETURN_IF_ERROR(store_.Delete(KeyOf(name)));
   models_.erase(found);
   Index();
@@ -123,6 +129,10 @@ void ModelRegistry::Index() {
 absl::StatusOr<ModelPtr> ModelRegistry::Find(std::string_view name) const {
   absl::MutexLock lock(&mutex_);
   if (const auto found = models_.find(name); found != models_.end()) return found->second;
+  return NoSuchModel(name);
+}
+
+absl::Status ModelRegistry::NoSuchModel(std::string_view name) const {
   std::vector<std::string> names;
   for (const auto& entry : models_) names.push_back(entry.first);
   return absl::NotFoundError(absl::StrCat("no model is called '", ToAbsl(name), "'; ",

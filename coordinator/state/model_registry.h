@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -17,10 +18,22 @@
 
 namespace enigma::coordinator {
 
+// What is to become of a name.
+enum class ModelChange {
+  kAdd,      // it is taken
+  kReplace,  // it gets other content
+  kRemove,
+};
+
 // The imported models (store keys "model/<name>"), and which of them has a piece of content. Thread-safe.
 class ModelRegistry {
  public:
   explicit ModelRegistry(Store& store) : store_(store) {}
+
+  // Asked before each change, with the registry locked: an error refuses it. For those who need a model as it is, or a
+  // name that is not taken yet. Set before other threads know the registry; calls nothing of it.
+  using Guard = std::function<absl::Status(std::string_view name, ModelChange change)>;
+  void SetGuard(Guard guard) { guard_ = std::move(guard); }
 
   // DATA_LOSS names the key of a corrupt record.
   absl::Status Restore();
@@ -28,6 +41,7 @@ class ModelRegistry {
   // ALREADY_EXISTS when the name is taken by other content, unless that is to be replaced; the same content again
   // replaces the record (its file may have moved).
   absl::Status Add(ModelPtr model, bool replace = false);
+  // NOT_FOUND as Find has it.
   absl::Status Remove(std::string_view name);
 
   // NOT_FOUND lists the models there are.
@@ -39,8 +53,10 @@ class ModelRegistry {
 
  private:
   void Index() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status NoSuchModel(std::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Store& store_;
+  Guard guard_ = [](std::string_view, ModelChange) { return absl::OkStatus(); };
   mutable absl::Mutex mutex_;
   std::map<std::string, ModelPtr, std::less<>> models_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, std::pair<ModelPtr, const engine::Blob*>> pieces_ ABSL_GUARDED_BY(mutex_);

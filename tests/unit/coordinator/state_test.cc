@@ -215,6 +215,26 @@ TEST(ModelRegistryTest, FindsModelsAndPiecesAndNamesWhatIsKnown) {
   EXPECT_TRUE(absl::IsNotFound(models.FindPiece(std::string(32, '\x02')).status()));
 }
 
+TEST(ModelRegistryTest, AGuardIsAskedBeforeAnythingChanges) {
+  MemoryStore store;
+  ModelRegistry models(store);
+  ASSERT_TRUE(models.Add(MakeModel("one", 1)).ok());
+  std::vector<std::pair<std::string, ModelChange>> asked;
+  models.SetGuard([&](std::string_view name, ModelChange change) {
+    asked.emplace_back(name, change);
+    return absl::FailedPreconditionError("somebody needs it");
+  });
+  EXPECT_TRUE(absl::IsFailedPrecondition(models.Add(MakeModel("two", 2))));
+  EXPECT_TRUE(absl::IsFailedPrecondition(models.Add(MakeModel("one", 2), /*replace=*/true)));
+  EXPECT_TRUE(absl::IsFailedPrecondition(models.Remove("one")));
+  EXPECT_TRUE(models.Add(MakeModel("one", 1)).ok()) << "the same content is no change";
+  const std::vector<std::pair<std::string, ModelChange>> all = {
+      {"two", ModelChange::kAdd}, {"one", ModelChange::kReplace}, {"one", ModelChange::kRemove}};
+  EXPECT_EQ(asked, all);
+  EXPECT_TRUE(absl::IsNotFound(models.Find("two").status()));
+  EXPECT_EQ((*models.Find("one"))->manifest.id, MakeModel("one", 1)->manifest.id);
+}
+
 TEST(ModelRegistryTest, NamesAreChecked) {
   for (const std::string good : {"a", "llama-3.2:1b", "org/model_v1"}) EXPECT_TRUE(CheckModelName(good).ok()) << good;
   for (const std::string bad : {"", "-a", "a b", "a\n", ".hidden"}) EXPECT_FALSE(CheckModelName(bad).ok()) << bad;

@@ -81,6 +81,42 @@ TEST_F(JobRegistryTest, OneLiveJobPerModel) {
   EXPECT_TRUE(absl::IsInvalidArgument(registry_.Reserve("no such / name?").status()));
 }
 
+TEST_F(JobRegistryTest, WhatLiveJobsNeedStaysAsItIs) {
+  using enum ModelChange;
+  const auto refusal = [&](const std::string& model, ModelChange change) {
+    return std::string(registry_.CheckModelChange(model, change).message());
+  };
+  const uint64_t id = *registry_.Reserve("made", "base");
+  EXPECT_THAT(refusal("base", kRemove), HasSubstr("job 1 (being submitted), which makes 'made', starts from 'base'"));
+  Job job;
+  job.id = id;
+  job.model = "made";
+  job.base_model = "base";
+  ASSERT_TRUE(registry_.Add(job).ok());
+  for (const ModelChange change : {kReplace, kRemove}) {
+    EXPECT_TRUE(absl::IsFailedPrecondition(registry_.CheckModelChange("base", change)));
+    EXPECT_THAT(refusal("base", change), HasSubstr("job 1 (queued), which makes 'made', starts from 'base'; wait"));
+    EXPECT_THAT(refusal("made", change),
+                HasSubstr("'made' is what job 1 (queued) makes; wait for it, or `enigma jobs"));
+  }
+  EXPECT_THAT(refusal("made", kAdd), HasSubstr("job 1 (queued) makes a model called 'made' already"));
+  EXPECT_TRUE(registry_.CheckModelChange("base", kAdd).ok());
+  EXPECT_TRUE(registry_.CheckModelChange("other", kRemove).ok());
+
+  JobRegistry again(store_, clock_);
+  ASSERT_TRUE(again.Restore().ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(again.CheckModelChange("base", kRemove))) << "a restart forgets nothing";
+
+  MoveThrough(id, {kPreparing, kRunning, kExporting});
+  EXPECT_TRUE(registry_.CheckModelChange("made", kAdd).ok()) << "now it is the job's own";
+  EXPECT_FALSE(registry_.CheckModelChange("base", kRemove).ok());
+  MoveThrough(id, {kDone});
+  for (const ModelChange change : {kAdd, kReplace, kRemove}) {
+    EXPECT_TRUE(registry_.CheckModelChange("base", change).ok());
+    EXPECT_TRUE(registry_.CheckModelChange("made", change).ok());
+  }
+}
+
 TEST_F(JobRegistryTest, IllegalMovesAreRefusedByName) {
   const uint64_t id = Add("a");
   const absl::Status moved = registry_.Move(id, kDone);

@@ -130,6 +130,13 @@ class TrainingTest : public CoordinatorTest {
     enigma::v1::RemoveJobReply reply;
     return training_->Remove(&context, request, &reply);
   }
+  grpc::Status RemoveModel(const std::string& name) {
+    grpc::ClientContext context;
+    enigma::v1::RemoveModelRequest request;
+    request.set_name(name);
+    enigma::v1::RemoveModelReply reply;
+    return cluster_->RemoveModel(&context, request, &reply);
+  }
   bool IsRegistered(const std::string& model) {
     grpc::ClientContext context;
     enigma::v1::ListClusterModelsReply reply;
@@ -294,6 +301,37 @@ TEST_F(TrainingTest, OneJobAtATimeTheMoreImportantFirst) {
   EXPECT_FALSE(std::filesystem::exists(folder_ + "/data/jobs/" + std::to_string(fifth)));
   EXPECT_TRUE(std::filesystem::exists(folder_ + "/data/jobs/" + std::to_string(first)));
   fakes_.HoldSteps(false);
+}
+
+TEST_F(TrainingTest, WhatAJobStartsFromStaysUntilItHasEnded) {
+  StartTraining(1);
+  model_path_ = folder_ + "/stories.gguf";
+  std::filesystem::copy_file(enigma::testing::SyntheticModelPath("tiny", "f32"), model_path_);
+  ASSERT_TRUE(Import("stories").ok());
+  fakes_.HoldSteps(true);
+  enigma::v1::TrainingOptions tuned = Nano("tuned", 10);
+  tuned.clear_size();
+  tuned.clear_vocab_size();
+  tuned.set_base_model("stories");
+  const uint64_t job = MustSubmit(tuned);
+  ASSERT_TRUE(Reaches(job, "running")) << Info(job).ShortDebugString();
+  const grpc::Status base = RemoveModel("stories");
+  EXPECT_EQ(base.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_THAT(base.error_message(), HasSubstr("job 1 (running), which makes 'tuned', starts from 'stories'"));
+  EXPECT_THAT(RemoveModel("tuned").error_message(), HasSubstr("'tuned' is what job 1 (running) makes"));
+  EXPECT_EQ(Import("tuned").error_code(), grpc::StatusCode::ALREADY_EXISTS);
+  EXPECT_THAT(RemoveModel("other").error_message(), HasSubstr("known: stories"));
+
+  // Once it has ended nobody minds; but it does not go on from something else.
+  fakes_.HoldSteps(false);
+  ASSERT_TRUE(Cancel(job).ok());
+  ASSERT_TRUE(Reaches(job, "cancelled"));
+  ASSERT_TRUE(RemoveModel("stories").ok());
+  EXPECT_EQ(Resume(job).error_code(), grpc::StatusCode::NOT_FOUND);
+  std::filesystem::copy_file(enigma::testing::SyntheticModelPath("tiny-stretched", "f32"), model_path_,
+                             std::filesystem::copy_options::overwrite_existing);
+  ASSERT_TRUE(Import("stories").ok());
+  EXPECT_THAT(Resume(job).error_message(), HasSubstr("has other content than when the job was submitted"));
 }
 
 TEST_F(TrainingTest, RanksGoOnWhileTheCoordinatorIsAway) {
