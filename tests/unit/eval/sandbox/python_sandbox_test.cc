@@ -88,7 +88,8 @@ TEST_F(PythonSandboxTest, EndsForks) {
 }
 
 TEST_F(PythonSandboxTest, EndsWhatKillsItsParent) {
-  for (const char* target : {"os.getppid()", "0", "-1", absl::StrCat(::getpid()).c_str()}) {
+  const std::string self(absl::StrCat(::getpid()));
+  for (const std::string& target : {std::string("os.getppid()"), std::string("0"), std::string("-1"), self}) {
     EXPECT_OUTCOME(Run(absl::StrCat("import os\nos.kill(", target, ", 9)")), kForbidden);
   }
 }
