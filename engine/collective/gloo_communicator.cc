@@ -80,6 +80,8 @@ class GlooCommunicator final : public Communicator {
     links_->Abort(why);  // of which the watcher hears, too
   }
 
+  std::vector<uint32_t> Unheard() const override { return links_->Unheard(); }
+
   Traffic traffic() const override {
     absl::MutexLock lock(&mutex_);
     return traffic_;

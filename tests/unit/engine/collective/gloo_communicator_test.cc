@@ -20,6 +20,30 @@ const GlooOptions kLoopback = {.hosts = {"127.0.0.1"}, .timeout = absl::Seconds(
 // Far from every timeout, on a machine that may be very busy.
 constexpr absl::Duration kSoon = absl::Seconds(5);
 
+// Links of one rank alone that say whom they do not hear.
+class DeafLinks final : public PeerLinks {
+ public:
+  explicit DeafLinks(std::unique_ptr<PeerLinks> links) : links_(std::move(links)) {}
+  uint32_t rank() const override { return links_->rank(); }
+  uint32_t size() const override { return links_->size(); }
+  absl::Status Send(uint32_t peer, std::vector<uint8_t> message) override {
+    return links_->Send(peer, std::move(message));
+  }
+  absl::Status Receive(uint32_t peer, std::vector<uint8_t>* message) override { return links_->Receive(peer, message); }
+  absl::Status AwaitFailure(absl::Duration timeout) override { return links_->AwaitFailure(timeout); }
+  void Abort(const absl::Status& reason) override { links_->Abort(reason); }
+  std::vector<uint32_t> Unheard() const override { return {1}; }
+
+ private:
+  const std::unique_ptr<PeerLinks> links_;
+};
+
+TEST(GlooCommunicator, TellsWhomItsLinksDoNotHear) {
+  InProcessNetwork network(1);
+  const auto gloo = MakeGlooCommunicator(std::make_unique<DeafLinks>(network.Join(0)), kLoopback);
+  EXPECT_EQ(gloo->Unheard(), std::vector<uint32_t>{1});
+}
+
 // Rank 1 of 2, which connects, and says that it is in a sum of so many values, of which it then moves nothing.
 class StuckPeer {
  public:
