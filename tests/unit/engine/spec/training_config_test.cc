@@ -159,6 +159,19 @@ TEST(TrainingMemory, GrowsWithWhatIsKept) {
   EXPECT_GT(TrainingMemoryBytes(config), bytes);
 }
 
+TEST(TrainingMemory, SmallModelsLeaveRoomForAThreadsOwnSlot) {
+  const auto lane = [](const char* size, uint32_t vocab) {
+    TrainingConfig config;
+    config.spec = SpecOfPreset(*FindTrainingPreset(size), vocab, 256, true);
+    config.context = 256;
+    config.sequences_per_step = config.slots = 16;
+    return TrainingLaneBytes(config);
+  };
+  EXPECT_LT(lane("nano", 512), kTrainingLaneBytesMax);
+  EXPECT_LT(lane("tiny", 1024), kTrainingLaneBytesMax);
+  EXPECT_GT(lane("small", 8192), kTrainingLaneBytesMax);
+}
+
 TEST(TrainingMemory, OfLoraIsLessThanOfTheWholeModel) {
   TrainingConfig config = Sound();
   const uint64_t whole = TrainingMemoryBytes(config);
