@@ -48,6 +48,12 @@ ctest_step() {
   skipped=$(grep -acE '^\[  SKIPPED \].*\(' "$cases" 2>/dev/null || true)
   summary+=("$(printf '%-10s %4s programs, %4s failed; %5s tests passed, %4s skipped; %4ss' "$name" "${programs:-0}" \
     "${failed:-0}" "${passed:-0}" "${skipped:-0}" "$((SECONDS - seconds))")")
+  if ((status != 0)); then
+    # What failed and where, so that the summary alone says it.
+    while read -r line; do summary+=("           failed: $line"); done < <(
+      grep -aE '^\[  FAILED  \] .*ms\)$|: Failure$|WARNING: ThreadSanitizer|ERROR: AddressSanitizer|runtime error:' \
+        "$log" | sed 's/^[0-9]*: //' | sort -u | head -n 12)
+  fi
   if [[ ${skipped:-0} != 0 ]]; then
     # The sentence a test gives when it skips stands on the line after its place in the source.
     while read -r line; do summary+=("           skipped: $line"); done < <(
