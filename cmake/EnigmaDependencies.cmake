@@ -13,6 +13,8 @@ find_package(CLI11 REQUIRED)
 find_package(yaml-cpp CONFIG REQUIRED)
 find_package(hwy CONFIG REQUIRED)
 find_package(Gloo CONFIG REQUIRED)
+find_package(JPEG REQUIRED)
+find_package(PNG REQUIRED)  # brings ZLIB::ZLIB
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
 if(ENIGMA_TESTS)

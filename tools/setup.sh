@@ -14,6 +14,7 @@ PACKAGES_BUILD=(
   prometheus-cpp-dev libcurl4-openssl-dev zlib1g-dev     # metrics (its CMake package asks for curl and zlib)
   libspdlog-dev nlohmann-json3-dev libcli11-dev libyaml-cpp-dev libpcre2-dev
   libboost-dev                                           # the HTTP server (Beast)
+  libjpeg62-turbo-dev libpng-dev                         # images
   libhwy-dev                                             # SIMD with dispatch at run time
   libgloo-dev                                            # sums of training on a trusted network
   libgtest-dev libgmock-dev                              # tests

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "engine/image/image.h"
+
+namespace enigma::engine {
+
+enum class ImageFormat { kJpeg, kPng };
+std::string_view NameOf(ImageFormat format);  // "JPEG"
+
+// Held against what a file says of itself before memory is taken for its pixels, and before any of them is decoded.
+// Decoding takes at most 4 bytes per pixel (PNG) or 11 (JPEG of several scans).
+struct ImageLimits {
+  uint64_t bytes_max = uint64_t{32} << 20;  // of the file
+  uint32_t side_max = 16384;                // of the width, and of the height
+  uint64_t pixels_max = 40'000'000;
+};
+
+struct ImageHeader {
+  ImageFormat format = ImageFormat::kPng;
+  uint32_t width = 0;  // as stored: an orientation is not applied yet
+  uint32_t height = 0;
+};
+
+// What a file's first bytes and header say. InvalidArgument for what is neither JPEG nor PNG (whatever it is called),
+// for a header that is damaged, and for what is beyond the limits. No pixel is decoded.
+absl::StatusOr<ImageHeader> ReadImageHeader(std::span<const uint8_t> file, const ImageLimits& limits);
+
+// The picture as 8-bit RGB, upright (the orientation of Exif data is applied; Exif data that are damaged count as
+// none). Grey, palettes, 16 bits, interlaced and progressive files are converted; what is transparent lies on white;
+// CMYK is converted without a colour profile, and profiles are not applied.
+//
+// InvalidArgument, with a sentence that says why, for what ReadImageHeader refuses, for a file that is damaged or cut
+// short, that holds anything but zeros behind its picture (it may be something else as well), or whose JPEG has more
+// scans than any program writes. The same file gives the same pixels on every machine with the same libraries.
+absl::StatusOr<Image> DecodeImage(std::span<const uint8_t> file, const ImageLimits& limits = {});
+
+}  // namespace enigma::engine

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/image/png_codec.h"
+
+namespace enigma::engine {
+
+// What jpeg_codec.cc and libjpeg share. Plain data: libjpeg leaves by longjmp, which runs no destructor.
+struct JpegReading {
+  const uint8_t* bytes;  // the file
+  size_t size;
+  size_t rest;  // bytes behind the picture's end
+  uint32_t width;
+  uint32_t height;
+  uint8_t* rgb;         // [height][width][3], where the pixels go
+  uint8_t orientation;  // of Exif data, 1 to 8
+  char complaint[kCodecComplaintBytes];
+};
+
+// Reads markers up to the first scan and sets width and height. False, with a complaint, where they are damaged.
+[[nodiscard]] bool ReadJpegSize(JpegReading* reading);
+
+// Decodes the whole file into `rgb`, which has room for width x height. False, with a complaint, where it is damaged.
+[[nodiscard]] bool ReadJpegPixels(JpegReading* reading);
+
+}  // namespace enigma::engine
