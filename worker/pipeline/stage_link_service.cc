@@ -1,23 +1,17 @@
 #include "worker/pipeline/stage_link_service.h"
 
-#include <string>
+#include <limits>
 #include <utility>
 
-#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
 #include "rpc/status_conversion.h"
+#include "worker/connection/link_call.h"
 #include "worker/pipeline/stage_link.h"
 
 namespace enigma::worker {
 namespace {
-
-class Refusal : public grpc::ServerGenericBidiReactor {
- public:
-  explicit Refusal(const absl::Status& reason) { Finish(ToGrpc(reason)); }
-  void OnDone() override { delete this; }
-};
 
 // One incoming stream. Its methods are called one at a time; it goes when gRPC is done with it.
 class Incoming : public grpc::ServerGenericBidiReactor {
@@ -53,37 +47,25 @@ class Incoming : public grpc::ServerGenericBidiReactor {
   grpc::ByteBuffer frame_;
 };
 
-absl::StatusOr<std::string> MetadataOf(const grpc::GenericCallbackServerContext& context, const char* key) {
-  const auto found = context.client_metadata().find(key);
-  if (found == context.client_metadata().end()) return absl::InvalidArgumentError(absl::StrCat("link without ", key));
-  return std::string(found->second.data(), found->second.size());
-}
-
-template <typename T>
-absl::StatusOr<T> NumberOf(const grpc::GenericCallbackServerContext& context, const char* key) {
-  ENIGMA_ASSIGN_OR_RETURN(const std::string text, MetadataOf(context, key));
-  T number = 0;
-  if (!absl::SimpleAtoi(text, &number)) return absl::InvalidArgumentError(absl::StrCat(key, " is no number"));
-  return number;
-}
-
 }  // namespace
 
 grpc::ServerGenericBidiReactor* StageLinkService::CreateReactor(grpc::GenericCallbackServerContext* context) {
   if (context->method() != kStageLinkMethod) return CallbackGenericService::CreateReactor(context);
   absl::StatusOr<LinkPeer> peer = PeerOf(*context);
-  if (!peer.ok()) return new Refusal(peer.status());
+  if (!peer.ok()) return RefuseLink(peer.status());
   absl::StatusOr<std::shared_ptr<FrameReceiver>> receiver = find_(*peer);
-  if (!receiver.ok()) return new Refusal(receiver.status());
+  if (!receiver.ok()) return RefuseLink(receiver.status());
   return new Incoming(context, *std::move(peer), *std::move(receiver));
 }
 
 absl::StatusOr<LinkPeer> StageLinkService::PeerOf(const grpc::GenericCallbackServerContext& context) const {
   ENIGMA_ASSIGN_OR_RETURN(const Peer caller, authoriser_.Authorise(context, {Role::kWorker}));
   LinkPeer peer;
-  ENIGMA_ASSIGN_OR_RETURN(peer.replica, NumberOf<uint64_t>(context, kReplicaMetadata));
-  ENIGMA_ASSIGN_OR_RETURN(peer.stage, NumberOf<uint32_t>(context, kStageMetadata));
-  ENIGMA_ASSIGN_OR_RETURN(peer.node_id, MetadataOf(context, kNodeMetadata));
+  ENIGMA_ASSIGN_OR_RETURN(peer.replica, LinkNumber(context, kReplicaMetadata));
+  ENIGMA_ASSIGN_OR_RETURN(const uint64_t stage,
+                          LinkNumber(context, kStageMetadata, std::numeric_limits<uint32_t>::max()));
+  peer.stage = static_cast<uint32_t>(stage);
+  ENIGMA_ASSIGN_OR_RETURN(peer.node_id, LinkMetadata(context, kNodeMetadata));
   if (!caller.unproved) peer.node_id = caller.node_id;
   return peer;
 }

@@ -7,24 +7,18 @@
 #include <utility>
 
 #include <absl/base/thread_annotations.h>
-#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/synchronization/mutex.h>
 
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "rpc/status_conversion.h"
+#include "worker/connection/link_call.h"
 #include "worker/training/link_frame.h"
 #include "worker/training/rank_mesh.h"
 
 namespace enigma::worker {
 namespace {
-
-class RefusedLink : public grpc::ServerGenericBidiReactor {
- public:
-  explicit RefusedLink(const absl::Status& reason) { Finish(ToGrpc(reason)); }
-  void OnDone() override { delete this; }
-};
 
 // The end at which this rank receives. Keeps itself alive from its start to OnDone. A read is always pending, whatever
 // waits to be taken: the mesh bounds that by what it tells the sender.
@@ -148,23 +142,10 @@ class ServerStream final : public RankStream, public grpc::ServerGenericBidiReac
   std::optional<grpc::Status> ending_ ABSL_GUARDED_BY(mutex_);
 };
 
-absl::StatusOr<std::string> MetadataOf(const grpc::GenericCallbackServerContext& context, const char* key) {
-  const auto found = context.client_metadata().find(key);
-  if (found == context.client_metadata().end()) return absl::InvalidArgumentError(absl::StrCat("link without ", key));
-  return std::string(found->second.data(), found->second.size());
-}
-
-absl::StatusOr<uint64_t> NumberOf(const grpc::GenericCallbackServerContext& context, const char* key) {
-  ENIGMA_ASSIGN_OR_RETURN(const std::string text, MetadataOf(context, key));
-  uint64_t number = 0;
-  if (!absl::SimpleAtoi(text, &number)) return absl::InvalidArgumentError(absl::StrCat(key, " is no number"));
-  return number;
-}
-
 // Who is at the sending end, as the certificate says.
 absl::StatusOr<std::string> SenderOf(const grpc::GenericCallbackServerContext& context, const Authoriser& authoriser) {
   ENIGMA_ASSIGN_OR_RETURN(const Peer caller, authoriser.Authorise(context, {Role::kWorker}));
-  return caller.unproved ? MetadataOf(context, kRankNodeMetadata) : caller.node_id;
+  return caller.unproved ? LinkMetadata(context, kRankNodeMetadata) : caller.node_id;
 }
 
 }  // namespace
@@ -172,14 +153,14 @@ absl::StatusOr<std::string> SenderOf(const grpc::GenericCallbackServerContext& c
 grpc::ServerGenericBidiReactor* StreamLinksService::CreateReactor(grpc::GenericCallbackServerContext* context) {
   if (context->method() != kRankLinkMethod) return CallbackGenericService::CreateReactor(context);
   absl::StatusOr<grpc::ServerGenericBidiReactor*> stream = Accept(context);
-  return stream.ok() ? *stream : new RefusedLink(stream.status());
+  return stream.ok() ? *stream : RefuseLink(stream.status());
 }
 
 absl::StatusOr<grpc::ServerGenericBidiReactor*> StreamLinksService::Accept(
     grpc::GenericCallbackServerContext* context) const {
   ENIGMA_ASSIGN_OR_RETURN(const std::string sender, SenderOf(*context, authoriser_));
-  ENIGMA_ASSIGN_OR_RETURN(const uint64_t job, NumberOf(*context, kJobMetadata));
-  ENIGMA_ASSIGN_OR_RETURN(const uint64_t epoch, NumberOf(*context, kEpochMetadata));
+  ENIGMA_ASSIGN_OR_RETURN(const uint64_t job, LinkNumber(*context, kJobMetadata));
+  ENIGMA_ASSIGN_OR_RETURN(const uint64_t epoch, LinkNumber(*context, kEpochMetadata));
   ENIGMA_ASSIGN_OR_RETURN(const std::shared_ptr<RankMesh> mesh, incoming_.Find(job, epoch));
   ENIGMA_ASSIGN_OR_RETURN(const uint32_t peer, mesh->RankOf(sender));
   auto stream = std::make_shared<ServerStream>(peer, mesh);

@@ -321,10 +321,12 @@ TEST(StreamLinksService, TakesOnlyRanksOfTheEpoch) {
             grpc::StatusCode::NOT_FOUND);
   EXPECT_EQ(ForeignStream(nodes, 1, 0, {{"enigma-job", "1"}, {"enigma-epoch", "0"}}).Finish().error_code(),
             grpc::StatusCode::FAILED_PRECONDITION);
-  EXPECT_EQ(ForeignStream(nodes, 1, 0, {{"enigma-job", "1"}}).Finish().error_code(),
-            grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_EQ(ForeignStream(nodes, 1, 0, {{"enigma-job", "1"}, {"enigma-epoch", "x"}}).Finish().error_code(),
-            grpc::StatusCode::INVALID_ARGUMENT);
+  const grpc::Status without = ForeignStream(nodes, 1, 0, {{"enigma-job", "1"}}).Finish();
+  EXPECT_EQ(without.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(without.error_message(), "link without enigma-epoch");
+  const grpc::Status no_number = ForeignStream(nodes, 1, 0, {{"enigma-job", "1"}, {"enigma-epoch", "x"}}).Finish();
+  EXPECT_EQ(no_number.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(no_number.error_message(), "enigma-epoch is no number up to 18446744073709551615");
   ASSERT_TRUE(links[0]->Send(1, {1}).ok()) << "and the epoch goes on";
   std::vector<uint8_t> message;
   EXPECT_TRUE(links[1]->Receive(0, &message).ok());
