@@ -68,16 +68,6 @@ SlotBatch SlotLoader::Load(uint64_t step, uint32_t slot) const {
   return batch;
 }
 
-uint64_t SlotLoader::TrainedInStep(uint64_t step) const {
-  uint64_t trained = 0;
-  for (uint32_t slot = 0; slot < options_.slots; ++slot) {
-    for (uint32_t place = 0; place < order_.Size(slot); ++place) {
-      trained += training_.sequences[order_.At(step, slot, place)].trained;
-    }
-  }
-  return trained;
-}
-
 uint32_t SlotLoader::validation_slots() const {
   const uint64_t size = order_.Size(0);
   return static_cast<uint32_t>((validation_.sequences.size() + size - 1) / size);

@@ -38,8 +38,6 @@ class SlotLoader {
 
   // `slot` below Options::slots. A step larger than the corpus wraps around.
   SlotBatch Load(uint64_t step, uint32_t slot) const;
-  // Targets of a whole step that count: what its summed loss is divided by. At least 1.
-  uint64_t TrainedInStep(uint64_t step) const;
   // Epochs that lie behind when `step` steps are done.
   double Epoch(uint64_t step) const { return order_.Epoch(step); }
 

@@ -94,9 +94,10 @@ TEST(SlotLoaderTest, HowAStepIsCutChangesNothingOfIt) {
         tokens.insert(tokens.end(), batch.tokens.begin(), batch.tokens.end());
         trained += batch.trained;
       }
-      EXPECT_EQ(tokens, whole.Load(step, 0).tokens);
-      EXPECT_EQ(trained, whole.TrainedInStep(step));
-      EXPECT_EQ(trained, cut.TrainedInStep(step));
+      const SlotBatch uncut = whole.Load(step, 0);
+      EXPECT_EQ(tokens, uncut.tokens);
+      EXPECT_EQ(trained, uncut.trained);
+      EXPECT_GT(trained, 0u);
     }
   }
 }
