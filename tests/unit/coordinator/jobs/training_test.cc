@@ -1,162 +1,19 @@
 // Training as the coordinator sees it, over real gRPC, with ranks that compute nothing.
 #include <filesystem>
-#include <fstream>
 
-#include <absl/time/clock.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "engine/spec/manifest.h"
-#include "proto/training.grpc.pb.h"
 #include "tests/support/synthetic_models.h"
-#include "tests/unit/coordinator/coordinator_fixture.h"
-#include "tests/unit/coordinator/jobs/fake_ranks.h"
+#include "tests/unit/coordinator/jobs/training_fixture.h"
 
 namespace enigma::coordinator::testing {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
-
-class TrainingTest : public CoordinatorTest {
- protected:
-  void SetUp() override {
-    folder_ = ::testing::TempDir() + "enigma-training-" + std::to_string(SystemRandom64());
-    std::filesystem::create_directories(folder_);
-    fakes_.SetExportFile(enigma::testing::SyntheticModelPath("tiny", "f32"));
-  }
-  void TearDown() override {
-    EXPECT_THAT(fakes_.complaints(), IsEmpty());
-    CoordinatorTest::TearDown();
-  }
-
-  void StartTraining(int workers) {
-    StartCoordinator(Options());
-    training_ = enigma::v1::Training::NewStub(MakeChannel(endpoint_, nullptr, ExpectedPeer::AnyNode()));
-    for (int i = 0; i < workers; ++i) StartRankWorker("n" + std::to_string(i));
-    ASSERT_TRUE(WaitForState("ready", static_cast<size_t>(workers)));
-  }
-  FakeWorker& StartRankWorker(const std::string& id, uint64_t incarnation = 1) {
-    services_.push_back(std::make_unique<FakeRanks>(fakes_, id));
-    FakeWorker::Options options;
-    options.ranks = services_.back().get();
-    options.incarnation = incarnation;
-    return StartWorker(id, options);
-  }
-  void KillWorker(size_t index) {
-    workers_[index]->Kill();
-    fakes_.Kill("n" + std::to_string(index));
-  }
-
-  static enigma::v1::TrainingOptions Nano(const std::string& model, uint64_t steps) {
-    enigma::v1::TrainingOptions options;
-    options.set_model(model);
-    options.set_size("nano");
-    options.set_steps(steps);
-    options.set_slots(4);
-    options.set_sequences_per_step(8);
-    options.set_vocab_size(300);
-    options.set_validate_every(10);
-    return options;
-  }
-  static std::string SomeText() {
-    std::string text;
-    for (int i = 0; i < 60; ++i) {
-      text += "Q: How many steps are " + std::to_string(i) + " and " + std::to_string(i * 7) + "?\nA: They are " +
-              std::to_string(i * 8) + ".\n\n";
-    }
-    return text;
-  }
-  grpc::Status Submit(const enigma::v1::TrainingOptions& options, const std::string& text) {
-    grpc::ClientContext context;
-    const auto stream = training_->Submit(&context);
-    enigma::v1::SubmitJobRequest request;
-    *request.mutable_head()->mutable_options() = options;
-    stream->Write(request);
-    request.mutable_file()->set_name("questions.txt");
-    stream->Write(request);
-    request.set_data(text.substr(0, text.size() / 2));
-    stream->Write(request);
-    request.set_data(text.substr(text.size() / 2));
-    stream->Write(request);
-    stream->WritesDone();
-    phases_.clear();
-    while (stream->Read(&progress_)) phases_.push_back(progress_.phase());
-    return stream->Finish();
-  }
-  uint64_t MustSubmit(const enigma::v1::TrainingOptions& options) {
-    const grpc::Status submitted = Submit(options, SomeText());
-    EXPECT_TRUE(submitted.ok()) << submitted.error_message();
-    return progress_.job();
-  }
-
-  enigma::v1::JobInfo Info(uint64_t job) {
-    grpc::ClientContext context;
-    enigma::v1::WatchJobRequest request;
-    request.set_job(job);
-    request.set_history(1000);
-    const auto reader = training_->Watch(&context, request);
-    enigma::v1::JobUpdate update;
-    if (!reader->Read(&update)) return {};
-    points_.assign(update.points().begin(), update.points().end());
-    return update.info();
-  }
-  bool Reaches(uint64_t job, const std::string& state) {
-    return Eventually([&] { return Info(job).state() == state; });
-  }
-  bool ReachesStep(uint64_t step) {
-    return Eventually([&] { return fakes_.step() >= step; });
-  }
-  grpc::Status Cancel(uint64_t job) {
-    grpc::ClientContext context;
-    enigma::v1::CancelJobRequest request;
-    request.set_job(job);
-    enigma::v1::CancelJobReply reply;
-    return training_->Cancel(&context, request, &reply);
-  }
-  grpc::Status Resume(uint64_t job) {
-    grpc::ClientContext context;
-    enigma::v1::ResumeJobRequest request;
-    request.set_job(job);
-    enigma::v1::ResumeJobReply reply;
-    return training_->Resume(&context, request, &reply);
-  }
-  grpc::Status Remove(uint64_t job) {
-    grpc::ClientContext context;
-    enigma::v1::RemoveJobRequest request;
-    request.set_job(job);
-    enigma::v1::RemoveJobReply reply;
-    return training_->Remove(&context, request, &reply);
-  }
-  grpc::Status RemoveModel(const std::string& name) {
-    grpc::ClientContext context;
-    enigma::v1::RemoveModelRequest request;
-    request.set_name(name);
-    enigma::v1::RemoveModelReply reply;
-    return cluster_->RemoveModel(&context, request, &reply);
-  }
-  bool IsRegistered(const std::string& model) {
-    grpc::ClientContext context;
-    enigma::v1::ListClusterModelsReply reply;
-    EXPECT_TRUE(cluster_->ListModels(&context, {}, &reply).ok());
-    return std::any_of(reply.models().begin(), reply.models().end(),
-                       [&](const auto& info) { return info.name() == model; });
-  }
-  static std::vector<std::string> MembersOf(const enigma::v1::BeginEpoch& begin) {
-    std::vector<std::string> nodes;
-    for (const auto& rank : begin.ranks()) nodes.push_back(rank.node_id());
-    return nodes;
-  }
-
-  FakeTraining fakes_;
-  std::vector<std::unique_ptr<FakeRanks>> services_;
-  std::unique_ptr<enigma::v1::Training::Stub> training_;
-  enigma::v1::SubmitJobProgress progress_;
-  std::vector<std::string> phases_;
-  std::vector<enigma::v1::JobPoint> points_;
-};
 
 TEST_F(TrainingTest, AJobTravelsFromItsDataToARegisteredModel) {
   StartTraining(2);
@@ -212,54 +69,6 @@ TEST_F(TrainingTest, WhatIsWrongWithTheDataReachesTheCallerWithFileAndLine) {
   EXPECT_EQ(Submit(Nano("numbers", 30), SomeText()).error_code(), grpc::StatusCode::ALREADY_EXISTS);
 }
 
-TEST_F(TrainingTest, WhoDiesIsDoneWithout) {
-  StartTraining(3);
-  fakes_.SetStepMilliseconds(10);
-  const uint64_t job = MustSubmit(Nano("numbers", 100));
-  ASSERT_TRUE(ReachesStep(20));
-  ASSERT_EQ(fakes_.begun().size(), 1u);
-  KillWorker(1);
-  ASSERT_TRUE(Reaches(job, "done")) << Info(job).ShortDebugString();
-  const auto begun = fakes_.begun();
-  ASSERT_EQ(begun.size(), 2u);
-  EXPECT_THAT(MembersOf(begun[1]), UnorderedElementsAre("n0", "n2"));
-  EXPECT_GE(begun[1].step(), 19u);
-  EXPECT_EQ(begun[1].validated_step(), begun[1].step() / 10 * 10);
-  EXPECT_THAT(fakes_.prepared(), ::testing::Contains(::testing::Pair("n0", 1)));
-}
-
-TEST_F(TrainingTest, WhoComesLaterJoins) {
-  StartTraining(1);
-  fakes_.SetStepMilliseconds(10);
-  const uint64_t job = MustSubmit(Nano("numbers", 400));
-  ASSERT_TRUE(ReachesStep(5));
-  StartRankWorker("n1");
-  ASSERT_TRUE(Eventually([&] { return fakes_.begun().size() == 2; }));
-  EXPECT_THAT(MembersOf(fakes_.begun()[1]), ElementsAre("n0", "n1"));
-  EXPECT_GT(fakes_.begun()[1].step(), 5u);
-  EXPECT_EQ(Info(job).ranks_size(), 2);
-  ASSERT_TRUE(Cancel(job).ok());
-  EXPECT_TRUE(Reaches(job, "cancelled"));
-}
-
-TEST_F(TrainingTest, WhenAllDieTheJobWaitsAndGoesOnFromItsCheckpoint) {
-  StartTraining(2);
-  fakes_.SetStepMilliseconds(10);
-  fakes_.SetCheckpointEvery(10);
-  const uint64_t job = MustSubmit(Nano("numbers", 60));
-  ASSERT_TRUE(Eventually([&] { return Info(job).checkpoint_step() >= 20; }));
-  KillWorker(0);
-  KillWorker(1);
-  ASSERT_TRUE(Reaches(job, "waiting"));
-  EXPECT_THAT(Info(job).reason(), HasSubstr("no worker"));
-  const uint64_t checkpoint = Info(job).checkpoint_step();
-  StartRankWorker("n2");
-  ASSERT_TRUE(Reaches(job, "done")) << Info(job).ShortDebugString();
-  EXPECT_EQ(fakes_.begun().back().step(), checkpoint);
-  EXPECT_EQ(Info(job).step(), 60u);
-  EXPECT_TRUE(IsRegistered("numbers"));
-}
-
 TEST_F(TrainingTest, ACancelledJobLeavesACheckpointAndGoesOnFromIt) {
   StartTraining(2);
   fakes_.SetStepMilliseconds(10);
@@ -274,33 +83,6 @@ TEST_F(TrainingTest, ACancelledJobLeavesACheckpointAndGoesOnFromIt) {
   ASSERT_TRUE(Reaches(job, "done"));
   EXPECT_EQ(fakes_.begun().back().step(), checkpoint);
   EXPECT_EQ(fakes_.prepared(), (std::map<std::string, int>{{"n0", 2}, {"n1", 2}}));
-}
-
-TEST_F(TrainingTest, OneJobAtATimeTheMoreImportantFirst) {
-  StartTraining(1);
-  fakes_.HoldSteps(true);
-  const uint64_t first = MustSubmit(Nano("first", 10));
-  ASSERT_TRUE(Reaches(first, "running"));
-  const uint64_t second = MustSubmit(Nano("second", 10));
-  enigma::v1::TrainingOptions important = Nano("third", 10);
-  important.set_priority(5);
-  const uint64_t third = MustSubmit(important);
-  EXPECT_EQ(Info(second).state(), "queued");
-  EXPECT_EQ(Info(third).state(), "queued");
-  fakes_.HoldSteps(false);
-  ASSERT_TRUE(Reaches(second, "done"));
-  EXPECT_EQ(Info(third).state(), "done");
-  EXPECT_LT(Info(third).ended_unix_ms(), Info(second).ended_unix_ms());
-  // One that waits is cancelled at once, and can be removed.
-  fakes_.HoldSteps(true);
-  ASSERT_TRUE(Reaches(MustSubmit(Nano("fourth", 10)), "running"));
-  const uint64_t fifth = MustSubmit(Nano("fifth", 10));
-  ASSERT_TRUE(Cancel(fifth).ok());
-  EXPECT_EQ(Info(fifth).state(), "cancelled");
-  ASSERT_TRUE(Remove(fifth).ok());
-  EXPECT_FALSE(std::filesystem::exists(folder_ + "/data/jobs/" + std::to_string(fifth)));
-  EXPECT_TRUE(std::filesystem::exists(folder_ + "/data/jobs/" + std::to_string(first)));
-  fakes_.HoldSteps(false);
 }
 
 TEST_F(TrainingTest, WhatAJobStartsFromStaysUntilItHasEnded) {
@@ -334,41 +116,6 @@ TEST_F(TrainingTest, WhatAJobStartsFromStaysUntilItHasEnded) {
   EXPECT_THAT(Resume(job).error_message(), HasSubstr("has other content than when the job was submitted"));
 }
 
-TEST_F(TrainingTest, RanksGoOnWhileTheCoordinatorIsAway) {
-  StartTraining(2);
-  fakes_.SetStepMilliseconds(10);
-  const uint64_t job = MustSubmit(Nano("numbers", 300));
-  ASSERT_TRUE(ReachesStep(20));
-  Coordinator::Options options = Options();
-  options.listen_port = coordinator_->grpc_port();
-  coordinator_.reset();
-  const uint64_t left_at = fakes_.step();
-  ASSERT_TRUE(ReachesStep(left_at + 20));  // nobody is there to be asked
-  StartCoordinator(options);
-  training_ = enigma::v1::Training::NewStub(MakeChannel(endpoint_, nullptr, ExpectedPeer::AnyNode()));
-  ASSERT_TRUE(Eventually([&] { return Info(job).step() > left_at + 20; })) << Info(job).ShortDebugString();
-  EXPECT_EQ(Info(job).state(), "running");
-  ASSERT_TRUE(Reaches(job, "done")) << Info(job).ShortDebugString();
-  EXPECT_EQ(fakes_.begun().size(), 1u);  // the same epoch all the while
-  EXPECT_THAT(fakes_.prepared(), ::testing::Contains(::testing::Pair("n0", 1)));
-}
-
-TEST_F(TrainingTest, TwoThatCannotReachEachOtherDoNotHoldTheJobUp) {
-  StartTraining(3);
-  fakes_.SetStepMilliseconds(10);
-  const uint64_t job = MustSubmit(Nano("numbers", 200));
-  ASSERT_TRUE(ReachesStep(20));
-  fakes_.CutBetween("n0", "n1");
-  ASSERT_TRUE(Eventually([&] {
-    const auto begun = fakes_.begun();
-    return begun.back().ranks_size() == 2 && fakes_.step() > begun.back().step() + 5;
-  }));
-  const std::vector<std::string> members = MembersOf(fakes_.begun().back());
-  EXPECT_THAT(members, ::testing::Contains("n2"));
-  fakes_.HealCuts();
-  ASSERT_TRUE(Reaches(job, "done"));
-}
-
 TEST_F(TrainingTest, ARefusedExportRegistersNothing) {
   StartTraining(1);
   fakes_.RefuseExports("logits differ by 0.3");
@@ -381,35 +128,6 @@ TEST_F(TrainingTest, ARefusedExportRegistersNothing) {
   fakes_.RefuseExports("");
   ASSERT_TRUE(Resume(job).ok());
   ASSERT_TRUE(Reaches(job, "done")) << Info(job).ShortDebugString();
-}
-
-TEST_F(TrainingTest, WhenTheExporterDiesAnotherExports) {
-  StartTraining(2);
-  fakes_.SetExportFile(enigma::testing::SyntheticModelPath("tiny", "f32"));
-  fakes_.HoldSteps(true);
-  const uint64_t job = MustSubmit(Nano("numbers", 10));
-  ASSERT_TRUE(Eventually([&] { return fakes_.running().size() == 2; }));
-  const std::string leader = MembersOf(fakes_.begun()[0])[0];
-  fakes_.HoldSteps(false);
-  KillWorker(leader == "n0" ? 0 : 1);  // at some moment of the last steps, or of the export
-  ASSERT_TRUE(Reaches(job, "done")) << Info(job).ShortDebugString();
-  EXPECT_TRUE(IsRegistered("numbers"));
-}
-
-TEST_F(TrainingTest, TroubleOfAMachineIsNotTroubleOfTheJob) {
-  StartTraining(2);
-  fakes_.SetStepMilliseconds(10);
-  const uint64_t job = MustSubmit(Nano("numbers", 60));
-  ASSERT_TRUE(ReachesStep(10));
-  fakes_.FailRank("n1", absl::ResourceExhaustedError("out of memory"));
-  ASSERT_TRUE(Reaches(job, "done")) << Info(job).ShortDebugString();
-  EXPECT_THAT(MembersOf(fakes_.begun().back()), ElementsAre("n0"));
-
-  const uint64_t second = MustSubmit(Nano("more", 60));
-  ASSERT_TRUE(Reaches(second, "running"));
-  fakes_.FailRank("n0", absl::FailedPreconditionError("step 7, slot 2: the loss is not finite"));
-  ASSERT_TRUE(Reaches(second, "failed"));
-  EXPECT_THAT(Info(second).reason(), HasSubstr("step 7, slot 2: the loss is not finite"));
 }
 
 TEST_F(TrainingTest, FilesAreOnlyTakenWholeAndForJobsThatRun) {
