@@ -17,8 +17,8 @@ namespace enigma::cli {
 
 namespace {
 
-std::string StateText(const v1::JobInfo& job) {
-  return job.reason().empty() ? job.state() : absl::StrCat(job.state(), " (", job.reason(), ")");
+std::string WithReason(const v1::JobInfo& job) {
+  return job.reason().empty() ? StateText(job) : absl::StrCat(StateText(job), " (", job.reason(), ")");
 }
 
 absl::Status RunJobs(const ClusterFlags& flags, bool json) {
@@ -39,7 +39,7 @@ absl::Status RunJobs(const ClusterFlags& flags, bool json) {
                   absl::StrCat(job.step(), "/", job.steps()), LossText(job.loss()), LossText(job.validation_loss()),
                   job.tokens_per_second() > 0 ? absl::StrFormat("%.0f", job.tokens_per_second()) : "-",
                   job.seconds_left() > 0 ? TimeText(job.seconds_left()) : "-",
-                  ToString(absl::FormatTime("%Y-%m-%d %H:%M", submitted, absl::LocalTimeZone())), StateText(job)});
+                  ToString(absl::FormatTime("%Y-%m-%d %H:%M", submitted, absl::LocalTimeZone())), WithReason(job)});
   }
   std::fputs(table.Render().c_str(), stdout);
   if (reply.jobs().empty()) {

@@ -46,6 +46,7 @@ Json ToJson(const v1::JobInfo& job) {
                {"ended_unix_ms", job.ended_unix_ms()},
                {"parameters", job.parameters()},
                {"priority", job.priority()},
+               {"queue_place", job.queue_place()},
                {"checkpoint_step", job.checkpoint_step()},
                {"data_epoch", Number(job.data_epoch())},
                {"flops_per_token", Number(job.flops_per_token())}};

@@ -46,7 +46,7 @@ class JobScreen {
 
  private:
   static std::string StateOf(const v1::JobInfo& job) {
-    return absl::StrCat(job.state(), job.reason().empty() ? "" : ": ", job.reason());
+    return absl::StrCat(StateText(job), job.reason().empty() ? "" : ": ", job.reason());
   }
 
   static void Introduce(const v1::JobInfo& job) {
@@ -71,9 +71,10 @@ class JobScreen {
 
   void TellState(const v1::JobInfo& job) {
     const std::string ranks = absl::StrJoin(job.ranks(), ", ");
-    if (job.state() == state_ && ranks == ranks_) return;
+    const std::string state = StateText(job);
+    if (state == state_ && ranks == ranks_) return;
     Line(job.state() == "running" && !ranks.empty() ? absl::StrCat("running on ", ranks) : StateOf(job));
-    state_ = job.state();
+    state_ = state;
     ranks_ = ranks;
   }
 
@@ -127,6 +128,11 @@ std::string TimeText(double seconds) {
   if (whole >= 3600) return absl::StrFormat("%dh %02dm", whole / 3600, whole / 60 % 60);
   if (whole >= 60) return absl::StrFormat("%dm %02ds", whole / 60, whole % 60);
   return absl::StrFormat("%d s", whole);
+}
+
+std::string StateText(const v1::JobInfo& job) {
+  if (job.queue_place() == 0) return job.state();
+  return absl::StrCat(job.state(), ", number ", job.queue_place(), " in the queue");
 }
 
 std::string MeasurementsText(const v1::JobInfo& job) {

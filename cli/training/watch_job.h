@@ -28,6 +28,8 @@ absl::Status OutcomeOf(const v1::JobInfo& job);
 // What to do with a job that is done, or how to come back to one that goes on; lines.
 std::string WhatNext(const v1::JobInfo& job);
 
+// "running"; "queued, number 2 in the queue"
+std::string StateText(const v1::JobInfo& job);
 // "loss 2.3110  validation 2.4020  4210 tokens/s  |g| 0.81  MFU 31 %  wire 8 %  2m 10s left"
 std::string MeasurementsText(const v1::JobInfo& job);
 // "1.2345", or "-" for what is not known.

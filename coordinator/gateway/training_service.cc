@@ -12,6 +12,7 @@
 #include "coordinator/gateway/audited_act.h"
 #include "coordinator/jobs/describe_job.h"
 #include "coordinator/jobs/estimate_training.h"
+#include "coordinator/jobs/job_planner.h"
 #include "coordinator/jobs/submission.h"
 #include "rpc/status_conversion.h"
 
@@ -61,6 +62,12 @@ void AddNewPoints(const std::vector<JobPoint>& points, ToldPoints& told, enigma:
     if (validated) told.validated = point.step;
   }
   told.step = points.back().step;
+}
+
+// From 1; 0: it does not wait for its turn.
+uint32_t PlaceIn(const std::vector<uint64_t>& queue, uint64_t job) {
+  const auto found = std::find(queue.begin(), queue.end(), job);
+  return found == queue.end() ? 0 : static_cast<uint32_t>(found - queue.begin()) + 1;
 }
 
 }  // namespace
@@ -130,8 +137,18 @@ grpc::Status TrainingService::Estimate(grpc::ServerContext* context, const enigm
 grpc::Status TrainingService::List(grpc::ServerContext* context, const enigma::v1::ListJobsRequest*,
                                    enigma::v1::ListJobsReply* reply) {
   if (const absl::Status admitted = Admit(*context); !admitted.ok()) return ToGrpc(admitted);
-  for (const Job& job : jobs_.List()) *reply->add_jobs() = DescribeJob(job, /*whole=*/false);
+  const std::vector<Job> jobs = jobs_.List();
+  const std::vector<uint64_t> queue = QueueOf(jobs);
+  for (const Job& job : jobs) {
+    enigma::v1::JobInfo& info = *reply->add_jobs();
+    info = DescribeJob(job, /*whole=*/false);
+    info.set_queue_place(PlaceIn(queue, job.id));
+  }
   return grpc::Status::OK;
+}
+
+uint32_t TrainingService::QueuePlace(const Job& job) const {
+  return job.state == JobState::kQueued ? PlaceIn(QueueOf(jobs_.List()), job.id) : 0;
 }
 
 grpc::Status TrainingService::Watch(grpc::ServerContext* context, const enigma::v1::WatchJobRequest* request,
@@ -143,6 +160,8 @@ grpc::Status TrainingService::Watch(grpc::ServerContext* context, const enigma::
   if (!job.ok()) return ToGrpc(job.status());
   enigma::v1::JobUpdate update;
   *update.mutable_info() = DescribeJob(*job, /*whole=*/true);
+  uint32_t place = QueuePlace(*job);
+  update.mutable_info()->set_queue_place(place);
   for (const JobPoint& point : jobs_.History(id, std::min(request->history(), kPointsMax))) {
     *update.add_points() = DescribePoint(point);
   }
@@ -152,11 +171,14 @@ grpc::Status TrainingService::Watch(grpc::ServerContext* context, const enigma::
     jobs_.AwaitChange(id, version, kLookEvery);
     if (context->IsCancelled()) break;
     const uint64_t seen = std::exchange(version, jobs_.Version(id));
-    if (seen == version) continue;
     job = jobs_.Find(id);
     if (!job.ok()) return ToGrpc(job.status());
+    // Its place changes with other jobs, too.
+    const uint32_t placed = std::exchange(place, QueuePlace(*job));
+    if (seen == version && placed == place) continue;
     update.Clear();
     *update.mutable_info() = DescribeJob(*job, /*whole=*/false);
+    update.mutable_info()->set_queue_place(place);
     AddNewPoints(jobs_.History(id, kPointsMax), told, update);
     goes_on = writer->Write(update);
     absl::SleepFor(kUpdateEvery);

@@ -46,6 +46,7 @@ class TrainingService final : public enigma::v1::Training::Service {
 
   absl::Status Admit(const grpc::ServerContext& context) const;
   absl::Status Take(const grpc::ServerContext& context, SubmitStream& stream, std::string& object);
+  uint32_t QueuePlace(const Job& job) const;  // as JobInfo has it
 
   ControlPlane& plane_;
   JobRegistry& jobs_;

@@ -74,7 +74,7 @@ struct Job {
   JobState state = JobState::kQueued;
   std::string reason;  // why it is in this state, where that needs one
   int32_t priority = 0;
-  uint32_t workers_max = 0;  // 0: all
+  uint32_t workers_max = 0;  // at most one for each slot of a step; 0: all
   bool gloo = false;         // sums go through Gloo, in plain text
   uint32_t keep_checkpoints = 3;
   bool cancel_requested = false;

@@ -23,7 +23,13 @@ JobKeeper::~JobKeeper() { Stop(); }
 
 void JobKeeper::Start() {
   std::set<uint64_t> known;
-  for (const Job& job : jobs_.List()) known.insert(job.id);
+  for (const Job& job : jobs_.List()) {
+    known.insert(job.id);
+    // Before any of them looks for nodes.
+    for (const std::string& node : job.members) {
+      if (!claims_.Take(job.id, node)) LogWarn("job {}: node {} is another job's as well", job.id, node);
+    }
+  }
   if (const absl::Status removed = folders_.RemoveAllBut(known); !removed.ok()) LogWarn("{}", Describe(removed));
   grace_until_ = plane_.clock.Monotonic() + options_.return_grace;
   thread_ = std::thread([this] { Run(); });
@@ -74,9 +80,12 @@ void JobKeeper::TakeUp() {
     }
   }
   std::erase_if(runners_, [](const auto& entry) { return entry.second == nullptr; });
+  JobRoom room = {.under_way_max = options_.under_way_max};
+  for (const Node& node : plane_.nodes.List()) room.nodes += node.state == NodeState::kReady && !node.leaving ? 1 : 0;
   // Listed after that: who has ended has moved its job before.
-  for (const uint64_t id : NextJobs(jobs_.List(), running, options_.under_way_max)) {
-    runners_.emplace(id, std::make_unique<JobRunner>(plane_, jobs_, folders_, id, grace_until_, options_.runner));
+  for (const uint64_t id : NextJobs(jobs_.List(), running, room)) {
+    runners_.emplace(id,
+                     std::make_unique<JobRunner>(plane_, jobs_, folders_, claims_, id, grace_until_, options_.runner));
   }
 }
 

@@ -13,6 +13,7 @@
 #include "coordinator/jobs/job_folders.h"
 #include "coordinator/jobs/job_registry.h"
 #include "coordinator/jobs/job_runner.h"
+#include "coordinator/jobs/node_claims.h"
 #include "coordinator/operations/control_plane.h"
 
 namespace enigma::coordinator {
@@ -22,7 +23,7 @@ namespace enigma::coordinator {
 class JobKeeper {
  public:
   struct Options {
-    size_t under_way_max = 1;  // jobs at a time; the others wait
+    size_t under_way_max = 8;  // jobs at a time, on workers of their own; the others wait
     // After the start, for the nodes of jobs that were under way to come back.
     absl::Duration return_grace = absl::Seconds(10);
     absl::Duration period = absl::Milliseconds(200);
@@ -56,6 +57,7 @@ class JobKeeper {
   JobRegistry& jobs_;
   JobFolders& folders_;
   const Options options_;
+  NodeClaims claims_;
   absl::Duration grace_until_;  // written before its thread exists
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

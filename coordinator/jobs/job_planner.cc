@@ -14,6 +14,7 @@ std::string Mebibytes(uint64_t bytes) { return absl::StrCat((bytes + (1 << 20) -
 // Why the node may have no rank, whatever the others do; empty: it may.
 std::string ReasonAgainst(const Node& node, const RankNeeds& needs) {
   if (node.leaving) return absl::StrCat("node ", node.Label(), " is leaving");
+  if (needs.taken.contains(node.id)) return absl::StrCat("node ", node.Label(), " works on another job");
   if (!node.measured()) return absl::StrCat("node ", node.Label(), " still measures itself");
   if (needs.trusted_network && !node.hello.capability().trusted_network()) {
     return absl::StrCat("node ", node.Label(), " was not started with --trusted-network, which Gloo needs");
@@ -91,24 +92,38 @@ absl::Status CheckNetworksTrusted(const std::vector<Node>& nodes, uint32_t ranks
                    absl::StrJoin(others, ", ")));
 }
 
-std::vector<uint64_t> NextJobs(const std::vector<Job>& jobs, const std::set<uint64_t>& running, size_t under_way_max) {
-  std::vector<uint64_t> next;
+std::vector<uint64_t> QueueOf(const std::vector<Job>& jobs) {
   std::vector<const Job*> queued;
-  size_t under_way = running.size();
   for (const Job& job : jobs) {
-    if (running.contains(job.id)) continue;
     if (job.state == JobState::kQueued) queued.push_back(&job);
-    if (!IsUnderWay(job.state)) continue;
-    next.push_back(job.id);
-    ++under_way;
   }
   std::stable_sort(queued.begin(), queued.end(), [](const Job* a, const Job* b) {
     return a->priority != b->priority ? a->priority > b->priority : a->submitted_unix_ms < b->submitted_unix_ms;
   });
-  for (const Job* job : queued) {
-    if (under_way >= under_way_max) break;
-    next.push_back(job->id);
+  std::vector<uint64_t> ids;
+  for (const Job* job : queued) ids.push_back(job->id);
+  return ids;
+}
+
+std::vector<uint64_t> NextJobs(const std::vector<Job>& jobs, const std::set<uint64_t>& running, const JobRoom& room) {
+  std::vector<uint64_t> next;
+  size_t under_way = 0;
+  size_t members = 0;
+  bool all_have_theirs = true;
+  for (const Job& job : jobs) {
+    const bool is_running = running.contains(job.id);
+    if (!is_running && !IsUnderWay(job.state)) continue;
+    if (!is_running) next.push_back(job.id);
     ++under_way;
+    members += job.members.size();
+    all_have_theirs = all_have_theirs && job.workers_max > 0 && job.members.size() >= job.workers_max;
+  }
+  const bool beside = all_have_theirs && under_way < room.under_way_max && members < room.nodes;
+  const std::vector<uint64_t> queue = QueueOf(jobs);
+  for (const uint64_t first : queue) {
+    if (running.contains(first)) continue;  // it is being taken up
+    if (under_way == 0 || beside) next.push_back(first);
+    break;
   }
   return next;
 }

@@ -20,6 +20,7 @@ struct RankNeeds {
   uint32_t ranks_max = 0;              // 0: all
   bool trusted_network = false;        // what they sum goes over theirs in plain text
   std::set<std::string> members = {};  // nodes with a rank of the job already: its memory is theirs
+  std::set<std::string> taken = {};    // nodes that other jobs have
 };
 
 struct RankChoice {
@@ -36,10 +37,19 @@ RankChoice ChooseRanks(const std::vector<Node>& nodes, const RankNeeds& needs);
 // others attend as the job would take (`ranks_max` as in RankNeeds).
 absl::Status CheckNetworksTrusted(const std::vector<Node>& nodes, uint32_t ranks_max);
 
+// Ids of the jobs that wait for their turn, the highest priority first, of equals the oldest.
+std::vector<uint64_t> QueueOf(const std::vector<Job>& jobs);
+
+struct JobRoom {
+  size_t under_way_max = 1;
+  size_t nodes = 0;  // that attend and stay
+};
+
 // Ids of the jobs that are to be taken up now, in order: those that were under way when the coordinator stopped, then
-// queued ones, the highest priority first, of equals the oldest, as long as fewer than `under_way_max` are under way.
+// the first of the queue where there is room for it. Beside others there is room for fewer than `under_way_max`, and
+// only where each of them is in an epoch with as many workers as it may have at most, and leaves a node to be used.
 // `running`: those that have a runner.
-std::vector<uint64_t> NextJobs(const std::vector<Job>& jobs, const std::set<uint64_t>& running, size_t under_way_max);
+std::vector<uint64_t> NextJobs(const std::vector<Job>& jobs, const std::set<uint64_t>& running, const JobRoom& room);
 
 // Speeds in slots per second, or in proportion to that: measured where they are (above 0), and where not, such that
 // operations per second count as they do on the measured ones. Lists are by rank.

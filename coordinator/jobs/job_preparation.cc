@@ -121,7 +121,8 @@ class Preparation {
     }
     job.task = options_.task();
     job.priority = options_.priority();
-    job.workers_max = options_.workers_max();
+    // Without a slot a worker has nothing to do, and is free for another job.
+    job.workers_max = options_.workers_max() > 0 ? std::min(options_.workers_max(), config_.slots) : config_.slots;
     job.gloo = IsGloo(options_);
     job.keep_checkpoints = options_.has_keep_checkpoints() ? options_.keep_checkpoints() : kKeepCheckpointsDefault;
     job.submitted_unix_ms = absl::ToUnixMillis(plane_.clock.Now());

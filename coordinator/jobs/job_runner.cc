@@ -61,11 +61,12 @@ uint64_t GainedBy(const EpochPlan& plan, const EpochView& view) {
 
 }  // namespace
 
-JobRunner::JobRunner(ControlPlane& plane, JobRegistry& jobs, JobFolders& folders, uint64_t id,
+JobRunner::JobRunner(ControlPlane& plane, JobRegistry& jobs, JobFolders& folders, NodeClaims& claims, uint64_t id,
                      absl::Duration grace_until, const Options& options)
     : plane_(plane),
       jobs_(jobs),
       folders_(folders),
+      claims_(claims),
       id_(id),
       grace_until_(grace_until),
       options_(options),
@@ -218,10 +219,11 @@ void JobRunner::ChooseRanks(const std::vector<RankView>& views) {
   needs.trusted_network = job.ok() && job->gloo;
   for (const std::string& node : ranks_.Nodes()) needs.members.insert(node);
   needs.members.insert(members_.begin(), members_.end());
+  needs.taken = claims_.OfOthers(id_);
   const RankChoice choice = coordinator::ChooseRanks(plane_.nodes.List(), needs);
   why_not_ = choice.Why();
   for (const std::string& node : choice.nodes) {
-    if (now >= left_out_.Until(node)) ranks_.Open(node);
+    if (now >= left_out_.Until(node) && claims_.Take(id_, node)) ranks_.Open(node);
   }
   // Who takes part leaves by an epoch without it; others go at once.
   for (const RankView& rank : views) {
@@ -229,6 +231,9 @@ void JobRunner::ChooseRanks(const std::vector<RankView>& views) {
     const bool member = std::find(members_.begin(), members_.end(), rank.node) != members_.end();
     if (!chosen && !member && ranks_.IsOpen(rank.node)) LetGo(rank.node, "the job goes on without it");
   }
+  std::set<std::string> kept = ranks_.NodesWithStreams();
+  kept.insert(members_.begin(), members_.end());
+  claims_.Keep(id_, kept);
 }
 
 void JobRunner::LetGo(const std::string& node, const std::string& reason) {
@@ -458,6 +463,7 @@ void JobRunner::End(JobState state, const std::string& reason) {
     std::vector<RankSet::Event> ignored;
     ranks_.Look(&ignored);
   }
+  claims_.Keep(id_, {});
   ended_ = true;
 }
 

@@ -18,6 +18,7 @@
 #include "coordinator/jobs/job_registry.h"
 #include "coordinator/jobs/left_out.h"
 #include "coordinator/jobs/link_doubts.h"
+#include "coordinator/jobs/node_claims.h"
 #include "coordinator/jobs/rank_set.h"
 #include "coordinator/operations/control_plane.h"
 #include "engine/spec/training_config.h"
@@ -38,8 +39,8 @@ class JobRunner {
 
   // All must outlive it. `grace_until`, on the plane's monotonic clock: so long nodes of the job's ranks may take to
   // come back after the coordinator has.
-  JobRunner(ControlPlane& plane, JobRegistry& jobs, JobFolders& folders, uint64_t id, absl::Duration grace_until,
-            const Options& options);
+  JobRunner(ControlPlane& plane, JobRegistry& jobs, JobFolders& folders, NodeClaims& claims, uint64_t id,
+            absl::Duration grace_until, const Options& options);
   ~JobRunner();  // leaves the job and its ranks as they are
 
   // Something changed: a node came or went, or the job is to be cancelled.
@@ -77,6 +78,7 @@ class JobRunner {
   ControlPlane& plane_;
   JobRegistry& jobs_;
   JobFolders& folders_;
+  NodeClaims& claims_;
   const uint64_t id_;
   const absl::Duration grace_until_;
   const Options options_;

@@ -72,6 +72,13 @@ std::vector<std::string> RankSet::Nodes() const {
   return nodes;
 }
 
+std::set<std::string> RankSet::NodesWithStreams() const {
+  std::set<std::string> nodes;
+  for (const auto& entry : ranks_) nodes.insert(entry.first);
+  for (const auto& entry : leaving_) nodes.insert(entry.first);
+  return nodes;
+}
+
 bool RankSet::Send(const std::string& node_id, const enigma::v1::RankOrder& order) {
   const auto rank = ranks_.find(node_id);
   return rank != ranks_.end() && rank->second.stream->Send(order);

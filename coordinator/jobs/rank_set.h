@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,7 +41,9 @@ class RankSet {
   // Whether streams of ranks that were let go have yet to end.
   [[nodiscard]] bool AreLeaving() const { return !leaving_.empty(); }
   [[nodiscard]] bool IsOpen(const std::string& node_id) const { return ranks_.contains(node_id); }
-  [[nodiscard]] std::vector<std::string> Nodes() const;
+  [[nodiscard]] std::vector<std::string> Nodes() const;  // open ones
+  // Those too whose streams have yet to end.
+  [[nodiscard]] std::set<std::string> NodesWithStreams() const;
   // False: its stream is not up.
   bool Send(const std::string& node_id, const enigma::v1::RankOrder& order);
   // Sends an order that counts once: not again on the stream on which it was sent with the same `key` before.

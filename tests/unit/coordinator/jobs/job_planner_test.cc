@@ -44,6 +44,13 @@ TEST(ChooseRanksTest, AMembersMemoryIsItsOwn) {
   EXPECT_THAT(ChooseRanks(nodes, {.memory_bytes = 20 << 20, .members = {"a"}}).nodes, ElementsAre("a"));
 }
 
+TEST(ChooseRanksTest, NodesOfOtherJobsAreTheirs) {
+  const std::vector<Node> nodes = {MakeNode("a", 3e9), MakeNode("b", 2e9)};
+  const RankChoice choice = ChooseRanks(nodes, {.taken = {"a"}});
+  EXPECT_THAT(choice.nodes, ElementsAre("b"));
+  EXPECT_THAT(choice.reasons, ElementsAre("node a works on another job"));
+}
+
 TEST(ChooseRanksTest, AllComputeAlike) {
   const std::vector<Node> nodes = {MakeNode("a", 3e9), MakeNode("b", 2e9, 1 << 30, "gpu-v1"),
                                    MakeNode("c", 2e9, 1 << 30, "gpu-v1")};
@@ -93,17 +100,35 @@ TEST(NextJobsTest, ByPriorityThenByAge) {
   using enum JobState;
   const std::vector<Job> jobs = {MakeJob(1, kQueued), MakeJob(2, kQueued, 5), MakeJob(3, kQueued, 5),
                                  MakeJob(4, kDone)};
-  EXPECT_THAT(NextJobs(jobs, {}, 1), ElementsAre(2));
-  EXPECT_THAT(NextJobs(jobs, {}, 9), ElementsAre(2, 3, 1));
-  EXPECT_THAT(NextJobs(jobs, {7}, 1), IsEmpty());
+  EXPECT_THAT(QueueOf(jobs), ElementsAre(2, 3, 1));
+  EXPECT_THAT(NextJobs(jobs, {}, {.under_way_max = 9, .nodes = 9}), ElementsAre(2));
+  EXPECT_THAT(NextJobs(jobs, {2}, {.under_way_max = 9, .nodes = 9}), IsEmpty()) << "it is being taken up";
+}
+
+TEST(NextJobsTest, BesideOthersOnWorkersThatTheyLeave) {
+  using enum JobState;
+  std::vector<Job> jobs = {MakeJob(1, kRunning), MakeJob(2, kQueued)};
+  const auto next = [&](size_t nodes, size_t most) {
+    return NextJobs(jobs, {1}, {.under_way_max = most, .nodes = nodes});
+  };
+  jobs[0].members = {"a", "b"};
+  EXPECT_THAT(next(3, 8), IsEmpty()) << "the first takes all there are";
+  jobs[0].workers_max = 3;
+  EXPECT_THAT(next(3, 8), IsEmpty()) << "it waits for one more";
+  jobs[0].workers_max = 2;
+  EXPECT_THAT(next(3, 8), ElementsAre(2));
+  EXPECT_THAT(next(2, 8), IsEmpty()) << "no node is left";
+  EXPECT_THAT(next(3, 1), IsEmpty());
+  jobs[0].members = {};
+  EXPECT_THAT(next(3, 8), IsEmpty()) << "nobody knows yet which nodes it takes";
 }
 
 TEST(NextJobsTest, WhatWasUnderWayGoesOnFirst) {
   using enum JobState;
   const std::vector<Job> jobs = {MakeJob(1, kQueued, 9), MakeJob(2, kWaiting), MakeJob(3, kRunning),
                                  MakeJob(4, kFailed)};
-  EXPECT_THAT(NextJobs(jobs, {}, 1), ElementsAre(2, 3));
-  EXPECT_THAT(NextJobs(jobs, {2, 3}, 1), IsEmpty());
+  EXPECT_THAT(NextJobs(jobs, {}, {}), ElementsAre(2, 3));
+  EXPECT_THAT(NextJobs(jobs, {2, 3}, {}), IsEmpty());
 }
 
 TEST(SpeedsTest, WhatIsNotMeasuredIsReckonedFromWhatIs) {
