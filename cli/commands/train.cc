@@ -8,6 +8,7 @@
 #include "cli/cluster/cluster_client.h"
 #include "cli/commands/commands.h"
 #include "cli/training/job_json.h"
+#include "cli/training/tokenizer_choice.h"
 #include "cli/training/training_flags.h"
 #include "cli/training/upload_job.h"
 #include "cli/training/watch_job.h"
@@ -92,13 +93,14 @@ absl::Status Detach(const v1::SubmitJobProgress& queued, bool json) {
 }
 
 absl::Status RunTrain(const TrainCommand& flags) {
-  const v1::TrainingOptions options = flags.training.Resolve();
+  ENIGMA_ASSIGN_OR_RETURN(const TokenizerChoice tokenizer, ParseTokenizerChoice(flags.tokenizer));
+  ENIGMA_ASSIGN_OR_RETURN(const v1::TrainingOptions options, flags.training.Resolve(tokenizer));
   if (options.size().empty() && options.base_model().empty()) return UsageError("give --size or --base");
   if (!flags.dry_run && flags.data.empty()) return UsageError("--data is missing: files or folders to learn from");
   CallStopper stopper;
   JobUpload upload;
   upload.options = options;
-  upload.tokenizer_path = flags.tokenizer;
+  upload.tokenizer_path = tokenizer.path;
   upload.tokenizer_model = flags.tokenizer_model;
   if (!flags.dry_run) {
     ENIGMA_ASSIGN_OR_RETURN(upload.files, FindTrainingFiles(flags.data));
@@ -124,10 +126,10 @@ void AddTrain(Command& root) {
   auto flags = std::make_shared<TrainCommand>(command);
   command.Texts("--data", flags->data,
                 "what to learn from, may be repeated: a file, or a folder with .txt, .md and .jsonl files", "PATH");
-  Argument tokenizer = command
-                           .Text("--tokenizer", flags->tokenizer,
-                                 "GGUF file whose tokenizer is taken, instead of one trained on the data", "FILE")
-                           .ExistingFile();
+  Argument tokenizer = command.Text("--tokenizer", flags->tokenizer,
+                                    "chars: the characters of the data; bpe:N: N tokens trained on the data (default "
+                                    "bpe:4096); else a GGUF file whose tokenizer is taken",
+                                    "KIND|FILE");
   tokenizer.Excludes(
       command.Text("--tokenizer-model", flags->tokenizer_model, "registered model likewise", "MODEL").Utf8());
   command.Switch("--dry-run", flags->dry_run, "only say what it would take: shape, memory, time");
@@ -136,6 +138,7 @@ void AddTrain(Command& root) {
   command.Examples({"enigma train --data stories/ --size tiny --name stories --epochs 4",
                     "enigma train --data questions.txt --size nano --name router --task router --steps 2000 --lr 0.002",
                     "enigma train --data chats.jsonl --size micro --name helper --task chat --detach",
+                    "enigma train --data shakespeare.txt --tokenizer chars --size nano --name bard",
                     "enigma train --size small --name big --steps 10000 --dry-run"});
   command.Does([flags] { return RunTrain(*flags); });
 }

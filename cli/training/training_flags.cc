@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
 
+#include "cli/usage_error.h"
 #include "engine/spec/training_presets.h"
 
 namespace enigma::cli {
@@ -121,7 +122,10 @@ void TrainingFlags::AddCourse(Command& command) {
       command.Number("--keep-checkpoints", keep_.value, "newest ones, beside the best (default 3)").AtLeast(1);
 }
 
-v1::TrainingOptions TrainingFlags::Resolve() const {
+absl::StatusOr<v1::TrainingOptions> TrainingFlags::Resolve(const TokenizerChoice& tokenizer) const {
+  if (tokenizer.vocab_size && vocab_size_.given()) {
+    return UsageError("--vocab-size: --tokenizer bpe:N gives it already");
+  }
   v1::TrainingOptions options;
   options.set_model(name_);
   options.set_task(task_);
@@ -131,7 +135,9 @@ v1::TrainingOptions TrainingFlags::Resolve() const {
   if (tied_ || untied_) options.set_tied(tied_);
   if (ffn_.given()) options.set_ffn(ffn_.value);
   if (context_.given()) options.set_context(context_.value);
+  options.set_tokenizer_kind(tokenizer.kind);
   if (vocab_size_.given()) options.set_vocab_size(vocab_size_.value);
+  if (tokenizer.vocab_size) options.set_vocab_size(*tokenizer.vocab_size);
   if (lora_rank_.given()) options.set_lora_rank(lora_rank_.value);
   if (lora_alpha_.given()) options.set_lora_alpha(lora_alpha_.value);
   for (const std::string& list : lora_targets_) {

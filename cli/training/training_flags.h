@@ -7,6 +7,7 @@
 #include <absl/status/statusor.h>
 
 #include "cli/command/command.h"
+#include "cli/training/tokenizer_choice.h"
 #include "proto/training.pb.h"
 
 namespace enigma::cli {
@@ -15,7 +16,8 @@ namespace enigma::cli {
 class TrainingFlags {
  public:
   explicit TrainingFlags(Command& command);
-  v1::TrainingOptions Resolve() const;
+  // `tokenizer`: what was asked for as one.
+  absl::StatusOr<v1::TrainingOptions> Resolve(const TokenizerChoice& tokenizer) const;
 
  private:
   template <class T>

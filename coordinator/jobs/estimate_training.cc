@@ -9,6 +9,11 @@
 #include "engine/spec/training_memory.h"
 
 namespace enigma::coordinator {
+namespace {
+
+constexpr uint32_t kCharactersGuess = 400;  // with bytes and special tokens
+
+}  // namespace
 
 absl::StatusOr<enigma::v1::EstimateJobReply> EstimateTraining(ControlPlane& plane,
                                                               const enigma::v1::TrainingOptions& options) {
@@ -17,7 +22,9 @@ absl::StatusOr<enigma::v1::EstimateJobReply> EstimateTraining(ControlPlane& plan
   if (!options.base_model().empty()) {
     ENIGMA_ASSIGN_OR_RETURN(base, ShapeOfModel(plane, options.base_model()));
   }
-  const uint32_t vocabulary = options.has_vocab_size() ? options.vocab_size() : kVocabularyDefault;
+  // How many characters there are is in the data: few, as a rule.
+  const bool by_characters = TokenizerKindOf(options) == engine::TokenizerKind::kCharacter;
+  const uint32_t vocabulary = by_characters && !options.has_vocab_size() ? kCharactersGuess : VocabularyMaxOf(options);
   ENIGMA_ASSIGN_OR_RETURN(engine::TrainingConfig config, ResolveOptions(options, vocabulary, base ? &*base : nullptr));
   SetLength(options, 0, config);
   const bool length_known = config.steps > 0;

@@ -21,6 +21,8 @@ constexpr uint64_t kValidationsDefault = 20;  // over a job
 constexpr uint32_t kTiedHiddenMax = 1024;     // wider models have a head of their own
 constexpr uint32_t kTaskBytesMax = 64;
 constexpr uint32_t kVocabularyMax = 1 << 22;
+constexpr char kBytePairs[] = "bpe";
+constexpr char kCharacters[] = "chars";
 
 absl::Status Wrong(const char* option, const std::string& value, const std::string& rule) {
   return absl::InvalidArgumentError(absl::StrCat(option, ": '", value, "' ", rule));
@@ -52,6 +54,13 @@ absl::Status CheckCounts(const enigma::v1::TrainingOptions& options) {
   if (options.has_vocab_size() && (options.vocab_size() < 300 || options.vocab_size() > kVocabularyMax)) {
     return Wrong("vocab_size", absl::StrCat(options.vocab_size()),
                  absl::StrCat("must be from 300 (the 256 bytes and the special tokens) to ", kVocabularyMax));
+  }
+  const std::string& kind = options.tokenizer_kind();
+  if (!kind.empty() && kind != kBytePairs && kind != kCharacters) {
+    return Wrong("tokenizer_kind", kind, "is none; there are bpe and chars");
+  }
+  if (!kind.empty() && !options.base_model().empty()) {
+    return absl::InvalidArgumentError("tokenizer_kind: the base model has a tokenizer of its own");
   }
   if (!options.collective().empty() && options.collective() != "streams" && options.collective() != "gloo") {
     return Wrong("collective", options.collective(), "is none; there are streams and gloo");
@@ -133,6 +142,15 @@ absl::Status CheckJobOptions(const enigma::v1::TrainingOptions& options) {
 }
 
 bool IsGloo(const enigma::v1::TrainingOptions& options) { return options.collective() == "gloo"; }
+
+engine::TokenizerKind TokenizerKindOf(const enigma::v1::TrainingOptions& options) {
+  return options.tokenizer_kind() == kCharacters ? engine::TokenizerKind::kCharacter : engine::TokenizerKind::kBytePair;
+}
+
+uint32_t VocabularyMaxOf(const enigma::v1::TrainingOptions& options) {
+  if (options.has_vocab_size()) return options.vocab_size();
+  return TokenizerKindOf(options) == engine::TokenizerKind::kCharacter ? kVocabularyMax : kVocabularyDefault;
+}
 
 engine::CorpusOptions CorpusOptionsOf(const enigma::v1::TrainingOptions& options) {
   engine::CorpusOptions corpus;

@@ -8,6 +8,7 @@
 #include "engine/corpus/prepare.h"
 #include "engine/spec/model_spec.h"
 #include "engine/spec/training_config.h"
+#include "engine/text/tokenizer_trainer.h"
 #include "proto/training.pb.h"
 
 namespace enigma::coordinator {
@@ -21,6 +22,11 @@ inline constexpr uint32_t kKeepCheckpointsDefault = 3;
 // What can be known to be wrong before the data are there. INVALID_ARGUMENT names the option, its value and what it may
 // be.
 absl::Status CheckJobOptions(const enigma::v1::TrainingOptions& options);
+
+// Of a tokenizer that is trained on the data: its kind, and how many tokens it may have. Characters alone are as many
+// as there are, unless fewer are asked for.
+engine::TokenizerKind TokenizerKindOf(const enigma::v1::TrainingOptions& options);
+uint32_t VocabularyMaxOf(const enigma::v1::TrainingOptions& options);
 
 // Whether sums are to go through Gloo.
 bool IsGloo(const enigma::v1::TrainingOptions& options);

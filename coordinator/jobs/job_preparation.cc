@@ -53,8 +53,12 @@ class Preparation {
   absl::Status MakeTokenizer() {
     const std::string path = folders_.TokenizerPath(id_);
     const std::string& model = base_ ? options_.base_model() : material_.tokenizer_model;
-    if (base_ && (!material_.tokenizer_path.empty() || !material_.tokenizer_model.empty())) {
+    const bool given = !material_.tokenizer_path.empty() || !material_.tokenizer_model.empty();
+    if (base_ && given) {
       return absl::InvalidArgumentError("tokenizer: the base model has its own, and cannot do with another one");
+    }
+    if (given && !options_.tokenizer_kind().empty()) {
+      return absl::InvalidArgumentError("tokenizer_kind: a tokenizer is given, and none is trained on the data");
     }
     if (!material_.tokenizer_path.empty()) {
       ENIGMA_ASSIGN_OR_RETURN(const auto file, engine::GgufFile::Open(material_.tokenizer_path));
@@ -65,7 +69,8 @@ class Preparation {
       ENIGMA_RETURN_IF_ERROR(CopyTokenizer(file->metadata(), options_.model(), path));
     } else {
       TokenizerOrder order;
-      order.vocabulary = options_.has_vocab_size() ? options_.vocab_size() : kVocabularyDefault;
+      order.kind = TokenizerKindOf(options_);
+      order.vocabulary = VocabularyMaxOf(options_);
       order.chat = options_.task() == "chat";
       order.name = options_.model();
       ENIGMA_RETURN_IF_ERROR(TrainTokenizer(files_, CorpusOptionsOf(options_).reader, order, path,

@@ -7,7 +7,6 @@
 
 #include "base/status_macros.h"
 #include "engine/spec/gguf_writer.h"
-#include "engine/text/tokenizer_trainer.h"
 
 namespace enigma::coordinator {
 namespace {
@@ -78,7 +77,9 @@ absl::Status TrainTokenizer(const std::vector<engine::CorpusFile>& files, const 
     return document.kind == engine::DocumentKind::kChat;
   });
   engine::TokenizerTrainerOptions options;
+  options.kind = order.kind;
   options.vocab_size = order.vocabulary;
+  if (order.kind == engine::TokenizerKind::kCharacter) options.words = 0;
   if (order.chat || has_chats) options.chat_template = engine::kChatMlTemplate;
   options.progress = [&](uint64_t made, uint64_t wanted) {
     const double merged = wanted == 0 ? 1 : static_cast<double>(made) / static_cast<double>(wanted);

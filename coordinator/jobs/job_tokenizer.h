@@ -13,6 +13,7 @@
 #include "engine/spec/gguf.h"
 #include "engine/text/chat_template.h"
 #include "engine/text/tokenizer.h"
+#include "engine/text/tokenizer_trainer.h"
 
 namespace enigma::coordinator {
 
@@ -30,7 +31,8 @@ absl::StatusOr<JobTokenizer> OpenJobTokenizer(const std::string& path);
 absl::Status CopyTokenizer(const engine::GgufMetadata& from, const std::string& name, const std::string& path);
 
 struct TokenizerOrder {
-  uint32_t vocabulary = 0;  // tokens at most, special ones among them
+  engine::TokenizerKind kind = engine::TokenizerKind::kBytePair;
+  uint32_t vocabulary = 0;  // tokens at most, special ones among them; characters alone, without words, need no more
   bool chat = false;        // with a chat template also where the data hold no conversation
   std::string name;
 };

@@ -210,5 +210,26 @@ TEST(LeftOutTest, LongerAndLongerUntilItServes) {
   EXPECT_EQ(left_out.Until("a") - now, absl::Seconds(1));
 }
 
+TEST(TokenizerOptionsTest, OneIsTrainedOfBytePairsOrOfCharacters) {
+  enigma::v1::TrainingOptions options;
+  options.set_model("m");
+  options.set_size("nano");
+  EXPECT_EQ(TokenizerKindOf(options), engine::TokenizerKind::kBytePair);
+  EXPECT_EQ(VocabularyMaxOf(options), 4096u);
+  options.set_tokenizer_kind("chars");
+  EXPECT_TRUE(CheckJobOptions(options).ok());
+  EXPECT_EQ(TokenizerKindOf(options), engine::TokenizerKind::kCharacter);
+  EXPECT_GT(VocabularyMaxOf(options), 1'000'000u) << "as many as there are";
+  options.set_vocab_size(500);
+  EXPECT_EQ(VocabularyMaxOf(options), 500u);
+  options.set_tokenizer_kind("words");
+  EXPECT_THAT(std::string(CheckJobOptions(options).message()), HasSubstr("tokenizer_kind: 'words' is none"));
+  options.set_tokenizer_kind("bpe");
+  EXPECT_TRUE(CheckJobOptions(options).ok());
+  options.clear_size();
+  options.set_base_model("base");
+  EXPECT_THAT(std::string(CheckJobOptions(options).message()), HasSubstr("has a tokenizer of its own"));
+}
+
 }  // namespace
 }  // namespace enigma::coordinator

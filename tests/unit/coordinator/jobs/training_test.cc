@@ -116,6 +116,17 @@ TEST_F(TrainingTest, WhatAJobStartsFromStaysUntilItHasEnded) {
   EXPECT_THAT(Resume(job).error_message(), HasSubstr("has other content than when the job was submitted"));
 }
 
+TEST_F(TrainingTest, ATokenizerOfCharactersIsMadeOnTheWay) {
+  StartTraining(0);
+  enigma::v1::TrainingOptions options = Nano("letters", 10);
+  options.clear_vocab_size();
+  options.set_tokenizer_kind("chars");
+  // 256 bytes and 20 special tokens, and two characters beyond ASCII.
+  const std::string text = SomeText() + "Q: Caf\u00e9?\nA: \u4f60.\n\n";
+  ASSERT_TRUE(Submit(options, text).ok());
+  EXPECT_THAT(Info(progress_.job()).config_json(), HasSubstr("\"vocab\":279"));
+}
+
 TEST_F(TrainingTest, ARefusedExportRegistersNothing) {
   StartTraining(1);
   fakes_.RefuseExports("logits differ by 0.3");
