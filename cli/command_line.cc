@@ -80,6 +80,7 @@ void AddCommands(CLI::App& app, Action& action) {
   AddJobs(root);
   AddTokenize(root);
   AddTrainTokenizer(root);
+  AddData(root);
   AddBench(root);
   AddToken(root);
   AddKeys(root);

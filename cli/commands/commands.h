@@ -19,6 +19,7 @@ void AddTokenize(Command& root);
 void AddTrain(Command& root);
 void AddJobs(Command& root);
 void AddTrainTokenizer(Command& root);
+void AddData(Command& root);
 void AddBench(Command& root);
 void AddToken(Command& root);
 void AddKeys(Command& root);
@@ -27,6 +28,9 @@ void AddOptions(Command& root);
 
 // Under `enigma nodes`.
 void AddNodesRemove(Command& nodes);
+
+// Commands under `enigma data`.
+void AddDataScenes(Command& data);
 
 // Commands under `enigma jobs`.
 void AddJobsWatch(Command& jobs);

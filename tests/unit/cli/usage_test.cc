@@ -96,6 +96,8 @@ const std::map<std::string, Words>& NumericFlags() {
       {"--lora-rank", kTune},
       {"--lora-alpha", kTune},
       {"--history", {"jobs", "watch", "1"}},
+      {"--count", {"data", "scenes", "--out", "/tmp/x"}},
+      {"--size", {"data", "scenes", "--out", "/tmp/x", "--count", "1"}},
   };
   return *kFlags;
 }
@@ -154,6 +156,9 @@ TEST(UsageTest, BoundsAreHeld) {
       {"train", "--name", "n", "--size", "nano", "--validation-share", "0.5"},
       {"train", "--name", "n", "--size", "nano", "--vocab-size", "299"},
       {"train", "--name", "n", "--size", "nano", "--context", "7"},
+      {"data", "scenes", "--out", "/tmp/x", "--count", "0"},
+      {"data", "scenes", "--out", "/tmp/x", "--count", "1000001"},
+      {"data", "scenes", "--out", "/tmp/x", "--count", "1", "--size", "15"},
   };
   for (const Words& arguments : beyond) {
     const Outcome outcome = RunEnigma(arguments);
@@ -214,6 +219,10 @@ TEST(UsageTest, TextsThatMakeNoSenseAreRefused) {
       {{"train", "--name", "n", "--size", "nano", "--steps", "5", "--epochs", "1"}, "--steps excludes --epochs"},
       {{"train", "--name", "n", "--size", "nano", "--base", "m"}, "--size excludes --base"},
       {{"train", "--name", "\xff", "--size", "nano"}, "--name: the value is not UTF-8"},
+      {{"data", "scenes", "--count", "1"}, "--out is required"},
+      {{"data", "scenes", "--out", "", "--count", "1"}, "--out: the value is empty"},
+      {{"data", "scenes", "--out", "/tmp/x", "--count", "1", "--split", "all"},
+       "--split: \"all\" is none of train, test"},
       {{"jobs", "watch"}, "ID is required"},
       {{"jobs", "watch", "x"}, "ID: \"x\" is not a whole number"},
       {{"jobs", "cancel"}, "ID is required"},
@@ -325,6 +334,7 @@ TEST(ReadmeTest, ItsTableOfCommandsIsWhatTheBinaryHas) {
   expect_all_shown({"token"});
   expect_all_shown({"keys"});
   expect_all_shown({"jobs"});
+  expect_all_shown({"data"});
 }
 
 }  // namespace
