@@ -1,5 +1,7 @@
 #include "engine/kernels/swiglu.h"
 
+#include <vector>
+
 #include "engine/kernels/check.h"
 #include "engine/kernels/swiglu_cpu.h"
 
@@ -13,6 +15,15 @@ void SwiGlu(const float* gate, size_t gate_stride, const float* up, size_t up_st
     for (size_t t = begin; t < end; ++t) {
       kernels.swiglu(gate + t * gate_stride, up + t * up_stride, width, out + t * out_stride);
     }
+  });
+}
+
+void Silu(float* x, size_t stride, size_t tokens, size_t width, ThreadPool& pool) {
+  ENIGMA_KERNEL_CHECK(tokens <= 1 || stride >= width);
+  const SwiGluKernels& kernels = CpuSwiGluKernels();
+  const std::vector<float> ones(width, 1.0F);
+  pool.ParallelFor(tokens, RowGrain(width), [&](size_t begin, size_t end, int) {
+    for (size_t t = begin; t < end; ++t) kernels.swiglu(x + t * stride, ones.data(), width, x + t * stride);
   });
 }
 

@@ -64,6 +64,19 @@ TEST_F(SwiGluTest, SameBitsAtEveryWidthTargetAndThreadCount) {
   }
 }
 
+TEST_F(SwiGluTest, SiluIsItsGateAlone) {
+  constexpr size_t kWidth = 37, kStride = 40, kTokens = 5;
+  std::vector<float> x = NormalFloats(kStride * kTokens, 1, 4.0F);
+  const std::vector<float> before = x, ones(kStride, 1.0F);
+  Silu(x.data(), kStride, kTokens, kWidth, pool_);
+  for (size_t t = 0; t < kTokens; ++t) {
+    std::vector<float> expected(kWidth);
+    SwiGlu(before.data() + t * kStride, kWidth, ones.data(), kWidth, 1, kWidth, expected.data(), kWidth, pool_);
+    EXPECT_EQ(std::memcmp(x.data() + t * kStride, expected.data(), kWidth * sizeof(float)), 0);
+    EXPECT_EQ(x[t * kStride + kWidth], before[t * kStride + kWidth]);
+  }
+}
+
 TEST_F(SwiGluTest, AddRowsAndBias) {
   std::vector<float> x = {1, 2, 3, 99, 4, 5, 6, 99};
   const std::vector<float> y = {10, 20, 30, 40, 50, 60};
