@@ -30,9 +30,14 @@ struct TrainCommand {
   bool json = false;
 };
 
-absl::Status RunEstimate(ClusterClient& client, const v1::TrainingOptions& options, bool json) {
+absl::Status RunEstimate(ClusterClient& client, const JobUpload& upload, bool json) {
   v1::EstimateJobRequest request;
-  *request.mutable_options() = options;
+  *request.mutable_options() = upload.options;
+  request.set_tokenizer_model(upload.tokenizer_model);
+  if (!upload.tokenizer_path.empty()) {
+    ENIGMA_ASSIGN_OR_RETURN(const uint32_t tokens, TokensOf(upload.tokenizer_path));
+    request.set_tokenizer_tokens(tokens);
+  }
   v1::EstimateJobReply estimate;
   const auto context = QuickCall(absl::Minutes(2));  // links may have to be measured
   ENIGMA_RETURN_IF_ERROR(client.Explain(client.training().Estimate(context.get(), request, &estimate)));
@@ -106,7 +111,7 @@ absl::Status RunTrain(const TrainCommand& flags) {
     ENIGMA_ASSIGN_OR_RETURN(upload.files, FindTrainingFiles(flags.data));
   }
   ENIGMA_ASSIGN_OR_RETURN(const auto client, ClusterClient::Open(flags.cluster));
-  if (flags.dry_run) return RunEstimate(*client, options, flags.json);
+  if (flags.dry_run) return RunEstimate(*client, upload, flags.json);
   ENIGMA_ASSIGN_OR_RETURN(const v1::SubmitJobProgress queued, SubmitJob(*client, upload, stopper));
   if (!flags.json) TellReport(queued.report_json());
   if (flags.detach) return Detach(queued, flags.json);

@@ -7,7 +7,10 @@
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 
+#include "base/status_macros.h"
 #include "cli/usage_error.h"
+#include "engine/spec/gguf.h"
+#include "engine/text/tokenizer.h"
 
 namespace enigma::cli {
 namespace {
@@ -42,6 +45,15 @@ absl::StatusOr<TokenizerChoice> ParseTokenizerChoice(const std::string& text) {
   }
   choice.path = text;
   return choice;
+}
+
+absl::StatusOr<uint32_t> TokensOf(const std::string& path) {
+  ENIGMA_ASSIGN_OR_RETURN(const auto file, engine::GgufFile::Open(path));
+  const auto tokenizer = engine::Tokenizer::FromGguf(file->metadata());
+  if (!tokenizer.ok()) {
+    return absl::Status(tokenizer.status().code(), absl::StrCat(path, ": ", tokenizer.status().message()));
+  }
+  return (*tokenizer)->vocab_size();
 }
 
 }  // namespace enigma::cli

@@ -19,4 +19,7 @@ struct TokenizerChoice {
 // N is no number from 300 to 4194304.
 absl::StatusOr<TokenizerChoice> ParseTokenizerChoice(const std::string& text);
 
+// How many tokens the vocabulary of a GGUF file has. The error names the file.
+absl::StatusOr<uint32_t> TokensOf(const std::string& path);
+
 }  // namespace enigma::cli

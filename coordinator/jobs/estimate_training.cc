@@ -1,30 +1,56 @@
 #include "coordinator/jobs/estimate_training.h"
 
+#include <algorithm>
 #include <optional>
+#include <string>
+#include <vector>
+
+#include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
 #include "coordinator/jobs/job_options.h"
 #include "coordinator/jobs/job_preparation.h"
 #include "coordinator/jobs/training_power.h"
 #include "engine/spec/training_memory.h"
+#include "engine/text/tokenizer.h"
 
 namespace enigma::coordinator {
 namespace {
 
-constexpr uint32_t kCharactersGuess = 400;  // with bytes and special tokens
+constexpr uint32_t kCharactersGuess = 400;  // with bytes and special tokens: few are beyond ASCII, as a rule
+
+// Tokens that the job's vocabulary will have, as far as that is known without the data.
+absl::StatusOr<uint32_t> VocabularyOf(ControlPlane& plane, const enigma::v1::EstimateJobRequest& request,
+                                      std::vector<std::string>& warnings) {
+  const enigma::v1::TrainingOptions& options = request.options();
+  const std::string& model = request.tokenizer_model();
+  if (request.tokenizer_tokens() > 0 || !model.empty()) ENIGMA_RETURN_IF_ERROR(CheckTokenizerGiven(options));
+  if (request.tokenizer_tokens() > 0) return request.tokenizer_tokens();
+  if (!model.empty()) {
+    ENIGMA_ASSIGN_OR_RETURN(const ModelPtr registered, plane.models.Find(model));
+    ENIGMA_ASSIGN_OR_RETURN(const GgufPtr file, plane.files.Open(*registered));
+    ENIGMA_ASSIGN_OR_RETURN(const auto tokenizer, engine::Tokenizer::FromGguf(file->metadata()));
+    return tokenizer->vocab_size();
+  }
+  if (TokenizerKindOf(options) == engine::TokenizerKind::kBytePair) return VocabularyMaxOf(options);
+  const uint32_t guess = options.has_vocab_size() ? std::min(options.vocab_size(), kCharactersGuess) : kCharactersGuess;
+  warnings.push_back(
+      absl::StrCat("how many characters there are the data will tell; reckoned with ", guess, " tokens"));
+  return guess;
+}
 
 }  // namespace
 
 absl::StatusOr<enigma::v1::EstimateJobReply> EstimateTraining(ControlPlane& plane,
-                                                              const enigma::v1::TrainingOptions& options) {
+                                                              const enigma::v1::EstimateJobRequest& request) {
+  const enigma::v1::TrainingOptions& options = request.options();
   ENIGMA_RETURN_IF_ERROR(CheckJobOptions(options));
   std::optional<engine::ModelSpec> base;
   if (!options.base_model().empty()) {
     ENIGMA_ASSIGN_OR_RETURN(base, ShapeOfModel(plane, options.base_model()));
   }
-  // How many characters there are is in the data: few, as a rule.
-  const bool by_characters = TokenizerKindOf(options) == engine::TokenizerKind::kCharacter;
-  const uint32_t vocabulary = by_characters && !options.has_vocab_size() ? kCharactersGuess : VocabularyMaxOf(options);
+  std::vector<std::string> warnings;
+  ENIGMA_ASSIGN_OR_RETURN(const uint32_t vocabulary, VocabularyOf(plane, request, warnings));
   ENIGMA_ASSIGN_OR_RETURN(engine::TrainingConfig config, ResolveOptions(options, vocabulary, base ? &*base : nullptr));
   SetLength(options, 0, config);
   const bool length_known = config.steps > 0;
@@ -48,8 +74,9 @@ absl::StatusOr<enigma::v1::EstimateJobReply> EstimateTraining(ControlPlane& plan
   reply.set_steps(config.steps);
   reply.set_seconds(estimate.seconds);
   reply.mutable_nodes()->Assign(measured.nodes.begin(), measured.nodes.end());
-  for (const std::string& warning : estimate.warnings) reply.add_warnings(warning);
-  for (const std::string& reason : measured.reasons) reply.add_warnings(reason);
+  warnings.insert(warnings.end(), estimate.warnings.begin(), estimate.warnings.end());
+  warnings.insert(warnings.end(), measured.reasons.begin(), measured.reasons.end());
+  reply.mutable_warnings()->Assign(warnings.begin(), warnings.end());
   reply.set_config_json(engine::TrainingConfigToJson(config));
   return reply;
 }

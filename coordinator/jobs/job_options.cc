@@ -152,6 +152,16 @@ uint32_t VocabularyMaxOf(const enigma::v1::TrainingOptions& options) {
   return TokenizerKindOf(options) == engine::TokenizerKind::kCharacter ? kVocabularyMax : kVocabularyDefault;
 }
 
+absl::Status CheckTokenizerGiven(const enigma::v1::TrainingOptions& options) {
+  if (!options.base_model().empty()) {
+    return absl::InvalidArgumentError("tokenizer: the base model has its own, and cannot do with another one");
+  }
+  if (!options.tokenizer_kind().empty()) {
+    return absl::InvalidArgumentError("tokenizer_kind: a tokenizer is given, and none is trained on the data");
+  }
+  return absl::OkStatus();
+}
+
 engine::CorpusOptions CorpusOptionsOf(const enigma::v1::TrainingOptions& options) {
   engine::CorpusOptions corpus;
   if (!options.format().empty()) {

@@ -28,6 +28,10 @@ absl::Status CheckJobOptions(const enigma::v1::TrainingOptions& options);
 engine::TokenizerKind TokenizerKindOf(const enigma::v1::TrainingOptions& options);
 uint32_t VocabularyMaxOf(const enigma::v1::TrainingOptions& options);
 
+// Of a job to which a tokenizer is given, as a file or a registered model: INVALID_ARGUMENT where the options leave no
+// use for it.
+absl::Status CheckTokenizerGiven(const enigma::v1::TrainingOptions& options);
+
 // Whether sums are to go through Gloo.
 bool IsGloo(const enigma::v1::TrainingOptions& options);
 

@@ -53,12 +53,8 @@ class Preparation {
   absl::Status MakeTokenizer() {
     const std::string path = folders_.TokenizerPath(id_);
     const std::string& model = base_ ? options_.base_model() : material_.tokenizer_model;
-    const bool given = !material_.tokenizer_path.empty() || !material_.tokenizer_model.empty();
-    if (base_ && given) {
-      return absl::InvalidArgumentError("tokenizer: the base model has its own, and cannot do with another one");
-    }
-    if (given && !options_.tokenizer_kind().empty()) {
-      return absl::InvalidArgumentError("tokenizer_kind: a tokenizer is given, and none is trained on the data");
+    if (!material_.tokenizer_path.empty() || !material_.tokenizer_model.empty()) {
+      ENIGMA_RETURN_IF_ERROR(CheckTokenizerGiven(options_));
     }
     if (!material_.tokenizer_path.empty()) {
       ENIGMA_ASSIGN_OR_RETURN(const auto file, engine::GgufFile::Open(material_.tokenizer_path));

@@ -69,7 +69,7 @@ std::vector<std::string> TrainingWarnings(const TrainingConfig& config) {
     warnings.push_back(absl::StrCat("a learning rate of ", config.learning_rate,
                                     " is high: above 0.01 training often diverges; 0.0003 to 0.003 is usual"));
   }
-  if (config.warmup_steps >= config.steps) {
+  if (config.steps > 0 && config.warmup_steps >= config.steps) {
     warnings.push_back(absl::StrCat("warm-up takes ", config.warmup_steps, " steps of ", config.steps,
                                     ": the learning rate never reaches ", config.learning_rate));
   }

@@ -73,6 +73,25 @@ TEST(ClusterCommandsTest, ACoordinatorThatHasEndedIsNamedAtOnce) {
   EXPECT_THAT(gone.err, Not(HasSubstr("failed to connect to all addresses")));
 }
 
+TEST(ClusterCommandsTest, ADryRunReckonsWithTheTokenizerOfTheFile) {
+  auto cluster = Cluster::Start({});
+  ASSERT_NE(cluster, nullptr);
+  const std::string text = cluster->directory() + "/text.txt";
+  const std::string vocabulary = cluster->directory() + "/letters.gguf";
+  std::ofstream(text) << "Caf\u00e9.\n";
+  const RunResult made = RunCommand({ENIGMA_BINARY, "train-tokenizer", "--data", text, "--kind", "char", "--words", "0",
+                                     "--vocab-size", "300", "--output", vocabulary});
+  ASSERT_EQ(made.status, 0) << made.err;
+  const RunResult plan =
+      cluster->Enigma({"train", "--name", "letters", "--size", "nano", "--tokenizer", vocabulary, "--dry-run"});
+  EXPECT_EQ(plan.status, 0) << plan.err;
+  EXPECT_THAT(plan.out, HasSubstr(" 277 tokens")) << "256 bytes, 20 special ones, one character";
+  const RunResult other =
+      cluster->Enigma({"train", "--name", "letters", "--size", "nano", "--tokenizer", text, "--dry-run"});
+  EXPECT_EQ(other.status, 1);
+  EXPECT_THAT(other.err, HasSubstr(text));
+}
+
 // The last byte of a file is weight, so that the model stays one.
 void ChangeLastByte(const std::string& path) {
   std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);

@@ -206,6 +206,42 @@ TEST_F(TrainingTest, AnEstimateBeginsNothing) {
   EXPECT_EQ(jobs.jobs_size(), 0);
 }
 
+TEST_F(TrainingTest, AnEstimateReckonsWithTheTokenizerThatIsGiven) {
+  StartTraining(0);
+  model_path_ = enigma::testing::SyntheticModelPath("tiny", "f32");
+  ASSERT_TRUE(Import("stories").ok());
+  enigma::v1::EstimateJobRequest request;
+  enigma::v1::EstimateJobReply reply;
+  const auto estimate = [&] {
+    grpc::ClientContext context;
+    reply.Clear();
+    return training_->Estimate(&context, request, &reply);
+  };
+  enigma::v1::TrainingOptions& options = *request.mutable_options();
+  options = Nano("numbers", 1000);
+  options.clear_vocab_size();
+  options.clear_steps();
+  ASSERT_TRUE(estimate().ok());
+  EXPECT_THAT(reply.shape(), HasSubstr(" 4096 tokens"));
+  EXPECT_EQ(reply.steps(), 0u);
+  EXPECT_THAT(reply.warnings(), ::testing::Not(::testing::Contains(HasSubstr("warm-up"))));
+  request.set_tokenizer_model("stories");
+  ASSERT_TRUE(estimate().ok());
+  EXPECT_THAT(reply.shape(), HasSubstr(" " + std::to_string(Tokenizer()->vocab_size()) + " tokens"));
+  request.set_tokenizer_model("nobody");
+  EXPECT_EQ(estimate().error_code(), grpc::StatusCode::NOT_FOUND);
+  request.clear_tokenizer_model();
+  request.set_tokenizer_tokens(279);
+  ASSERT_TRUE(estimate().ok());
+  EXPECT_THAT(reply.shape(), HasSubstr(" 279 tokens"));
+  options.set_tokenizer_kind("chars");
+  EXPECT_THAT(estimate().error_message(), HasSubstr("tokenizer_kind: a tokenizer is given"));
+  request.clear_tokenizer_tokens();
+  ASSERT_TRUE(estimate().ok());
+  EXPECT_THAT(reply.shape(), HasSubstr(" 400 tokens"));
+  EXPECT_THAT(reply.warnings(), ::testing::Contains(HasSubstr("how many characters there are the data will tell")));
+}
+
 TEST_F(TrainingTest, AWatcherSeesEveryChangeUntilTheEnd) {
   StartTraining(1);
   fakes_.HoldSteps(true);

@@ -91,6 +91,8 @@ TEST(TrainingConfig, WarnsOfWhatIsSeldomMeant) {
   config.warmup_steps = 100;
   ASSERT_EQ(TrainingWarnings(config).size(), 2U);
   EXPECT_THAT(TrainingWarnings(config)[0], HasSubstr("above 0.01"));
+  config.steps = 0;
+  EXPECT_EQ(TrainingWarnings(config).size(), 1U) << "of how many steps is not known";
 }
 
 TEST(TrainingConfig, SurvivesJson) {
