@@ -7,7 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "engine/text/utf8.h"
+#include "base/utf8.h"
 
 namespace enigma::cli {
 
@@ -88,7 +88,7 @@ Argument& Argument::ExistingFile() {
 
 Argument& Argument::Utf8() {
   option_->check([](const std::string& text) {
-    const size_t valid = engine::ValidUtf8Prefix(text);
+    const size_t valid = ValidUtf8Prefix(text);
     return valid == text.size() ? std::string() : "the value is not UTF-8 at byte " + std::to_string(valid);
   });
   return *this;

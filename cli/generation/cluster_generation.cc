@@ -3,7 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
-#include "engine/text/utf8.h"
+#include "base/utf8.h"
 
 namespace enigma::cli {
 
@@ -54,7 +54,7 @@ v1::GenerateRequest ToProto(const std::string& model, const GenerationRequest& r
 
 // The API carries text as UTF-8; other bytes can be given as ids.
 absl::Status CheckUtf8(const std::string& text) {
-  const size_t valid = engine::ValidUtf8Prefix(text);
+  const size_t valid = ValidUtf8Prefix(text);
   if (valid == text.size()) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("the prompt is not UTF-8 at byte ", valid, "; pass such bytes as token ids (--prompt-ids)"));

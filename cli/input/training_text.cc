@@ -17,8 +17,8 @@
 
 #include "base/status_macros.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "engine/text/json_shape.h"
-#include "engine/text/utf8.h"
 
 namespace enigma::cli {
 
@@ -40,17 +40,18 @@ absl::StatusOr<TrainingFile> FileAt(const fs::path& path) {
   return file;
 }
 
-absl::Status AddFolder(const std::string& folder, std::vector<TrainingFile>& files) {
+absl::Status AddFolder(const std::string& folder, bool labelled, std::vector<TrainingFile>& files) {
   std::error_code error;
   std::vector<fs::path> found;
   for (fs::recursive_directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
     const std::string extension = Extension(at->path());
-    const bool is_text = extension == ".txt" || extension == ".md" || extension == ".jsonl";
+    const bool is_text = extension == ".txt" || extension == ".jsonl" || extension == (labelled ? ".tsv" : ".md");
     if (is_text && at->is_regular_file(error) && !error) found.push_back(at->path());
   }
   if (error) return absl::FailedPreconditionError(absl::StrCat(folder, " cannot be read: ", error.message()));
   if (found.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(folder, ": there is no .txt, .md or .jsonl file in this folder"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(folder, ": there is no .txt, ", labelled ? ".tsv" : ".md", " or .jsonl file in this folder"));
   }
   std::sort(found.begin(), found.end());
   for (const fs::path& path : found) {
@@ -130,7 +131,7 @@ class PartReader {
   }
 
   absl::Status CheckUtf8(std::string_view part) const {
-    const size_t valid = engine::ValidUtf8Prefix(part);
+    const size_t valid = ValidUtf8Prefix(part);
     if (valid == part.size()) return absl::OkStatus();
     return absl::InvalidArgumentError(
         absl::StrFormat("%sthe byte 0x%02X is not UTF-8; convert the file, or leave it out", Place(valid).c_str(),
@@ -183,14 +184,14 @@ absl::Status TakeJsonLines(std::string_view part, const PartReader& reader, cons
 
 }  // namespace
 
-absl::StatusOr<std::vector<TrainingFile>> FindTrainingFiles(const std::vector<std::string>& paths) {
+absl::StatusOr<std::vector<TrainingFile>> FindTrainingFiles(const std::vector<std::string>& paths, bool labelled) {
   std::vector<TrainingFile> files;
   for (const std::string& path : paths) {
     std::error_code error;
     const fs::file_status status = fs::status(path, error);
     if (!fs::exists(status)) return absl::NotFoundError(absl::StrCat("there is no file or folder ", path));
     if (fs::is_directory(status)) {
-      ENIGMA_RETURN_IF_ERROR(AddFolder(path, files));
+      ENIGMA_RETURN_IF_ERROR(AddFolder(path, labelled, files));
     } else if (fs::is_regular_file(status)) {
       ENIGMA_ASSIGN_OR_RETURN(TrainingFile file, FileAt(path));
       files.push_back(std::move(file));

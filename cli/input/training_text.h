@@ -17,9 +17,11 @@ struct TrainingFile {
   bool json_lines = false;  // *.jsonl; all others are plain text
 };
 
-// The files that `paths` name, in their order; of a folder every .txt, .md and .jsonl below it, by name. Errors name
-// the path: NotFound, or InvalidArgument for what is no file and for a folder without any.
-absl::StatusOr<std::vector<TrainingFile>> FindTrainingFiles(const std::vector<std::string>& paths);
+// The files that `paths` name, in their order; of a folder every .txt, .md and .jsonl below it, by name; where texts
+// are `labelled`, .tsv in place of .md. Errors name the path: NotFound, or InvalidArgument for what is no file and for
+// a folder without any.
+absl::StatusOr<std::vector<TrainingFile>> FindTrainingFiles(const std::vector<std::string>& paths,
+                                                            bool labelled = false);
 
 // Reads one file in parts, in memory that a part's size bounds, and gives its texts to `take`, with how many bytes of
 // the file have been read. Plain text comes in parts of some megabytes that end with a line behind which a new

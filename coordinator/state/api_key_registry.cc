@@ -10,9 +10,9 @@
 #include "base/counter_random.h"
 #include "base/status_macros.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "coordinator/state/priority.h"
 #include "coordinator/state/record_json.h"
-#include "engine/text/utf8.h"
 #include "rpc/digest.h"
 
 namespace enigma::coordinator {
@@ -97,7 +97,7 @@ absl::Status CheckText(std::string_view field, std::string_view text, size_t byt
     return absl::InvalidArgumentError(
         absl::StrCat(ToAbsl(field), ": it has ", text.size(), " bytes; 1 to ", bytes_max, " are allowed"));
   }
-  if (engine::ValidUtf8Prefix(text) != text.size() || std::any_of(text.begin(), text.end(), &IsControl)) {
+  if (ValidUtf8Prefix(text) != text.size() || std::any_of(text.begin(), text.end(), &IsControl)) {
     return absl::InvalidArgumentError(absl::StrCat(ToAbsl(field), ": it must be UTF-8 without control characters"));
   }
   return absl::OkStatus();

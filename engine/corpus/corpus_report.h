@@ -12,7 +12,8 @@ namespace enigma::engine {
 
 // What deserves a look before a model is trained on the corpus; nothing was changed because of it.
 struct CorpusWarning {
-  std::string code;  // "few_examples", "many_duplicates", "no_validation", "glued_pairs"
+  std::string
+      code;  // "few_examples", "many_duplicates", "no_validation", "glued_pairs", "contradictions", "single_texts"
   std::string text;  // a sentence
 };
 

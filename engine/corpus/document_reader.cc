@@ -11,23 +11,36 @@
 
 #include "base/status_macros.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "engine/corpus/json_lines.h"
 #include "engine/corpus/line_source.h"
 #include "engine/corpus/question_answer.h"
 #include "engine/corpus/text_documents.h"
-#include "engine/text/utf8.h"
 
 namespace enigma::engine {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-constexpr std::array<std::pair<std::string_view, CorpusFormat>, 4> kFormats = {{{"auto", CorpusFormat::kAuto},
+constexpr std::array<std::pair<std::string_view, CorpusFormat>, 5> kFormats = {{{"auto", CorpusFormat::kAuto},
                                                                                 {"text", CorpusFormat::kText},
                                                                                 {"qa", CorpusFormat::kQuestions},
-                                                                                {"jsonl", CorpusFormat::kJsonLines}}};
+                                                                                {"jsonl", CorpusFormat::kJsonLines},
+                                                                                {"labels", CorpusFormat::kLabels}}};
 
-// The file must be text throughout, whatever its format.
-absl::Status CheckText(const CorpusFile& file) {
+CorpusFormat FindFormat(std::string_view name, std::string_view bytes, const ReaderOptions& options) {
+  if (options.format != CorpusFormat::kAuto) return options.format;
+  if (IsNamedJsonLines(name)) return CorpusFormat::kJsonLines;
+  const std::string_view first = FirstFilledLine(bytes);
+  if (first.starts_with("Q:")) return CorpusFormat::kQuestions;
+  if (first.starts_with("{") && first.size() <= options.line_bytes_max && IsRecord(first)) {
+    return CorpusFormat::kJsonLines;
+  }
+  return CorpusFormat::kText;
+}
+
+}  // namespace
+
+absl::Status CheckFileIsText(const CorpusFile& file) {
   const std::string_view bytes = file.bytes;
   const size_t valid = std::min(ValidUtf8Prefix(bytes), bytes.find('\0'));
   if (valid >= bytes.size()) return absl::OkStatus();
@@ -40,7 +53,7 @@ absl::Status CheckText(const CorpusFile& file) {
                                            valid - begin + 1, byte)));
 }
 
-std::string_view FirstLine(std::string_view bytes) {
+std::string_view FirstFilledLine(std::string_view bytes) {
   while (!bytes.empty()) {
     const size_t end = std::min(bytes.find('\n'), bytes.size());
     const std::string_view line = bytes.substr(0, end);
@@ -50,26 +63,24 @@ std::string_view FirstLine(std::string_view bytes) {
   return {};
 }
 
-CorpusFormat FindFormat(std::string_view name, std::string_view bytes, const ReaderOptions& options) {
-  if (options.format != CorpusFormat::kAuto) return options.format;
+bool IsNamedJsonLines(std::string_view name) {
   for (const char* ending : {".jsonl", ".ndjson", ".json"}) {
-    if (absl::EndsWithIgnoreCase(ToAbsl(name), ending)) return CorpusFormat::kJsonLines;
+    if (absl::EndsWithIgnoreCase(ToAbsl(name), ending)) return true;
   }
-  const std::string_view first = FirstLine(bytes);
-  if (first.starts_with("Q:")) return CorpusFormat::kQuestions;
-  if (first.starts_with("{") && first.size() <= options.line_bytes_max && IsRecord(first)) {
-    return CorpusFormat::kJsonLines;
-  }
-  return CorpusFormat::kText;
+  return false;
 }
 
-}  // namespace
+std::string_view WithoutByteOrderMark(std::string_view bytes) {
+  if (bytes.starts_with(kByteOrderMark)) bytes.remove_prefix(kByteOrderMark.size());
+  return bytes;
+}
 
 absl::StatusOr<CorpusFormat> ParseCorpusFormat(std::string_view name) {
   for (const auto& [known, format] : kFormats) {
     if (known == name) return format;
   }
-  return absl::InvalidArgumentError(absl::StrCat("no format '", ToAbsl(name), "': use auto, text, qa or jsonl"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("no format '", ToAbsl(name), "': use auto, text, qa, jsonl or labels"));
 }
 
 std::string_view NameOf(CorpusFormat format) {
@@ -82,12 +93,11 @@ std::string_view NameOf(CorpusFormat format) {
 absl::StatusOr<ReaderCounts> ReadDocuments(const CorpusFile& file, uint32_t file_index, const ReaderOptions& options,
                                            const Tokenizer& tokenizer, const ChatTemplate* chat,
                                            std::vector<Document>& documents) {
-  std::string_view bytes = file.bytes;
-  if (bytes.starts_with(kByteOrderMark)) bytes.remove_prefix(kByteOrderMark.size());
+  const std::string_view bytes = WithoutByteOrderMark(file.bytes);
   if (bytes.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(file.name, ": the file is empty; fill it, or leave it out"));
   }
-  ENIGMA_RETURN_IF_ERROR(CheckText(file));
+  ENIGMA_RETURN_IF_ERROR(CheckFileIsText(file));
   ReaderCounts counts;
   counts.format = FindFormat(file.name, bytes, options);
   const size_t before = documents.size();
@@ -99,6 +109,9 @@ absl::StatusOr<ReaderCounts> ReadDocuments(const CorpusFile& file, uint32_t file
     case CorpusFormat::kJsonLines:
       ENIGMA_RETURN_IF_ERROR(ReadJsonLines(lines, options, tokenizer, chat, file_index, documents, counts));
       break;
+    case CorpusFormat::kLabels:
+      return absl::InvalidArgumentError(absl::StrCat(
+          file.name, ": lines with labels are what a router learns; give --task router, or another format"));
     case CorpusFormat::kAuto:
     case CorpusFormat::kText:
       ENIGMA_RETURN_IF_ERROR(ReadText(lines, options, file_index, documents, counts));

@@ -19,9 +19,10 @@ enum class CorpusFormat {
   kText,       // running text; a line "<|endoftext|>" separates documents
   kQuestions,  // "Q:" and "A:" lines
   kJsonLines,  // one JSON object per line
+  kLabels,     // "label<TAB>text" lines, for routers alone (labelled_texts.h)
 };
 
-// Of "auto", "text", "qa" or "jsonl". InvalidArgument names them.
+// Of "auto", "text", "qa", "jsonl" or "labels". InvalidArgument names them.
 absl::StatusOr<CorpusFormat> ParseCorpusFormat(std::string_view name);
 std::string_view NameOf(CorpusFormat format);
 
@@ -41,6 +42,18 @@ struct ReaderCounts {
   uint64_t tool_answers = 0;  // answers that begin with [E:tool]
   uint64_t glued_pairs = 0;   // prompts that a completion follows without white space between
 };
+
+// A file must be text throughout, whatever its format: UTF-8 without zeros. InvalidArgument names line and byte.
+absl::Status CheckFileIsText(const CorpusFile& file);
+
+// The bytes behind a byte order mark, if there is one.
+std::string_view WithoutByteOrderMark(std::string_view bytes);
+
+// The first line that is not blank; empty where there is none.
+std::string_view FirstFilledLine(std::string_view bytes);
+
+// Whether a file's name says that it holds JSON lines.
+bool IsNamedJsonLines(std::string_view name);
 
 // Appends the documents of a file to `documents`, each with `file_index`. Byte order marks are left out and CRLF
 // becomes LF. Errors are InvalidArgument, "NAME:LINE: what is wrong; what to do".

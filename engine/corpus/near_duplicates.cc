@@ -6,7 +6,7 @@
 #include <absl/strings/ascii.h>
 
 #include "base/counter_random.h"
-#include "engine/text/utf8.h"
+#include "base/utf8.h"
 
 namespace enigma::engine {
 namespace {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/status_macros.h"
-#include "engine/text/utf8.h"
+#include "base/utf8.h"
 
 namespace enigma::engine {
 namespace {

@@ -36,6 +36,7 @@ absl::Status CheckRanges(const TrainingConfig& c) {
       {"weight_decay", c.weight_decay, 0, 10, "from 0 to 10"},
       {"clip_norm", c.clip_norm, 0, kAny, "0 (no clipping) or more"},
       {"dropout", c.dropout, 0, 0.9, "from 0 to 0.9"},
+      {"token_dropout", c.token_dropout, 0, 0.9, "from 0 to 0.9"},
       {"checkpoint_seconds", c.checkpoint_seconds, 0.1, kAny, "0.1 or more"},
       {"lora.rank", double{1} * c.lora.rank, 0, 1024, "from 0 (no LoRA) to 1024"},
   };

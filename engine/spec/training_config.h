@@ -41,9 +41,10 @@ struct TrainingConfig {
   double beta1 = 0.9;
   double beta2 = 0.95;
   double epsilon = 1e-8;
-  double weight_decay = 0.1;  // of matrices; norms and biases have none
-  double clip_norm = 1.0;     // 0: no clipping
-  double dropout = 0.0;       // of embeddings and of what layers add to the residual stream
+  double weight_decay = 0.1;   // of matrices; norms and biases have none
+  double clip_norm = 1.0;      // 0: no clipping
+  double dropout = 0.0;        // of embeddings and of what layers add to the residual stream
+  double token_dropout = 0.0;  // of whole tokens: the model sees nothing of them
 
   uint64_t validate_every = 0;          // steps; 0: only at the end
   uint64_t checkpoint_every = 0;        // steps; 0: by time

@@ -15,6 +15,8 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr uint64_t kFormat = 1;
+// A program that knows nothing of token dropout must not take part in a job that has it: its gradients are others.
+constexpr uint64_t kFormatOfTokenDropout = 2;
 constexpr const char* kScheduleNames[] = {"cosine", "linear", "constant"};
 constexpr const char* kPrecisionNames[] = {"f32", "bf16"};
 constexpr const char* kScalingNames[] = {"none", "linear", "yarn", "llama3"};
@@ -205,11 +207,12 @@ void VisitFields(Config& c, const Visit& visit) {
 }  // namespace
 
 std::string TrainingConfigToJson(const TrainingConfig& config) {
-  Json json = {{"format", kFormat},
+  Json json = {{"format", config.token_dropout > 0 ? kFormatOfTokenDropout : kFormat},
                {"spec", SpecToJson(config.spec)},
                {"lora", {{"rank", config.lora.rank}, {"alpha", config.lora.alpha}, {"targets", config.lora.targets}}},
                {"schedule", kScheduleNames[static_cast<size_t>(config.schedule)]},
-               {"precision", kPrecisionNames[static_cast<size_t>(config.precision)]}};
+               {"precision", kPrecisionNames[static_cast<size_t>(config.precision)]},
+               {"token_dropout", config.token_dropout}};
   VisitFields(config, [&](const char* name, const auto& field) { json[name] = field; });
   return json.dump();
 }
@@ -223,13 +226,15 @@ absl::StatusOr<TrainingConfig> TrainingConfigFromJson(std::string_view text) {
   uint64_t format = 0;
   in.Get("format", format);
   ENIGMA_RETURN_IF_ERROR(in.status());
-  if (format != kFormat) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("training configuration: format ", format, " is unknown; this program knows ", kFormat));
+  if (format != kFormat && format != kFormatOfTokenDropout) {
+    return absl::InvalidArgumentError(absl::StrCat("training configuration: format ", format,
+                                                   " is unknown; this program knows ", kFormat, " and ",
+                                                   kFormatOfTokenDropout));
   }
   in.Name("schedule", kScheduleNames, config.schedule);
-  // Older configurations know none but f32.
+  // Older configurations know none but f32, and leave no tokens out.
   if (json.contains("precision")) in.Name("precision", kPrecisionNames, config.precision);
+  if (json.contains("token_dropout")) in.Get("token_dropout", config.token_dropout);
   VisitFields(config, [&](const char* name, auto& field) { in.Get(name, field); });
   ENIGMA_RETURN_IF_ERROR(in.status());
   ENIGMA_RETURN_IF_ERROR(SpecFromJson(in.Object("spec"), config.spec));

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "base/text.h"
+#include "base/utf8.h"
 #include "engine/text/piece_cache.h"
-#include "engine/text/utf8.h"
 
 namespace enigma::engine {
 

@@ -14,7 +14,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/text.h"
-#include "engine/text/utf8.h"
+#include "base/utf8.h"
 
 namespace enigma::engine {
 namespace {

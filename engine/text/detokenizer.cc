@@ -1,5 +1,5 @@
+#include "base/utf8.h"
 #include "engine/text/tokenizer.h"
-#include "engine/text/utf8.h"
 
 namespace enigma::engine {
 

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "base/utf8.h"
 #include "engine/text/piece_cache.h"
-#include "engine/text/utf8.h"
 
 namespace enigma::engine {
 namespace {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/counter_random.h"
 #include "engine/kernels/check.h"
 #include "engine/kernels/cross_entropy.h"
 #include "engine/kernels/embedding_backward.h"
@@ -15,6 +16,8 @@ namespace {
 
 // Logits are made for a part of the rows at a time, so that a large vocabulary needs no memory for all of them.
 constexpr size_t kLogitsMax = size_t{4} << 20;
+// Which tokens are left out is drawn apart from which values are.
+constexpr uint64_t kTokenStream = uint64_t{1} << 63;
 
 size_t HeadOffset(const ParameterLayout& layout, const ModelSpec& spec) {
   return layout.Find(spec.tied_embeddings ? "token_embd.weight" : "output.weight")->offset;
@@ -55,13 +58,17 @@ void Decoder::ShareWeights(const Decoder& owner) {
   head_panels_ = owner.head_panels_;
 }
 
-SlotRows Decoder::RowsOf(const SlotBatch& batch, float dropout, uint64_t stream) const {
-  return {.rows = batch.tokens.size(),
-          .positions = batch.positions,
-          .starts = batch.starts,
-          .dropout = dropout,
-          .dropout_seed = options_.seed,
-          .dropout_stream = stream};
+SlotRows Decoder::RowsOf(const SlotBatch& batch) {
+  return {.rows = batch.tokens.size(), .positions = batch.positions, .starts = batch.starts};
+}
+
+SlotRows Decoder::TrainedRows(const SlotBatch& batch, uint64_t stream) const {
+  SlotRows rows = RowsOf(batch);
+  rows.dropout = options_.dropout;
+  rows.token_dropout = options_.token_dropout;
+  rows.dropout_seed = options_.seed;
+  rows.dropout_stream = stream;
+  return rows;
 }
 
 // Two places in every layer, after the embedding's.
@@ -78,8 +85,18 @@ void Decoder::Embed(const SlotBatch& batch, const SlotRows& slot, float* x) {
     std::memcpy(x + t * spec_.hidden, embedding + static_cast<size_t>(batch.tokens[t]) * spec_.hidden,
                 spec_.hidden * sizeof(float));
   }
+  DropTokens(slot, x);
   if (slot.dropout > 0) {
     Dropout(x, spec_.hidden, slot.rows, spec_.hidden, slot.dropout, {slot.dropout_seed, slot.dropout_stream}, 0, pool_);
+  }
+}
+
+void Decoder::DropTokens(const SlotRows& slot, float* x) const {
+  if (slot.token_dropout == 0) return;
+  const uint64_t stream = kTokenStream | slot.dropout_stream;
+  for (size_t t = 0; t < slot.rows; ++t) {
+    if (CounterUniform(slot.dropout_seed, stream, t) < slot.token_dropout)
+      std::fill_n(x + t * spec_.hidden, spec_.hidden, 0.0F);
   }
 }
 
@@ -134,7 +151,7 @@ double Decoder::LossAndGradient(const SlotBatch& batch, uint64_t step, uint32_t 
                                 const GradientPart& finished) {
   const uint64_t places = uint64_t{2} * spec_.layer_count() + 1;
   constexpr uint64_t kSlotsMax = uint64_t{1} << 20;
-  const SlotRows rows = RowsOf(batch, options_.dropout, (step * kSlotsMax + slot) * places);
+  const SlotRows rows = TrainedRows(batch, (step * kSlotsMax + slot) * places);
   const size_t values = rows.rows * spec_.hidden;
   Forward(batch, rows, true);
   float* d_x = d_x_.Reserve(values);
@@ -157,6 +174,7 @@ double Decoder::LossAndGradient(const SlotBatch& batch, uint64_t step, uint32_t 
     Dropout(d_x, spec_.hidden, rows.rows, spec_.hidden, rows.dropout, {rows.dropout_seed, rows.dropout_stream}, 0,
             pool_);
   }
+  DropTokens(rows, d_x);
   const size_t embedding_end = layers_.front().offsets().begin;
   if (!spec_.tied_embeddings) std::fill(gradient + embedding_, gradient + embedding_end, 0.0F);
   EmbeddingBackward(d_x, spec_.hidden, batch.tokens.data(), rows.rows, spec_.hidden, spec_.vocab, gradient + embedding_,
@@ -166,12 +184,12 @@ double Decoder::LossAndGradient(const SlotBatch& batch, uint64_t step, uint32_t 
 }
 
 double Decoder::Loss(const SlotBatch& batch) {
-  Forward(batch, RowsOf(batch, 0, 0), false);
+  Forward(batch, RowsOf(batch), false);
   return Head(batch, nullptr, nullptr);
 }
 
 std::vector<float> Decoder::Logits(const SlotBatch& batch) {
-  Forward(batch, RowsOf(batch, 0, 0), false);
+  Forward(batch, RowsOf(batch), false);
   const size_t rows = batch.tokens.size();
   float* normed = scratch_.normed.Reserve(rows * spec_.hidden);
   RmsNorm(residuals_.back().data(), spec_.hidden, weights_ + output_norm_, spec_.norm_epsilon, rows, spec_.hidden,

@@ -23,7 +23,8 @@ class Decoder {
  public:
   struct Options {
     float dropout = 0;
-    uint64_t seed = 0;  // of the dropout
+    float token_dropout = 0;  // share of the tokens whose embedding is 0
+    uint64_t seed = 0;        // of the dropout
     ProductPrecision precision = ProductPrecision::kF32;
     bool recompute = false;  // keep only what enters each layer, and compute the rest again in the backward pass
   };
@@ -48,10 +49,14 @@ class Decoder {
   std::vector<float> Logits(const SlotBatch& batch);
 
  private:
-  SlotRows RowsOf(const SlotBatch& batch, float dropout, uint64_t stream) const;
+  // Of a step that is trained; without dropout otherwise.
+  SlotRows TrainedRows(const SlotBatch& batch, uint64_t stream) const;
+  static SlotRows RowsOf(const SlotBatch& batch);
   // Through all layers; residuals_[i] is what enters layer i, the last one what leaves the model.
   void Forward(const SlotBatch& batch, const SlotRows& slot, bool keep);
   void Embed(const SlotBatch& batch, const SlotRows& slot, float* x);
+  // Makes the rows of tokens that are left out 0: of what is embedded, and of its gradient.
+  void DropTokens(const SlotRows& slot, float* x) const;
   // Losses and, where `gradient` is given, d_x and the gradients of head and final norm.
   double Head(const SlotBatch& batch, float* d_x, float* gradient);
   LayerActivations& KeptBy(uint32_t layer) { return kept_[options_.recompute ? 0 : layer]; }

@@ -59,6 +59,7 @@ struct SlotRows {
   std::span<const uint32_t> positions;
   std::span<const uint32_t> starts;
   float dropout = 0;
+  float token_dropout = 0;
   uint64_t dropout_seed = 0;
   uint64_t dropout_stream = 0;  // of this layer's first place; the next one follows
 };

@@ -72,6 +72,7 @@ GgufMetadata MetadataOf(const TrainedModel& model, DType type) {
   SetRopeScaling(spec.rope, prefix, metadata);
   if (spec.layers[0].attention == AttentionKind::kWindowed) size("attention.sliding_window", spec.layers[0].window);
   CopyTokenizerKeys(model.tokenizer, metadata);
+  if (model.router != nullptr) SetRouterKeys(*model.router, metadata);
   return metadata;
 }
 

@@ -9,6 +9,7 @@
 #include "engine/spec/dtype.h"
 #include "engine/spec/gguf.h"
 #include "engine/spec/model_spec.h"
+#include "engine/spec/router_spec.h"
 #include "engine/training/parameters.h"
 
 namespace enigma::engine {
@@ -16,9 +17,10 @@ namespace enigma::engine {
 // What is exported; all of it borrowed.
 struct TrainedModel {
   const ModelSpec& spec;
-  const ParameterLayout& layout;  // of the spec
-  const float* weights;           // [layout.floats()]
-  const GgufMetadata& tokenizer;  // of which the keys "tokenizer.*" are taken
+  const ParameterLayout& layout;       // of the spec
+  const float* weights;                // [layout.floats()]
+  const GgufMetadata& tokenizer;       // of which the keys "tokenizer.*" are taken
+  const RouterSpec* router = nullptr;  // what makes a router of it; null: it is none
 };
 
 // Writes a GGUF file as llama.cpp and this engine read it, and returns its size in bytes. Matrices are stored as

@@ -11,6 +11,7 @@ SlotLanes::SlotLanes(const TrainingConfig& config, const SlotLoader& slots, cons
                      TrainableWeights& trained, ThreadPool& pool)
     : slots_(slots), trained_(trained), pool_(pool) {
   const Decoder::Options options = {.dropout = static_cast<float>(config.dropout),
+                                    .token_dropout = static_cast<float>(config.token_dropout),
                                     .seed = config.seed,
                                     .precision = config.precision,
                                     .recompute = config.recompute};

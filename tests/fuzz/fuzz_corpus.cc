@@ -6,15 +6,18 @@
 #include <memory>
 #include <string_view>
 
+#include "base/utf8.h"
+#include "engine/corpus/labelled_texts.h"
 #include "engine/corpus/prepare.h"
 #include "engine/corpus/slot_loader.h"
+#include "engine/spec/router_spec.h"
 #include "engine/text/chat_template.h"
 #include "engine/text/tokenizer.h"
-#include "engine/text/utf8.h"
 #include "tests/unit/engine/text/small_vocabularies.h"
 
 namespace {
 
+using namespace enigma;
 using namespace enigma::engine;
 
 void Require(bool holds) {
@@ -51,6 +54,24 @@ void CheckDocuments(const CorpusFile& file, const ReaderOptions& options, const 
   Require(documents.size() == report.training.documents + report.validation.documents + report.dropped.documents());
 }
 
+// Labelled texts, in every format: what is read can be a label and a text, and what is held out is some of it.
+void CheckLabelledTexts(const CorpusFile& file, const ReaderOptions& reader) {
+  for (const CorpusFormat format : {CorpusFormat::kAuto, CorpusFormat::kQuestions, CorpusFormat::kJsonLines}) {
+    ReaderOptions options = reader;
+    options.format = format;
+    LabelledCorpus corpus;
+    const auto counts = ReadLabelledTexts(file, 0, options, corpus.texts);
+    if (!counts.ok()) {
+      Require(!counts.status().message().empty());
+      continue;
+    }
+    Require(counts->documents == corpus.texts.size() && !corpus.texts.empty());
+    for (const LabelledText& text : corpus.texts) Require(CheckLabel(text.label).ok() && !text.text.empty());
+    DropRepeatedTexts({file}, corpus);
+    Require(HeldOut(corpus.texts, 0.3).size() == corpus.texts.size());
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -61,6 +82,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   options.reader.part_bytes = data[0] & 16 ? 64 : 0;
   options.reader.line_bytes_max = 4096;
   options.filters.near_duplicate_words_min = 10;
+  CheckLabelledTexts(file, options.reader);
   const Tokenizer& tokenizer = SmallTokenizer((data[0] & 32) != 0);
   const auto prepared = PrepareCorpus({file}, tokenizer, &Chat(), options);
   if (!prepared.ok()) {

@@ -7,6 +7,7 @@
 #include "engine/spec/gguf.h"
 #include "engine/spec/manifest.h"
 #include "engine/spec/model_spec.h"
+#include "engine/spec/router_spec.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace enigma::engine;
@@ -19,6 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const std::string& key : (*file)->metadata().keys()) {
     if (!(*file)->metadata().Has(key)) std::abort();
   }
+  const auto router = RouterSpecFromGguf((*file)->metadata());
+  if (router.ok() && *router && (*router)->labels.size() != (*router)->label_tokens.size()) std::abort();
   const auto spec = ModelSpecFromGguf(**file);
   if (spec.ok() && spec->layers.size() > (*file)->tensors().size()) std::abort();
   return 0;

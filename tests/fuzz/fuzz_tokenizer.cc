@@ -10,12 +10,13 @@
 #include <string_view>
 #include <vector>
 
+#include "base/utf8.h"
 #include "engine/spec/gguf.h"
 #include "engine/text/tokenizer.h"
-#include "engine/text/utf8.h"
 
 namespace {
 
+using namespace enigma;
 using namespace enigma::engine;
 
 void Require(bool holds) {

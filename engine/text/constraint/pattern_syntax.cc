@@ -10,7 +10,7 @@
 
 #include "base/status_macros.h"
 #include "base/text.h"
-#include "engine/text/utf8.h"
+#include "base/utf8.h"
 
 namespace enigma::engine {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "engine/text/utf8.h"
+#include "base/utf8.h"
 
 namespace enigma::engine::jinja {
 

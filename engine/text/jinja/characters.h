@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-// Text by code points, as Python sees it. Bytes that are no UTF-8 count as one character each run (engine/text/utf8.h)
+// Text by code points, as Python sees it. Bytes that are no UTF-8 count as one character each run (base/utf8.h)
 // and are carried through unchanged.
 namespace enigma::engine::jinja {
 

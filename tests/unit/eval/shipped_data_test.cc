@@ -11,7 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "engine/text/utf8.h"
+#include "base/utf8.h"
 #include "eval/code/code_tasks.h"
 #include "eval/sandbox/python_sandbox.h"
 #include "tests/support/test_data.h"
@@ -52,7 +52,7 @@ std::string Plain(const std::string& text) {
 TEST(ShippedIntents, KeepTheirRules) {
   const std::string bytes = DataFile("intents/requests.tsv");
   const std::string readme = DataFile("intents/README.md");
-  ASSERT_EQ(engine::ValidUtf8Prefix(bytes), bytes.size());
+  ASSERT_EQ(ValidUtf8Prefix(bytes), bytes.size());
   ASSERT_TRUE(absl::EndsWith(bytes, "\n"));
   std::vector<std::string> lines = absl::StrSplit(bytes, '\n');
   lines.pop_back();

@@ -157,7 +157,7 @@ TEST(DocumentReaderTest, FormatIsFoundByNameThenContent) {
        {CorpusFormat::kAuto, CorpusFormat::kText, CorpusFormat::kQuestions, CorpusFormat::kJsonLines}) {
     EXPECT_EQ(ParseCorpusFormat(NameOf(format)).value(), format);
   }
-  EXPECT_THAT(ParseCorpusFormat("csv").status().message(), HasSubstr("use auto, text, qa or jsonl"));
+  EXPECT_THAT(ParseCorpusFormat("csv").status().message(), HasSubstr("use auto, text, qa, jsonl or labels"));
 }
 
 TEST(DocumentReaderTest, ErrorsOfFiles) {

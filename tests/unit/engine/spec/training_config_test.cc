@@ -107,6 +107,7 @@ TEST(TrainingConfig, SurvivesJson) {
   config.learning_rate = 0.1 + 0.2;
   config.schedule = LearningRateSchedule::kLinear;
   config.seed = ~uint64_t{0};
+  config.token_dropout = 0.25;
   const std::string json = TrainingConfigToJson(config);
   const absl::StatusOr<TrainingConfig> read = TrainingConfigFromJson(json);
   ASSERT_TRUE(read.ok()) << read.status();
@@ -115,6 +116,7 @@ TEST(TrainingConfig, SurvivesJson) {
   EXPECT_EQ(read->spec.rope.scaling, RopeScaling::kLlama3);
   EXPECT_EQ(read->learning_rate, 0.1 + 0.2);
   EXPECT_EQ(read->seed, ~uint64_t{0});
+  EXPECT_EQ(read->token_dropout, 0.25);
 }
 
 TEST(TrainingConfig, PrecisionIsPartOfTheJson) {
@@ -135,6 +137,20 @@ TEST(TrainingConfig, PrecisionIsPartOfTheJson) {
   json.erase(json.find(field), field.size());  // as configurations were before there was a choice
   ASSERT_TRUE(TrainingConfigFromJson(json).ok());
   EXPECT_EQ(TrainingConfigFromJson(json)->precision, ProductPrecision::kF32);
+}
+
+// A program from before there was token dropout refuses what it would compute otherwise, and takes all else.
+TEST(TrainingConfig, TokenDropoutIsAFormatOfItsOwn) {
+  TrainingConfig config = Sound();
+  std::string json = TrainingConfigToJson(config);
+  EXPECT_THAT(json, HasSubstr("\"format\":1,"));
+  const std::string field = ",\"token_dropout\":0.0";
+  ASSERT_THAT(json, HasSubstr(field));
+  json.erase(json.find(field), field.size());
+  ASSERT_TRUE(TrainingConfigFromJson(json).ok());
+  EXPECT_EQ(TrainingConfigFromJson(json)->token_dropout, 0);
+  config.token_dropout = 0.1;
+  EXPECT_THAT(TrainingConfigToJson(config), HasSubstr("\"format\":2,"));
 }
 
 TEST(TrainingConfig, RefusesJsonThatIsNotOne) {

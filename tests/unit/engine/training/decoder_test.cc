@@ -189,13 +189,41 @@ TEST(Decoder, SameBitsOnEveryTargetWithAnyThreadsAndWithRecomputation) {
   for (const ProductPrecision precision : {ProductPrecision::kF32, ProductPrecision::kBf16}) {
     ExpectSameBitsOnEveryTarget({.precision = precision});
   }
+  ExpectSameBitsOnEveryTarget({.dropout = 0.2F, .token_dropout = 0.4F, .seed = 5});
+}
+
+// What is left out of a step is seen by nothing: the output layer apart, its embedding has no gradient.
+TEST(Decoder, ATokenThatIsLeftOutLearnsNothing) {
+  ModelSpec spec = SmallSpec();
+  spec.tied_embeddings = false;
+  Subject subject(spec);
+  const SlotBatch batch = SmallBatch(spec.vocab);
+  double loss = 0;
+  const std::vector<float> all = subject.Gradient(batch, {.seed = 3}, 1, &loss);
+  double thinned_loss = 0;
+  const std::vector<float> thinned = subject.Gradient(batch, {.token_dropout = 0.5F, .seed = 3}, 1, &thinned_loss);
+  EXPECT_NE(loss, thinned_loss);
+  const Parameter& embedding = *subject.layout.Find("token_embd.weight");
+  const auto rows_with_gradient = [&](const std::vector<float>& gradient) {
+    size_t rows = 0;
+    for (size_t row = 0; row < spec.vocab; ++row) {
+      const float* values = gradient.data() + embedding.offset + row * spec.hidden;
+      rows += std::any_of(values, values + spec.hidden, [](float value) { return value != 0; }) ? 1 : 0;
+    }
+    return rows;
+  };
+  EXPECT_LT(rows_with_gradient(thinned), rows_with_gradient(all));
+  EXPECT_GT(rows_with_gradient(thinned), 0u);
+  double other_loss = 0;
+  (void)subject.Gradient(batch, {.token_dropout = 0.5F, .seed = 4}, 1, &other_loss);
+  EXPECT_NE(other_loss, thinned_loss) << "which ones is drawn by the seed";
 }
 
 // With dropout, against differences of the decoder's own loss: a step apart enough for f32.
 TEST(Decoder, GradientWithDropoutIsOfTheSameMask) {
   Subject subject(SmallSpec());
   const SlotBatch batch = SmallBatch(subject.spec.vocab);
-  const Decoder::Options options = {.dropout = 0.3F, .seed = 11};
+  const Decoder::Options options = {.dropout = 0.3F, .token_dropout = 0.3F, .seed = 11};
   double loss = 0;
   const std::vector<float> gradient = subject.Gradient(batch, options, 1, &loss);
   double plain = 0;
@@ -229,7 +257,7 @@ TEST(Decoder, LossIsThatOfTheTrainingPassAndOfTheLogits) {
   double expected = 0;
   (void)subject.Gradient(batch, {}, 1, &expected);
   ThreadPool pool(2);
-  Decoder decoder(subject.spec, subject.layout, 16, {.dropout = 0.5F, .recompute = true}, pool);
+  Decoder decoder(subject.spec, subject.layout, 16, {.dropout = 0.5F, .token_dropout = 0.5F, .recompute = true}, pool);
   decoder.SetWeights(subject.state.weights.data());
   EXPECT_EQ(decoder.Loss(batch), expected);
   const std::vector<float> logits = decoder.Logits(batch);

@@ -1,5 +1,6 @@
 #include "engine/training/export_model.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -7,7 +8,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/sampling/local_router.h"
 #include "engine/text/tokenizer.h"
+#include "engine/training/decoder.h"
 #include "engine/training/import_model.h"
 #include "engine/weights/weight_source.h"
 #include "tests/support/edited_model.h"
@@ -89,6 +92,64 @@ TEST(ExportModelTest, TheTokenizerGoesAlong) {
   const auto tokenizer = Tokenizer::FromGguf(metadata);
   ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
   EXPECT_THAT((*tokenizer)->Encode("hello", {}), ::testing::ElementsAre(testing::kBpHello));
+}
+
+TEST(ExportModelTest, WhatMakesARouterGoesAlong) {
+  const TemporaryFolder folder;
+  const SmallModel model(SmallSpec("llama"));
+  RouterSpec spec;
+  spec.labels = {"chat", "code"};
+  spec.label_tokens = {testing::kBpEnd, testing::kBpStart};
+  spec.temperature = 2;
+  spec.threshold = 0.5;
+  TrainedModel view = model.View();
+  view.router = &spec;
+  const std::string path = folder.File("m.gguf");
+  ASSERT_TRUE(ExportGguf(view, DType::kF32, path).ok());
+  ThreadPool pool(2);
+  const auto router = LocalRouter::Open(path, pool);
+  ASSERT_TRUE(router.ok()) << router.status();
+  EXPECT_EQ((*router)->spec().labels, spec.labels);
+  EXPECT_EQ((*router)->spec().threshold, 0.5);
+  const auto scores = (*router)->Classify("hello");
+  ASSERT_TRUE(scores.ok()) << scores.status();
+  // The same by the trainer's own forward pass.
+  Decoder decoder(model.spec, model.layout, model.spec.context, {.recompute = true}, pool);
+  decoder.SetWeights(model.state.weights.data());
+  SlotBatch prompt;
+  prompt.tokens = (*router)->tokenizer().Encode("Q: hello\nA: [E:tool]", {});
+  for (uint32_t i = 0; i < prompt.tokens.size(); ++i) prompt.positions.push_back(i);
+  prompt.targets.assign(prompt.tokens.size(), -1);
+  prompt.starts = {0, static_cast<uint32_t>(prompt.tokens.size())};
+  const std::vector<float> logits = decoder.Logits(prompt);
+  const float* last = logits.data() + logits.size() - testing::kBpTokens;
+  const double difference = double{last[testing::kBpEnd]} - last[testing::kBpStart];
+  EXPECT_NEAR(scores->probabilities[0], 1 / (1 + std::exp(-difference / 2)), 1e-3);
+  EXPECT_TRUE((*router)->Classify(std::string(10'000, 'x')).ok()) << "what is too long loses its middle";
+
+  ASSERT_TRUE(ExportGguf(model.View(), DType::kF32, path).ok());
+  EXPECT_THAT(MessageOf(LocalRouter::Open(path, pool).status()), HasSubstr("is no router"));
+}
+
+TEST(ExportModelTest, ARouterWithDamagedWeightsSaysSo) {
+  const TemporaryFolder folder;
+  SmallModel model(SmallSpec("llama"));
+  RouterSpec spec;
+  spec.labels = {"chat", "code"};
+  spec.label_tokens = {testing::kBpEnd, testing::kBpStart};
+  const Parameter* head = model.layout.Find("output.weight");
+  if (head == nullptr) head = model.layout.Find("token_embd.weight");
+  // Of a label that no text holds, so that all before the logits is sound; their sums are not.
+  float* row = model.state.weights.data() + head->offset + size_t{testing::kBpEnd} * model.spec.hidden;
+  std::fill_n(row, model.spec.hidden, std::numeric_limits<float>::max());
+  TrainedModel view = model.View();
+  view.router = &spec;
+  const std::string path = folder.File("m.gguf");
+  ASSERT_TRUE(ExportGguf(view, DType::kF32, path).ok());
+  ThreadPool pool(1);
+  const auto router = LocalRouter::Open(path, pool);
+  ASSERT_TRUE(router.ok()) << router.status();
+  EXPECT_THAT(MessageOf((*router)->Classify("hello").status()), HasSubstr("not finite"));
 }
 
 TEST(ExportModelTest, MatricesAreQuantisedAndVectorsAreNot) {

@@ -1,9 +1,9 @@
-#include "engine/text/utf8.h"
+#include "base/utf8.h"
 
 #include <cstdint>
 #include <cstring>
 
-namespace enigma::engine {
+namespace enigma {
 
 Utf8Step ReadUtf8(std::string_view bytes) {
   const auto at = [bytes](size_t i) { return static_cast<uint8_t>(bytes[i]); };
@@ -53,4 +53,4 @@ size_t ValidUtf8Prefix(std::string_view bytes) {
   return at;
 }
 
-}  // namespace enigma::engine
+}  // namespace enigma

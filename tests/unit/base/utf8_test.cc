@@ -1,11 +1,11 @@
-#include "engine/text/utf8.h"
+#include "base/utf8.h"
 
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-namespace enigma::engine {
+namespace enigma {
 namespace {
 
 using Kind = Utf8Step::Kind;
@@ -57,4 +57,4 @@ TEST(ValidUtf8Prefix, StopsWhereTheFirstInvalidByteIs) {
 }
 
 }  // namespace
-}  // namespace enigma::engine
+}  // namespace enigma

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace enigma::engine {
+namespace enigma {
 
 // One step of reading UTF-8 from untrusted bytes.
 struct Utf8Step {
@@ -26,4 +26,4 @@ size_t ValidUtf8Prefix(std::string_view bytes);
 
 inline constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";  // U+FFFD
 
-}  // namespace enigma::engine
+}  // namespace enigma
