@@ -82,6 +82,7 @@ void AddCommands(CLI::App& app, Action& action) {
   AddTrainTokenizer(root);
   AddData(root);
   AddBench(root);
+  AddEval(root);
   AddToken(root);
   AddKeys(root);
   AddDoctor(root);

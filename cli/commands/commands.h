@@ -21,6 +21,7 @@ void AddJobs(Command& root);
 void AddTrainTokenizer(Command& root);
 void AddData(Command& root);
 void AddBench(Command& root);
+void AddEval(Command& root);
 void AddToken(Command& root);
 void AddKeys(Command& root);
 void AddDoctor(Command& root);
@@ -31,6 +32,9 @@ void AddNodesRemove(Command& nodes);
 
 // Commands under `enigma data`.
 void AddDataScenes(Command& data);
+
+// Commands under `enigma eval`.
+void AddEvalRouter(Command& eval);
 
 // Commands under `enigma jobs`.
 void AddJobsWatch(Command& jobs);

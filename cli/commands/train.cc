@@ -100,6 +100,7 @@ absl::Status Detach(const v1::SubmitJobProgress& queued, bool json) {
 absl::Status RunTrain(const TrainCommand& flags) {
   ENIGMA_ASSIGN_OR_RETURN(const TokenizerChoice tokenizer, ParseTokenizerChoice(flags.tokenizer));
   ENIGMA_ASSIGN_OR_RETURN(const v1::TrainingOptions options, flags.training.Resolve(tokenizer));
+  if (options.model().empty()) return UsageError("--name is missing: what to call the model that is made");
   if (options.size().empty() && options.base_model().empty()) return UsageError("give --size or --base");
   if (!flags.dry_run && flags.data.empty()) return UsageError("--data is missing: files or folders to learn from");
   CallStopper stopper;
@@ -108,7 +109,7 @@ absl::Status RunTrain(const TrainCommand& flags) {
   upload.tokenizer_path = tokenizer.path;
   upload.tokenizer_model = flags.tokenizer_model;
   if (!flags.dry_run) {
-    ENIGMA_ASSIGN_OR_RETURN(upload.files, FindTrainingFiles(flags.data));
+    ENIGMA_ASSIGN_OR_RETURN(upload.files, FindTrainingFiles(flags.data, options.task() == "router"));
   }
   ENIGMA_ASSIGN_OR_RETURN(const auto client, ClusterClient::Open(flags.cluster));
   if (flags.dry_run) return RunEstimate(*client, upload, flags.json);
@@ -129,11 +130,14 @@ absl::Status RunTrain(const TrainCommand& flags) {
 void AddTrain(Command& root) {
   Command command = root.Add("train", "train a model on the cluster");
   auto flags = std::make_shared<TrainCommand>(command);
-  command.Texts("--data", flags->data,
-                "what to learn from, may be repeated: a file, or a folder with .txt, .md and .jsonl files", "PATH");
+  command.Texts(
+      "--data", flags->data,
+      "what to learn from, may be repeated: a file, or a folder with .txt, .md and .jsonl files; for --task router "
+      "labelled texts: label<TAB>text lines, Q: and A: lines, or JSON lines with \"label\" and \"text\"",
+      "PATH");
   Argument tokenizer = command.Text("--tokenizer", flags->tokenizer,
                                     "chars: the characters of the data; bpe:N: N tokens trained on the data (default "
-                                    "bpe:4096); else a GGUF file whose tokenizer is taken",
+                                    "bpe:4096; a router bpe:2048); else a GGUF file whose tokenizer is taken",
                                     "KIND|FILE");
   tokenizer.Excludes(
       command.Text("--tokenizer-model", flags->tokenizer_model, "registered model likewise", "MODEL").Utf8());
@@ -141,7 +145,7 @@ void AddTrain(Command& root) {
   command.Switch("--detach", flags->detach, "return once the job is queued");
   command.Switch("--json", flags->json, "the job as JSON, once it has ended");
   command.Examples({"enigma train --data stories/ --size tiny --name stories --epochs 4",
-                    "enigma train --data questions.txt --size nano --name router --task router --steps 2000 --lr 0.002",
+                    "enigma train --data intents.tsv --task router",
                     "enigma train --data chats.jsonl --size micro --name helper --task chat --detach",
                     "enigma train --data shakespeare.txt --tokenizer chars --size nano --name bard",
                     "enigma train --size small --name big --steps 10000 --dry-run"});

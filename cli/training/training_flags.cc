@@ -19,7 +19,7 @@ std::vector<std::string> Sizes() {
 }  // namespace
 
 TrainingFlags::TrainingFlags(Command& command) {
-  command.Text("--name", name_, "what to call the model that is made", "MODEL").Required().Utf8();
+  command.Text("--name", name_, "what to call the model that is made (a router: router)", "MODEL").Utf8();
   command.Text("--task", task_, "what it is for: text, chat, router, code, ... (chat: with a chat template)", "TASK")
       .Utf8();
   AddShape(command);
@@ -30,7 +30,9 @@ TrainingFlags::TrainingFlags(Command& command) {
 
 void TrainingFlags::AddShape(Command& command) {
   const Argument size =
-      command.Text("--size", size_, "shape of the model: nano, micro, tiny, small, ...", "SIZE").Among(Sizes());
+      command
+          .Text("--size", size_, "shape of the model: nano (of a router the default), micro, tiny, small, ...", "SIZE")
+          .Among(Sizes());
   Argument base = command.Text("--base", base_, "registered model to start from, instead of a size", "MODEL").Utf8();
   base.Excludes(size);
   context_.argument = command.Number("--context", context_.value, "tokens per sequence at most (default: the size's)")
@@ -41,8 +43,9 @@ void TrainingFlags::AddShape(Command& command) {
       command.Number("--ffn", ffn_.value, "width of the feed-forward layers (default: the size's)").AtLeast(1);
   vocab_size_.argument =
       command
-          .Number("--vocab-size", vocab_size_.value,
-                  "tokens of the tokenizer that is trained on the data where none is given (default 4096)")
+          .Number(
+              "--vocab-size", vocab_size_.value,
+              "tokens of the tokenizer that is trained on the data where none is given (default 4096; a router 2048)")
           .Between(300, 1 << 22);
   lora_rank_.argument =
       command.Number("--lora-rank", lora_rank_.value, "with --base: train low-rank additions of this rank alone")
@@ -55,10 +58,12 @@ void TrainingFlags::AddShape(Command& command) {
 void TrainingFlags::AddSteps(Command& command) {
   steps_.argument = command.Number("--steps", steps_.value, "updates of the weights").AtLeast(1);
   epochs_.argument =
-      command.Number("--epochs", epochs_.value, "passes over the data, instead of --steps (default 3)").Above(0);
+      command.Number("--epochs", epochs_.value, "passes over the data, instead of --steps (default 3; a router 26)")
+          .Above(0);
   epochs_.argument->Excludes(*steps_.argument);
   batch_.argument =
-      command.Number("--batch", batch_.value, "sequences per step, over all workers (default 32)").Between(1, 1 << 20);
+      command.Number("--batch", batch_.value, "sequences per step, over all workers (default 32; a router 8)")
+          .Between(1, 1 << 20);
   slots_.argument = command
                         .Number("--slots", slots_.value,
                                 "parts that a step's sequences are shared out in (default 16, at most --batch)")
@@ -82,8 +87,8 @@ void TrainingFlags::AddOptimiser(Command& command) {
   final_learning_rate_.argument =
       command.Number("--final-lr", final_learning_rate_.value, "share of it left at the last step (default 0.1)")
           .Between(0, 1);
-  warmup_.argument =
-      command.Number("--warmup", warmup_.value, "steps until it is reached (default: 1 in 20, at most 200)");
+  warmup_.argument = command.Number("--warmup", warmup_.value,
+                                    "steps until it is reached (default: 1 in 20, a router 1 in 4, at most 200)");
   schedule_.argument =
       command.Text("--schedule", schedule_.value, "how it falls: cosine (default), linear, constant", "KIND")
           .Among({"cosine", "linear", "constant"});
@@ -91,7 +96,11 @@ void TrainingFlags::AddOptimiser(Command& command) {
       command.Number("--weight-decay", weight_decay_.value, "of AdamW, on matrices (default 0.1)").Between(0, 10);
   clip_.argument = command.Number("--clip", clip_.value, "largest norm of the gradient; 0: any (default 1)").AtLeast(0);
   dropout_.argument =
-      command.Number("--dropout", dropout_.value, "share of values left out (default 0)").Between(0, 0.9);
+      command.Number("--dropout", dropout_.value, "share of values left out (default 0; a router 0.1)").Between(0, 0.9);
+  token_dropout_.argument = command
+                                .Number("--token-dropout", token_dropout_.value,
+                                        "share of the tokens that the model sees nothing of (default 0; a router 0.2)")
+                                .Between(0, 0.9);
   precision_.argument = command
                             .Text("--precision", precision_.value,
                                   "factors of products: f32 (default), bf16 (faster with AVX512-BF16)", "KIND")
@@ -100,13 +109,19 @@ void TrainingFlags::AddOptimiser(Command& command) {
 }
 
 void TrainingFlags::AddCourse(Command& command) {
-  command.Text("--format", format_, "of the data: auto (default), text, qa (Q: and A: lines), jsonl", "KIND")
-      .Among({"auto", "text", "qa", "jsonl"});
-  command.Switch("--train-on-prompts", train_on_prompts_, "learn prompts, too, not only what follows them");
-  validation_share_.argument =
-      command
-          .Number("--validation-share", validation_share_.value, "of the documents, kept for validation (default 0.05)")
-          .Between(0, 0.49);
+  command
+      .Text("--format", format_,
+            "of the data: auto (default), text, qa (Q: and A: lines), jsonl; of a router labels "
+            "(label<TAB>text lines), qa, jsonl",
+            "KIND")
+      .Among({"auto", "text", "qa", "jsonl", "labels"});
+  Argument prompts = command.Switch("--train-on-prompts", train_on_prompts_,
+                                    "learn prompts, too, not only what follows them (default for a router)");
+  prompts.Excludes(command.Switch("--answers-only", answers_only_, "learn only what follows the prompts"));
+  validation_share_.argument = command
+                                   .Number("--validation-share", validation_share_.value,
+                                           "of the documents, kept for validation (default 0.05; a router 0.1)")
+                                   .Between(0, 0.49);
   validate_every_.argument =
       command.Number("--validate-every", validate_every_.value, "steps; 0: only at the end (default: 20 times in all)");
   early_stop_.argument = command
@@ -127,9 +142,10 @@ absl::StatusOr<v1::TrainingOptions> TrainingFlags::Resolve(const TokenizerChoice
     return UsageError("--vocab-size: --tokenizer bpe:N gives it already");
   }
   v1::TrainingOptions options;
-  options.set_model(name_);
+  const bool router = task_ == "router";
+  options.set_model(name_.empty() && router ? "router" : name_);
   options.set_task(task_);
-  options.set_size(size_);
+  options.set_size(size_.empty() && base_.empty() && router ? "nano" : size_);
   options.set_base_model(base_);
   options.set_format(format_);
   if (tied_ || untied_) options.set_tied(tied_);
@@ -169,12 +185,13 @@ void TrainingFlags::ResolveOptimiser(v1::TrainingOptions& options) const {
   if (weight_decay_.given()) options.set_weight_decay(weight_decay_.value);
   if (clip_.given()) options.set_clip_norm(clip_.value);
   if (dropout_.given()) options.set_dropout(dropout_.value);
+  if (token_dropout_.given()) options.set_token_dropout(token_dropout_.value);
   if (precision_.given()) options.set_precision(precision_.value);
   if (recompute_) options.set_recompute(true);
 }
 
 void TrainingFlags::ResolveCourse(v1::TrainingOptions& options) const {
-  if (train_on_prompts_) options.set_train_on_prompts(true);
+  if (train_on_prompts_ || answers_only_) options.set_train_on_prompts(train_on_prompts_);
   if (validation_share_.given()) options.set_validation_share(validation_share_.value);
   if (validate_every_.given()) options.set_validate_every(validate_every_.value);
   if (early_stop_.given()) options.set_early_stop_validations(early_stop_.value);

@@ -53,6 +53,7 @@ class TrainingFlags {
   Maybe<double> weight_decay_;
   Maybe<double> clip_;
   Maybe<double> dropout_;
+  Maybe<double> token_dropout_;
   Maybe<std::string> precision_;
   Maybe<uint64_t> validate_every_;
   Maybe<uint64_t> checkpoint_every_;
@@ -69,6 +70,7 @@ class TrainingFlags {
   int priority_ = 0;
   bool recompute_ = false;
   bool train_on_prompts_ = false;
+  bool answers_only_ = false;
   bool tied_ = false;
   bool untied_ = false;
 };

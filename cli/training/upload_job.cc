@@ -9,6 +9,7 @@
 #include "cli/output/format.h"
 #include "cli/output/progress.h"
 #include "engine/spec/gguf_encode.h"
+#include "engine/spec/router_spec.h"
 #include "engine/text/tokenizer_file.h"
 
 namespace enigma::cli {
@@ -26,6 +27,9 @@ absl::StatusOr<std::string> VocabularyOf(const std::string& path) {
   engine::GgufMetadata metadata;
   metadata.Set("general.architecture", std::string("llama"));
   engine::CopyTokenizerKeys(file->metadata(), metadata);
+  // Labels keep the tokens that they have.
+  ENIGMA_ASSIGN_OR_RETURN(const auto router, engine::RouterSpecFromGguf(file->metadata()));
+  if (router) engine::SetRouterKeys(*router, metadata);
   return engine::EncodeGgufHead(metadata, {});
 }
 

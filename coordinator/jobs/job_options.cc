@@ -143,13 +143,16 @@ absl::Status CheckJobOptions(const enigma::v1::TrainingOptions& options) {
 
 bool IsGloo(const enigma::v1::TrainingOptions& options) { return options.collective() == "gloo"; }
 
+bool IsRouter(const enigma::v1::TrainingOptions& options) { return options.task() == "router"; }
+
 engine::TokenizerKind TokenizerKindOf(const enigma::v1::TrainingOptions& options) {
   return options.tokenizer_kind() == kCharacters ? engine::TokenizerKind::kCharacter : engine::TokenizerKind::kBytePair;
 }
 
 uint32_t VocabularyMaxOf(const enigma::v1::TrainingOptions& options) {
   if (options.has_vocab_size()) return options.vocab_size();
-  return TokenizerKindOf(options) == engine::TokenizerKind::kCharacter ? kVocabularyMax : kVocabularyDefault;
+  if (TokenizerKindOf(options) == engine::TokenizerKind::kCharacter) return kVocabularyMax;
+  return IsRouter(options) ? RouterDefaults::kVocabulary : kVocabularyDefault;
 }
 
 absl::Status CheckTokenizerGiven(const enigma::v1::TrainingOptions& options) {
@@ -164,6 +167,10 @@ absl::Status CheckTokenizerGiven(const enigma::v1::TrainingOptions& options) {
 
 engine::CorpusOptions CorpusOptionsOf(const enigma::v1::TrainingOptions& options) {
   engine::CorpusOptions corpus;
+  if (IsRouter(options)) {
+    corpus.validation_share = RouterDefaults::kValidationShare;
+    corpus.train_on_prompts = RouterDefaults::kTrainOnPrompts;
+  }
   if (!options.format().empty()) {
     corpus.reader.format = engine::ParseCorpusFormat(options.format()).value_or(engine::CorpusFormat::kAuto);
   }
@@ -183,6 +190,11 @@ absl::StatusOr<engine::TrainingConfig> ResolveOptions(const enigma::v1::Training
   } else {
     config.learning_rate = config.lora.rank > 0 ? 1e-3 : 1e-4;  // what was learned is to stay
   }
+  if (IsRouter(options)) {
+    config.sequences_per_step = RouterDefaults::kSequencesPerStep;
+    config.dropout = RouterDefaults::kDropout;
+    config.token_dropout = RouterDefaults::kTokenDropout;
+  }
   if (options.has_sequences_per_step()) config.sequences_per_step = options.sequences_per_step();
   config.slots = options.has_slots() ? options.slots() : std::min(config.slots, config.sequences_per_step);
   if (options.has_seed()) config.seed = options.seed();
@@ -194,6 +206,7 @@ absl::StatusOr<engine::TrainingConfig> ResolveOptions(const enigma::v1::Training
   if (options.has_weight_decay()) config.weight_decay = options.weight_decay();
   if (options.has_clip_norm()) config.clip_norm = options.clip_norm();
   if (options.has_dropout()) config.dropout = options.dropout();
+  if (options.has_token_dropout()) config.token_dropout = options.token_dropout();
   if (options.has_checkpoint_every()) config.checkpoint_every = options.checkpoint_every();
   if (options.has_checkpoint_seconds()) config.checkpoint_seconds = options.checkpoint_seconds();
   if (options.has_early_stop_validations()) config.early_stop_validations = options.early_stop_validations();
@@ -207,12 +220,14 @@ absl::StatusOr<engine::TrainingConfig> ResolveOptions(const enigma::v1::Training
 void SetLength(const enigma::v1::TrainingOptions& options, uint64_t sequences, engine::TrainingConfig& config) {
   config.steps = options.steps();
   if (!options.has_steps() && sequences > 0) {
-    const double epochs = options.has_epochs() ? options.epochs() : kEpochsDefault;
+    const double usual = IsRouter(options) ? RouterDefaults::kEpochs : kEpochsDefault;
+    const double epochs = options.has_epochs() ? options.epochs() : usual;
     const double steps = std::ceil(epochs * static_cast<double>(sequences) / config.sequences_per_step);
     config.steps = static_cast<uint64_t>(std::clamp(steps, 1.0, 1e15));
   }
-  config.warmup_steps =
-      options.has_warmup_steps() ? options.warmup_steps() : std::min(config.steps / kWarmupShare, kWarmupMost);
+  const uint64_t share = IsRouter(options) ? RouterDefaults::kWarmupShare : kWarmupShare;
+  const uint64_t usual = std::min(config.steps / share, kWarmupMost);
+  config.warmup_steps = options.has_warmup_steps() ? options.warmup_steps() : usual;
   config.validate_every = options.has_validate_every() ? options.validate_every()
                                                        : std::max<uint64_t>(config.steps / kValidationsDefault, 1);
 }

@@ -17,6 +17,17 @@ namespace enigma::coordinator {
 
 inline constexpr uint32_t kVocabularyDefault = 4096;  // of a tokenizer that is trained on the data
 inline constexpr double kEpochsDefault = 3;
+// Of routers, whose data are short and few.
+struct RouterDefaults {
+  static constexpr uint32_t kVocabulary = 2048;
+  static constexpr double kEpochs = 26;
+  static constexpr uint32_t kSequencesPerStep = 8;
+  static constexpr double kDropout = 0.1;
+  static constexpr double kTokenDropout = 0.2;
+  static constexpr double kValidationShare = 0.1;
+  static constexpr bool kTrainOnPrompts = true;  // to write the texts teaches words, which are few per label
+  static constexpr uint64_t kWarmupShare = 4;    // one step in so many: jobs are short
+};
 inline constexpr uint32_t kKeepCheckpointsDefault = 3;
 
 // What can be known to be wrong before the data are there. INVALID_ARGUMENT names the option, its value and what it may
@@ -34,6 +45,9 @@ absl::Status CheckTokenizerGiven(const enigma::v1::TrainingOptions& options);
 
 // Whether sums are to go through Gloo.
 bool IsGloo(const enigma::v1::TrainingOptions& options);
+
+// Whether the model is to be a router, whose data are labelled texts (engine/corpus/labelled_texts.h).
+bool IsRouter(const enigma::v1::TrainingOptions& options);
 
 engine::CorpusOptions CorpusOptionsOf(const enigma::v1::TrainingOptions& options);
 

@@ -13,7 +13,9 @@
 #include "coordinator/jobs/job_options.h"
 #include "coordinator/jobs/job_tokenizer.h"
 #include "coordinator/jobs/mapped_text.h"
+#include "coordinator/jobs/router_vocabulary.h"
 #include "coordinator/jobs/training_power.h"
+#include "engine/corpus/router_corpus.h"
 #include "engine/corpus/slot_loader.h"
 #include "engine/spec/manifest.h"
 #include "engine/spec/training_memory.h"
@@ -33,6 +35,9 @@ class Preparation {
       ENIGMA_ASSIGN_OR_RETURN(base_, ShapeOfModel(plane_, options_.base_model()));
     }
     ENIGMA_RETURN_IF_ERROR(MapFiles());
+    if (IsRouter(options_)) {
+      ENIGMA_ASSIGN_OR_RETURN(labelled_, engine::ReadLabelledCorpus(files_, CorpusOptionsOf(options_).reader));
+    }
     ENIGMA_RETURN_IF_ERROR(MakeTokenizer());
     ENIGMA_RETURN_IF_ERROR(MakeTokens());
     ENIGMA_RETURN_IF_ERROR(MakeConfig());
@@ -58,22 +63,33 @@ class Preparation {
     }
     if (!material_.tokenizer_path.empty()) {
       ENIGMA_ASSIGN_OR_RETURN(const auto file, engine::GgufFile::Open(material_.tokenizer_path));
-      ENIGMA_RETURN_IF_ERROR(CopyTokenizer(file->metadata(), options_.model(), path));
+      ENIGMA_RETURN_IF_ERROR(TakeTokenizer(file->metadata(), path));
     } else if (!model.empty()) {
       ENIGMA_ASSIGN_OR_RETURN(const ModelPtr registered, plane_.models.Find(model));
       ENIGMA_ASSIGN_OR_RETURN(const GgufPtr file, plane_.files.Open(*registered));
-      ENIGMA_RETURN_IF_ERROR(CopyTokenizer(file->metadata(), options_.model(), path));
+      ENIGMA_RETURN_IF_ERROR(TakeTokenizer(file->metadata(), path));
     } else {
-      TokenizerOrder order;
-      order.kind = TokenizerKindOf(options_);
-      order.vocabulary = VocabularyMaxOf(options_);
-      order.chat = options_.task() == "chat";
-      order.name = options_.model();
-      ENIGMA_RETURN_IF_ERROR(TrainTokenizer(files_, CorpusOptionsOf(options_).reader, order, path,
-                                            [this](double share) { return report_("tokenizer", share); }));
+      ENIGMA_RETURN_IF_ERROR(MakeNewTokenizer(path));
     }
     ENIGMA_ASSIGN_OR_RETURN(tokenizer_, OpenJobTokenizer(path));
     return absl::OkStatus();
+  }
+
+  absl::Status TakeTokenizer(const engine::GgufMetadata& from, const std::string& path) {
+    return IsRouter(options_) ? CopyRouterVocabulary(from, labelled_.labels, options_.model(), path)
+                              : CopyTokenizer(from, options_.model(), path);
+  }
+
+  absl::Status MakeNewTokenizer(const std::string& path) {
+    TokenizerOrder order;
+    order.kind = TokenizerKindOf(options_);
+    order.vocabulary = VocabularyMaxOf(options_);
+    order.chat = options_.task() == "chat";
+    order.name = options_.model();
+    const auto go_on = [this](double share) { return report_("tokenizer", share); };
+    return IsRouter(options_)
+               ? TrainRouterVocabulary(labelled_, CorpusOptionsOf(options_).validation_share, order, path, go_on)
+               : TrainTokenizer(files_, CorpusOptionsOf(options_).reader, order, path, go_on);
   }
 
   absl::Status MakeTokens() {
@@ -83,9 +99,28 @@ class Preparation {
                                                                                 : "tokenising";
       return report_(phase, total == 0 ? 0 : static_cast<double>(done) / static_cast<double>(total));
     };
-    ENIGMA_ASSIGN_OR_RETURN(corpus_, engine::PrepareCorpus(files_, *tokenizer_.tokenizer, tokenizer_.chat_or_null(),
-                                                           CorpusOptionsOf(options_), progress));
+    if (IsRouter(options_)) {
+      ENIGMA_RETURN_IF_ERROR(MakeRouterTokens(progress));
+    } else {
+      ENIGMA_ASSIGN_OR_RETURN(corpus_, engine::PrepareCorpus(files_, *tokenizer_.tokenizer, tokenizer_.chat_or_null(),
+                                                             CorpusOptionsOf(options_), progress));
+    }
     return engine::WriteTokenSet(*corpus_.tokens, folders_.TokenSetPath(id_));
+  }
+
+  absl::Status MakeRouterTokens(const engine::CorpusProgress& progress) {
+    ENIGMA_ASSIGN_OR_RETURN(const auto file, engine::GgufFile::Open(folders_.TokenizerPath(id_)));
+    ENIGMA_ASSIGN_OR_RETURN(const std::optional<engine::RouterSpec> router,
+                            engine::RouterSpecFromGguf(file->metadata()));
+    ENIGMA_ASSIGN_OR_RETURN(const engine::TrainingConfig config,
+                            ResolveOptions(options_, tokenizer_.tokenizer->vocab_size(), base_ ? &*base_ : nullptr));
+    const engine::CorpusOptions asked = CorpusOptionsOf(options_);
+    ENIGMA_ASSIGN_OR_RETURN(corpus_, engine::PrepareRouterCorpus(labelled_, *tokenizer_.tokenizer, *router,
+                                                                 {.validation_share = asked.validation_share,
+                                                                  .train_on_prompts = asked.train_on_prompts,
+                                                                  .context = config.context},
+                                                                 progress));
+    return absl::OkStatus();
   }
 
   absl::Status MakeConfig() {
@@ -151,6 +186,7 @@ class Preparation {
   std::optional<engine::ModelSpec> base_;
   std::vector<std::unique_ptr<MappedText>> mapped_;
   std::vector<engine::CorpusFile> files_;  // borrow from mapped_
+  engine::LabelledCorpus labelled_;        // of a router
   JobTokenizer tokenizer_;
   engine::PreparedCorpus corpus_;
   engine::TrainingConfig config_;

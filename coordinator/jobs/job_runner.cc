@@ -207,7 +207,8 @@ void JobRunner::Exported(const enigma::v1::ExportDone& exported) {
   }
   LogInfo("job {}: {} is registered; its logits differ from the trainer's by {} at most", id_, job->model,
           exported.largest_difference());
-  End(JobState::kDone, job->reason);
+  const bool both = !job->reason.empty() && !exported.remark().empty();
+  End(JobState::kDone, absl::StrCat(job->reason, both ? "; " : "", exported.remark()));
 }
 
 void JobRunner::ChooseRanks(const std::vector<RankView>& views) {

@@ -52,14 +52,18 @@ absl::StatusOr<JobTokenizer> OpenJobTokenizer(const std::string& path) {
   return opened;
 }
 
-absl::Status CopyTokenizer(const engine::GgufMetadata& from, const std::string& name, const std::string& path) {
+engine::GgufMetadata CopiedVocabulary(const engine::GgufMetadata& from, const std::string& name) {
   engine::GgufMetadata metadata;
   // A family must be named, though nothing of it is there.
   metadata.Set("general.architecture", std::string("llama"));
   metadata.Set("general.type", std::string("model"));
   metadata.Set("general.name", name);
   engine::CopyTokenizerKeys(from, metadata);
-  return WriteVocabulary(metadata, path);
+  return metadata;
+}
+
+absl::Status CopyTokenizer(const engine::GgufMetadata& from, const std::string& name, const std::string& path) {
+  return WriteVocabulary(CopiedVocabulary(from, name), path);
 }
 
 absl::Status TrainTokenizer(const std::vector<engine::CorpusFile>& files, const engine::ReaderOptions& reader,

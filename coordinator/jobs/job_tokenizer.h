@@ -27,7 +27,9 @@ struct JobTokenizer {
 // INVALID_ARGUMENT where it cannot be used.
 absl::StatusOr<JobTokenizer> OpenJobTokenizer(const std::string& path);
 
-// Writes the vocabulary of a model, or one alone, as a file of its own.
+// The vocabulary of a model, or one alone, as metadata of a file of its own.
+engine::GgufMetadata CopiedVocabulary(const engine::GgufMetadata& from, const std::string& name);
+// Writes that file.
 absl::Status CopyTokenizer(const engine::GgufMetadata& from, const std::string& name, const std::string& path);
 
 struct TokenizerOrder {

@@ -279,6 +279,57 @@ TEST(TrainingTest, LoraMakesAModelAndAnAdapterFromOneThatStays) {
   EXPECT_THAT(answer.at("text").get<std::string>(), HasSubstr("It is"));
 }
 
+// Three labels, each with words of its own.
+std::string WriteIntents(const Cluster& cluster) {
+  const char* const labels[] = {"chat", "code", "weather"};
+  const char* const words[3][6] = {{"hello", "friend", "story", "opinion", "advice", "feel"},
+                                   {"python", "compile", "function", "array", "pointer", "regex"},
+                                   {"rain", "snow", "wind", "storm", "sunny", "forecast"}};
+  std::string path = cluster.directory() + "/intents.tsv";
+  std::ofstream file(path);
+  for (size_t label = 0; label < 3; ++label) {
+    for (size_t i = 0; i < 36; ++i) {
+      file << labels[label] << "\tplease " << words[label][i % 6] << " and " << words[label][i / 6] << " now\n";
+    }
+  }
+  // Neither trained on nor held out so often.
+  for (int i = 0; i < 40; ++i) file << "chat\tplease hello and story now\n";
+  return path;
+}
+
+TEST(TrainingTest, ARouterIsTrainedCalibratedAndMeasured) {
+  const auto cluster = Cluster::Start({});
+  ASSERT_NE(cluster, nullptr);
+  for (int i = 0; i < 2; ++i) cluster->StartWorker(i, 0, {"--threads", "1"});
+  ASSERT_TRUE(cluster->WaitForNodes(2));
+  const std::string data = WriteIntents(*cluster);
+  const uint64_t job = Submit(
+      *cluster,
+      {"train",           "--data", data,       "--task", "router", "--size", "pi_zero", "--name", "router",
+       "--vocab-size",    "400",    "--steps",  "80",     "--seed", "7",      "--lr",    "0.005",  "--answers-only",
+       "--token-dropout", "0.1",    "--detach", "--json"});
+  ASSERT_GT(job, 0u);
+  ExpectDone(*cluster, job);
+  EXPECT_THAT(JobNow(*cluster, job).at("reason").get<std::string>(), HasSubstr("of 12 held out texts right"));
+
+  const std::string model = cluster->data_dir() + "/jobs/" + std::to_string(job) + "/exports/model.gguf";
+  const RunResult measured =
+      RunCommand({EnigmaBinary(), "eval", "router", "--model", model, "--data", data, "--held-out", "0.1", "--json"});
+  ASSERT_EQ(measured.status, 0) << measured.err;
+  const auto json = nlohmann::json::parse(measured.out);
+  EXPECT_EQ(json.at("texts"), 12);
+  EXPECT_GE(json.at("accuracy").get<double>(), 0.9) << json.dump(1);
+  EXPECT_NE(json.at("temperature"), 1.0);
+  EXPECT_EQ(json.at("per_label").size(), 3u);
+  EXPECT_TRUE(json.at("oos_auroc").is_null());
+
+  const std::string other = cluster->directory() + "/other.tsv";
+  std::ofstream(other) << "chat\tplease hello and story now\noos\tthe 17 zebras\nmath\tone and one\n";
+  const RunResult refused = RunCommand({EnigmaBinary(), "eval", "router", "--model", model, "--data", other});
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.err, HasSubstr("other.tsv:3: the router has no label 'math'; it has chat, code, weather"));
+}
+
 TEST(TrainingTest, WhatIsWrongWithTheDataIsSaidWithFileAndLine) {
   const auto cluster = Cluster::Start({});
   ASSERT_NE(cluster, nullptr);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
+#include "engine/corpus/router_corpus.h"
 #include "engine/spec/gguf.h"
 #include "engine/training/compare_with_serving.h"
 #include "engine/training/decoder.h"
@@ -17,6 +19,7 @@
 #include "telemetry/log.h"
 #include "worker/training/job_files.h"
 #include "worker/training/rank_world.h"
+#include "worker/training/router_calibration.h"
 
 namespace enigma::worker {
 namespace {
@@ -56,11 +59,23 @@ absl::StatusOr<double> Compare(const std::string& path, const engine::TrainedMod
                    found.largest_difference, " of ", found.largest_logit, ", at token ", found.position));
 }
 
+// Writes the file once more, with what was found when it classified the texts held out.
+absl::StatusOr<std::string> Calibrate(const engine::TrainedModel& model, const std::string& path,
+                                      const engine::SlotLoader& slots, engine::ThreadPool& pool, const StopSignal& stop,
+                                      engine::RouterSpec& router) {
+  uint64_t texts = 0;
+  ENIGMA_ASSIGN_OR_RETURN(const engine::LabelCalibration found, CalibrateRouter(path, slots, pool, stop, &texts));
+  router.temperature = found.temperature;
+  router.threshold = found.threshold;
+  ENIGMA_RETURN_IF_ERROR(engine::ExportGguf(model, kStoredType, path).status());
+  return RemarkOn(found, texts);
+}
+
 }  // namespace
 
-absl::StatusOr<double> ExportModel(const RankWorld& world, uint64_t job, const v1::NodeAddress& coordinator,
-                                   const engine::TrainingConfig& config, const PreparedRank& rank,
-                                   engine::ThreadPool& pool, const StopSignal& stop) {
+absl::StatusOr<ModelExport> ExportModel(const RankWorld& world, uint64_t job, const v1::NodeAddress& coordinator,
+                                        const engine::TrainingConfig& config, const PreparedRank& rank,
+                                        engine::ThreadPool& pool, const StopSignal& stop) {
   const std::string folder = world.FolderOf(job) + "/export";
   std::error_code error;
   std::filesystem::remove_all(folder, error);
@@ -73,14 +88,21 @@ absl::StatusOr<double> ExportModel(const RankWorld& world, uint64_t job, const v
   ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<engine::GgufFile> vocabulary,
                           engine::GgufFile::Open(rank.tokenizer_path));
   const engine::ParameterLayout layout(config.spec);
+  ENIGMA_ASSIGN_OR_RETURN(std::optional<engine::RouterSpec> router, engine::RouterSpecFromGguf(vocabulary->metadata()));
+  if (router) router->prompt_tokens = engine::RouterPromptTokens(config.context);
   const engine::TrainedModel model{.spec = config.spec,
                                    .layout = layout,
                                    .weights = rank.trainer->model_weights(),
-                                   .tokenizer = vocabulary->metadata()};
+                                   .tokenizer = vocabulary->metadata(),
+                                   .router = router ? &*router : nullptr};
   const std::string gguf = folder + "/model.gguf";
   ENIGMA_RETURN_IF_ERROR(engine::ExportGguf(model, kStoredType, gguf).status());
   if (stop.stopped()) return stop.reason();
-  ENIGMA_ASSIGN_OR_RETURN(const double difference, Compare(gguf, model, config, rank, pool));
+  ModelExport made;
+  ENIGMA_ASSIGN_OR_RETURN(made.largest_difference, Compare(gguf, model, config, rank, pool));
+  if (router) {
+    ENIGMA_ASSIGN_OR_RETURN(made.remark, Calibrate(model, gguf, *rank.slots, pool, stop, *router));
+  }
 
   std::vector<std::pair<const char*, std::string>> files = {{"gguf", gguf}};
   const std::string hugging_face = folder + "/hugging_face";
@@ -111,7 +133,7 @@ absl::StatusOr<double> ExportModel(const RankWorld& world, uint64_t job, const v
     head.set_node_id(world.node_id);
     ENIGMA_RETURN_IF_ERROR(StoreJobFile(channel, std::move(head), path, stop));
   }
-  return difference;
+  return made;
 }
 
 }  // namespace enigma::worker

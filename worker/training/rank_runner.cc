@@ -124,10 +124,14 @@ void RankRunner::Export() {
   if (rank_.trainer == nullptr) {
     done.set_error("this rank has no state to export");
   } else {
-    const absl::StatusOr<double> difference =
+    const absl::StatusOr<ModelExport> made =
         tools_.export_model(options_.order, coordinator(), options_.config, rank_, *pool_, orders_.ending());
-    if (difference.ok()) done.set_largest_difference(*difference);
-    if (!difference.ok()) done.set_error(ToString(difference.status().message()));
+    if (made.ok()) {
+      done.set_largest_difference(made->largest_difference);
+      done.set_remark(made->remark);
+    } else {
+      done.set_error(ToString(made.status().message()));
+    }
   }
   reporter_.ReportLasting(std::move(event));
 }

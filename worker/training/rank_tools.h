@@ -39,6 +39,12 @@ struct StoredFile {
   uint64_t epoch = 0;
 };
 
+// What came of an export.
+struct ModelExport {
+  double largest_difference = 0;  // between the logits of the trainer and of the file
+  std::string remark;             // of a router: how often it is right, for people; else empty
+};
+
 // What a rank does with the world outside of it: fetch, connect, store. A test has its own. Functions may be called
 // from several threads; those that take a signal end soon after it.
 struct RankTools {
@@ -66,10 +72,10 @@ struct RankTools {
                              const engine::TrainingConfig& config, const PreparedRank& rank,
                              const engine::TrainingState& state, const StopSignal& stop)>
       store_state;
-  // Writes the model, checks and stores it. The largest difference between the logits of the trainer and of the file.
-  std::function<absl::StatusOr<double>(const v1::PrepareRank& order, const v1::NodeAddress& coordinator,
-                                       const engine::TrainingConfig& config, const PreparedRank& rank,
-                                       engine::ThreadPool& pool, const StopSignal& stop)>
+  // Writes the model, checks and stores it.
+  std::function<absl::StatusOr<ModelExport>(const v1::PrepareRank& order, const v1::NodeAddress& coordinator,
+                                            const engine::TrainingConfig& config, const PreparedRank& rank,
+                                            engine::ThreadPool& pool, const StopSignal& stop)>
       export_model;
   // Removes what is kept on disk for jobs, but for these.
   std::function<void(const std::set<uint64_t>& jobs)> clean_up;

@@ -211,7 +211,7 @@ TEST(UsageTest, TextsThatMakeNoSenseAreRefused) {
       {{"keys", "create", "--name", "n", "--expires", "99999999999999999999d"}, "--expires: "},
       {{"keys", "create", "--name", "n", "--expires", "tomorrow"}, "--expires: \"tomorrow\""},
       {{"keys", "revoke"}, "KEY is required"},
-      {{"train", "--size", "nano", "--data", "/tmp/x"}, "--name is required"},
+      {{"train", "--size", "nano", "--data", "/tmp/x"}, "--name is missing"},
       {{"train", "--name", "n", "--data", "/tmp/x"}, "give --size or --base"},
       {{"train", "--name", "n", "--size", "nano"}, "--data is missing"},
       {{"train", "--name", "n", "--size", "giant"}, "--size: \"giant\" is none of nano, micro, tiny"},

@@ -43,6 +43,34 @@ TEST(JobOptionsTest, WhatIsNotSetComesFromTheSize) {
   EXPECT_EQ(ResolveOptions(few, 512, nullptr)->slots, 4u);  // no more than there are sequences
 }
 
+TEST(JobOptionsTest, RoutersHaveDefaultsOfTheirOwn) {
+  TrainingOptions options = Nano();
+  EXPECT_EQ(VocabularyMaxOf(options), 4096u);
+  EXPECT_FALSE(CorpusOptionsOf(options).train_on_prompts);
+  options.set_task("router");
+  EXPECT_EQ(VocabularyMaxOf(options), 2048u);
+  EXPECT_EQ(CorpusOptionsOf(options).validation_share, 0.1);
+  EXPECT_TRUE(CorpusOptionsOf(options).train_on_prompts);
+  auto config = ResolveOptions(options, 512, nullptr);
+  ASSERT_TRUE(config.ok());
+  EXPECT_EQ(config->sequences_per_step, 8u);
+  EXPECT_EQ(config->slots, 8u);
+  EXPECT_EQ(config->dropout, 0.1);
+  EXPECT_EQ(config->token_dropout, 0.2);
+  SetLength(options, 80, *config);
+  EXPECT_EQ(config->steps, 260u);
+  EXPECT_EQ(config->warmup_steps, 65u);
+  options.set_token_dropout(0.5);
+  options.set_dropout(0);
+  options.set_validation_share(0);
+  options.set_train_on_prompts(false);
+  config = ResolveOptions(options, 512, nullptr);
+  EXPECT_EQ(config->token_dropout, 0.5);
+  EXPECT_EQ(config->dropout, 0);
+  EXPECT_EQ(CorpusOptionsOf(options).validation_share, 0);
+  EXPECT_FALSE(CorpusOptionsOf(options).train_on_prompts);
+}
+
 TEST(JobOptionsTest, WhatIsSetCounts) {
   TrainingOptions options = Nano();
   options.set_context(64);

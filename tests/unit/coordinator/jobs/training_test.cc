@@ -47,6 +47,25 @@ TEST_F(TrainingTest, AJobTravelsFromItsDataToARegisteredModel) {
   EXPECT_EQ(Resume(job).error_code(), grpc::StatusCode::FAILED_PRECONDITION);
 }
 
+TEST_F(TrainingTest, ARouterLearnsFromLabelledTexts) {
+  StartTraining(1);
+  enigma::v1::TrainingOptions options = Nano("router", 30);
+  options.set_task("router");
+  EXPECT_THAT(Submit(options, "chat\thello\nno label\n").error_message(), HasSubstr("questions.txt:2: no tab"));
+  EXPECT_THAT(Submit(options, "chat\thello\nchat\tthere\n").error_message(), HasSubstr("hold 1 labels"));
+  options.set_format("text");
+  EXPECT_THAT(Submit(options, "chat\thello\ncode\tthere\n").error_message(), HasSubstr("has no labels"));
+  options.set_format("");
+  std::string texts = "math\tone and one\n";
+  for (int i = 0; i < 40; ++i) texts += (i % 2 == 0 ? "chat\ttell me of " : "code\twrite ") + std::to_string(i) + "\n";
+  const grpc::Status submitted = Submit(options, texts);
+  ASSERT_TRUE(submitted.ok()) << submitted.error_message();
+  EXPECT_THAT(progress_.warnings(), ::testing::Contains(HasSubstr("1 labels have a single text")));
+  EXPECT_THAT(progress_.report_json(), HasSubstr("\"validation\":{\"documents\":4"));
+  ASSERT_TRUE(Reaches(progress_.job(), "done"));
+  EXPECT_THAT(Info(progress_.job()).config_json(), HasSubstr("\"token_dropout\":0."));
+}
+
 TEST_F(TrainingTest, WhatIsWrongWithTheDataReachesTheCallerWithFileAndLine) {
   StartTraining(0);
   enigma::v1::TrainingOptions options = Nano("numbers", 30);

@@ -91,8 +91,9 @@ void RankFixture::SetTools() {
     return absl::OkStatus();
   };
   tools_.export_model = [](const v1::PrepareRank&, const v1::NodeAddress&, const engine::TrainingConfig&,
-                           const PreparedRank& rank, engine::ThreadPool&, const StopSignal&) -> absl::StatusOr<double> {
-    return static_cast<double>(rank.trainer->state().step);
+                           const PreparedRank& rank, engine::ThreadPool&,
+                           const StopSignal&) -> absl::StatusOr<ModelExport> {
+    return ModelExport{.largest_difference = static_cast<double>(rank.trainer->state().step), .remark = ""};
   };
   tools_.clean_up = [](const std::set<uint64_t>&) {};
 }

@@ -1,0 +1,12 @@
+// `enigma eval`: quality of models, as numbers.
+#include "cli/commands/commands.h"
+
+namespace enigma::cli {
+
+void AddEval(Command& root) {
+  Command command = root.Add("eval", "how good a model is: numbers, and a table");
+  command.NeedsSubcommand();
+  AddEvalRouter(command);
+}
+
+}  // namespace enigma::cli
