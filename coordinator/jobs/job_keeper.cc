@@ -83,7 +83,16 @@ void JobKeeper::TakeUp() {
   JobRoom room = {.under_way_max = options_.under_way_max};
   for (const Node& node : plane_.nodes.List()) room.nodes += node.state == NodeState::kReady && !node.leaving ? 1 : 0;
   // Listed after that: who has ended has moved its job before.
-  for (const uint64_t id : NextJobs(jobs_.List(), running, room)) {
+  const std::vector<uint64_t> next = NextJobs(jobs_.List(), running, room);
+  // Of jobs that are taken over, all have their members before one of them looks for more.
+  for (const uint64_t id : next) {
+    const absl::StatusOr<Job> job = jobs_.Find(id);
+    if (!job.ok()) continue;
+    for (const std::string& member : job->members) {
+      if (!claims_.Take(id, member)) LogWarn("job {}: another job has its node {}", id, member);
+    }
+  }
+  for (const uint64_t id : next) {
     runners_.emplace(id,
                      std::make_unique<JobRunner>(plane_, jobs_, folders_, claims_, id, grace_until_, options_.runner));
   }

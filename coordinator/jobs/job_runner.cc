@@ -221,7 +221,13 @@ void JobRunner::ChooseRanks(const std::vector<RankView>& views) {
   for (const std::string& node : ranks_.Nodes()) needs.members.insert(node);
   needs.members.insert(members_.begin(), members_.end());
   needs.taken = claims_.OfOthers(id_);
-  const RankChoice choice = coordinator::ChooseRanks(plane_.nodes.List(), needs);
+  // After a restart of the coordinator the members are on their way back; nobody takes their places meanwhile.
+  const uint32_t awaited = now < grace_until_ ? MembersAway() : 0;
+  RankChoice choice;
+  if (awaited < needs.ranks_max) {
+    needs.ranks_max -= awaited;
+    choice = coordinator::ChooseRanks(plane_.nodes.List(), needs);
+  }
   why_not_ = choice.Why();
   for (const std::string& node : choice.nodes) {
     if (now >= left_out_.Until(node) && claims_.Take(id_, node)) ranks_.Open(node);
@@ -235,6 +241,13 @@ void JobRunner::ChooseRanks(const std::vector<RankView>& views) {
   std::set<std::string> kept = ranks_.NodesWithStreams();
   kept.insert(members_.begin(), members_.end());
   claims_.Keep(id_, kept);
+}
+
+uint32_t JobRunner::MembersAway() const {
+  return static_cast<uint32_t>(std::count_if(members_.begin(), members_.end(), [&](const std::string& member) {
+    const std::optional<Node> node = plane_.nodes.Find(member);
+    return !node || node->state != NodeState::kReady;
+  }));
 }
 
 void JobRunner::LetGo(const std::string& node, const std::string& reason) {

@@ -57,6 +57,7 @@ class JobRunner {
   void Exported(const enigma::v1::ExportDone& exported);
 
   void ChooseRanks(const std::vector<RankView>& views);
+  uint32_t MembersAway() const;  // that do not attend
   void LetGo(const std::string& node, const std::string& reason);
   void AddUnopened(std::vector<RankView>& views) const;
   EpochView MakeView(std::vector<RankView> views) const;
