@@ -1,5 +1,8 @@
 #include "engine/model/batch_checks.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 
@@ -26,6 +29,26 @@ absl::Status CheckRun(const SequenceRun& run, size_t index, const BatchLimits& l
   return absl::OkStatus();
 }
 
+absl::Status CheckTokens(const Batch& batch, const BatchLimits& limits) {
+  size_t given = 0;
+  for (const TokenId id : batch.tokens) {
+    if (id == kGivenRow) {
+      ++given;
+    } else if (id < 0 || static_cast<uint32_t>(id) >= limits.vocab) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("batch: token id ", id, " is not in the vocabulary of ", limits.vocab));
+    }
+  }
+  if (batch.given.size() != given * limits.hidden) {
+    return absl::InvalidArgumentError(absl::StrCat("batch: ", given, " rows of ", limits.hidden, " are to be given, ",
+                                                   batch.given.size(), " floats are"));
+  }
+  if (std::all_of(batch.given.begin(), batch.given.end(), [](float v) { return std::isfinite(v); })) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError("batch: a row that is given is not finite");
+}
+
 absl::Status CheckInput(const Batch& batch, size_t rows, const BatchLimits& limits) {
   if (limits.first_stage) {
     if (batch.tokens.size() != rows || !batch.hidden.empty()) {
@@ -33,17 +56,12 @@ absl::Status CheckInput(const Batch& batch, size_t rows, const BatchLimits& limi
                                                      batch.tokens.size(),
                                                      ", and the first stage takes no hidden states"));
     }
-    for (const TokenId id : batch.tokens) {
-      if (id < 0 || static_cast<uint32_t>(id) >= limits.vocab) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("batch: token id ", id, " is not in the vocabulary of ", limits.vocab));
-      }
-    }
-    return absl::OkStatus();
+    return CheckTokens(batch, limits);
   }
-  if (batch.hidden.size() != rows * limits.hidden || !batch.tokens.empty()) {
+  if (batch.hidden.size() != rows * limits.hidden || !batch.tokens.empty() || !batch.given.empty()) {
     return absl::InvalidArgumentError(absl::StrCat("batch: ", batch.hidden.size(), " floats of hidden state for ", rows,
-                                                   " rows of ", limits.hidden, ", and later stages take no tokens"));
+                                                   " rows of ", limits.hidden,
+                                                   ", and later stages take neither tokens nor rows given for them"));
   }
   return absl::OkStatus();
 }

@@ -1,5 +1,7 @@
 #include "engine/model/embedding.h"
 
+#include <algorithm>
+
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 
@@ -20,11 +22,16 @@ absl::StatusOr<Embedding> Embedding::Load(const WeightSource& weights, const Mod
   return embedding;
 }
 
-void Embedding::Lookup(std::span<const TokenId> ids, float* out) const {
+void Embedding::Lookup(std::span<const TokenId> ids, const float* given, float* out) const {
   const DType type = table_.info->type;
   const size_t row_bytes = RowBytes(type, hidden_);
   for (const TokenId id : ids) {
-    Dequantise(type, table_.data.data() + static_cast<size_t>(id) * row_bytes, hidden_, out);
+    if (id < 0) {
+      std::copy_n(given, hidden_, out);
+      given += hidden_;
+    } else {
+      Dequantise(type, table_.data.data() + static_cast<size_t>(id) * row_bytes, hidden_, out);
+    }
     out += hidden_;
   }
 }

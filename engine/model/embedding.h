@@ -17,8 +17,8 @@ class Embedding {
  public:
   static absl::StatusOr<Embedding> Load(const WeightSource& weights, const ModelSpec& spec);
 
-  // out: [ids, hidden]. Every id is in [0, vocab).
-  void Lookup(std::span<const TokenId> ids, float* out) const;
+  // out: [ids, hidden]. Every id is in [0, vocab), or -1 for the next row of `given`, [such ids, hidden].
+  void Lookup(std::span<const TokenId> ids, const float* given, float* out) const;
 
  private:
   StoredTensor table_{};

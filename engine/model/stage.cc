@@ -104,7 +104,7 @@ class CpuStage final : public Stage {
   absl::StatusOr<Output> Forward(const Batch& batch) override {
     ENIGMA_ASSIGN_OR_RETURN(const size_t rows, CheckBatch(batch, Limits()));
     if (is_first()) {
-      embedding_->Lookup(batch.tokens, workspace_.x.data());
+      embedding_->Lookup(batch.tokens, batch.given.data(), workspace_.x.data());
     } else {
       std::copy(batch.hidden.begin(), batch.hidden.end(), workspace_.x.data());
     }

@@ -25,11 +25,15 @@ struct SequenceRun {
   uint32_t states = 0;               // of how many of its last rows the last stage gives the hidden state
 };
 
+// Stands in a batch's tokens for a row that no token gives: that of a picture (docs/vision.md).
+inline constexpr TokenId kGivenRow = -1;
+
 // A ragged step: runs lie one after another in the rows of `tokens` (first stage) or `hidden` (later stages).
 struct Batch {
   std::vector<SequenceRun> runs;
-  std::vector<TokenId> tokens;    // [rows]; first stage only
-  std::span<const float> hidden;  // [rows, hidden]; later stages only
+  std::vector<TokenId> tokens;        // [rows]; first stage only
+  std::span<const float> hidden;      // [rows, hidden]; later stages only
+  std::span<const float> given = {};  // [rows that are kGivenRow, hidden], finite; first stage only
 };
 
 // Layers [first, last) of a model on this machine's CPU: the unit that is placed, loaded and run. One thread at a time

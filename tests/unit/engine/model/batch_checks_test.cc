@@ -1,5 +1,7 @@
 #include "engine/model/batch_checks.h"
 
+#include <limits>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -63,10 +65,25 @@ TEST(CheckBatchTest, RefusesTokensOutsideTheVocabulary) {
   Batch batch = OneRun(0, 2);
   batch.tokens[1] = 10;
   EXPECT_THAT(Refusal(batch), HasSubstr("token id 10"));
-  batch.tokens[1] = -1;
-  EXPECT_THAT(Refusal(batch), HasSubstr("token id -1"));
+  batch.tokens[1] = -2;
+  EXPECT_THAT(Refusal(batch), HasSubstr("token id -2"));
   batch.tokens.pop_back();
   EXPECT_THAT(Refusal(batch), HasSubstr("the runs have 2 rows, tokens are 1"));
+}
+
+TEST(CheckBatchTest, GivenRowsAreAsManyAsTokensSay) {
+  std::vector<float> rows(8, 0.5F);
+  Batch batch = OneRun(0, 4);
+  batch.tokens = {1, kGivenRow, 2, kGivenRow};
+  EXPECT_THAT(Refusal(batch), HasSubstr("2 rows of 4 are to be given, 0 floats are"));
+  batch.given = std::span(rows).first(4);
+  EXPECT_THAT(Refusal(batch), HasSubstr("2 rows of 4 are to be given, 4 floats are"));
+  batch.given = rows;
+  EXPECT_TRUE(CheckBatch(batch, kFirst).ok());
+  rows[7] = std::numeric_limits<float>::infinity();
+  EXPECT_THAT(Refusal(batch), HasSubstr("not finite"));
+  batch.tokens.assign(4, 1);
+  EXPECT_THAT(Refusal(batch), HasSubstr("0 rows of 4 are to be given, 8 floats are"));
 }
 
 TEST(CheckBatchTest, RefusesTooManyLogits) {
@@ -81,7 +98,7 @@ TEST(CheckBatchTest, LaterStagesTakeHiddenStatesOfTheRightSize) {
   later.first_stage = false;
   const std::vector<float> hidden(8, 0.0F);
   Batch batch = OneRun(0, 2);
-  EXPECT_THAT(Refusal(batch, later), HasSubstr("later stages take no tokens"));
+  EXPECT_THAT(Refusal(batch, later), HasSubstr("later stages take neither tokens nor rows given"));
   batch.tokens.clear();
   batch.hidden = std::span(hidden).first(7);
   EXPECT_THAT(Refusal(batch, later), HasSubstr("7 floats of hidden state for 2 rows of 4"));

@@ -110,6 +110,35 @@ TEST(StageTest, AStepWithoutLogitsStillStoresKeys) {
   EXPECT_EQ(last_logits(3, {4}, true), whole);
 }
 
+TEST(StageTest, RowsThatAreGivenTakeTheTokensPlace) {
+  const auto weights = Open("tiny", "f32");
+  ThreadPool pool(1);
+  const auto stage = Stage::Create(*weights, {}, pool);
+  ASSERT_TRUE(stage.ok()) << stage.status();
+  const size_t hidden = (*stage)->spec().hidden;
+  const auto table = weights->Tensor("token_embd.weight");
+  ASSERT_TRUE(table.ok()) << table.status();
+  const auto* rows = reinterpret_cast<const float*>(table->data.data());
+  const std::vector<uint32_t> blocks = {0}, others = {1};
+  const auto logits = [&](std::vector<TokenId> first, std::vector<TokenId> second, const std::vector<float>& given) {
+    Batch batch;
+    batch.runs.push_back({.first = 0, .count = static_cast<uint32_t>(first.size()), .blocks = blocks, .logits = true});
+    batch.runs.push_back({.first = 0, .count = static_cast<uint32_t>(second.size()), .blocks = others, .logits = true});
+    batch.tokens = std::move(first);
+    batch.tokens.insert(batch.tokens.end(), second.begin(), second.end());
+    batch.given = given;
+    const auto output = (*stage)->Forward(batch);
+    EXPECT_TRUE(output.ok()) << output.status();
+    return output.ok() ? std::vector<float>(output->logits.begin(), output->logits.end()) : std::vector<float>();
+  };
+  std::vector<float> given;
+  for (const size_t id : {7, 9, 11}) given.insert(given.end(), rows + id * hidden, rows + (id + 1) * hidden);
+  const auto expected = logits({7, 9, 5}, {3, 11}, {});
+  EXPECT_EQ(logits({kGivenRow, kGivenRow, 5}, {3, kGivenRow}, given), expected);
+  given[0] += 1.0F;
+  EXPECT_NE(logits({kGivenRow, kGivenRow, 5}, {3, kGivenRow}, given), expected);
+}
+
 TEST(MemoryEstimateTest, PackedSizesAreThoseOfTheKernels) {
   for (const DType type : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0, DType::kQ4_1,
                            DType::kQ5_0, DType::kQ5_1, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
