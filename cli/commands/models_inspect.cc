@@ -12,10 +12,13 @@
 #include "cli/output/format.h"
 #include "engine/spec/gguf.h"
 #include "engine/spec/model_spec.h"
+#include "engine/spec/vision_spec.h"
 
 namespace enigma::cli {
 
 namespace {
+
+constexpr char kEncoderAlone[] = "an image encoder goes before a decoder";
 
 struct InspectFlags {
   std::string path;
@@ -55,6 +58,20 @@ Totals Sum(const engine::GgufFile& file) {
   return totals;
 }
 
+// What a file says it is: a model or an image encoder, where it is one of them. Otherwise why it is no model that runs,
+// or why it is no encoder that one could use.
+struct Shape {
+  absl::StatusOr<engine::ModelSpec> model;
+  absl::StatusOr<engine::VisionSpec> encoder;
+};
+
+Shape ShapeOf(const engine::GgufFile& file) {
+  Shape shape = {engine::ModelSpecFromGguf(file), engine::VisionSpecFromGguf(file)};
+  const bool is_encoder = file.metadata().StringOr("general.architecture", "") == engine::kVisionArchitecture;
+  if (is_encoder && !shape.encoder.ok()) shape.model = shape.encoder.status();
+  return shape;
+}
+
 Json SpecJson(const engine::ModelSpec& spec) {
   return {{"architecture", spec.architecture},
           {"layers", spec.layer_count()},
@@ -69,8 +86,19 @@ Json SpecJson(const engine::ModelSpec& spec) {
           {"tied_embeddings", spec.tied_embeddings}};
 }
 
-Json InspectJson(const engine::GgufFile& file, const absl::StatusOr<engine::ModelSpec>& spec, const Totals& totals,
-                 bool tensors) {
+Json EncoderJson(const engine::VisionSpec& spec) {
+  return {{"image_size", spec.image_size},
+          {"stem_channels", spec.stem},
+          {"layers", spec.layers},
+          {"hidden", spec.hidden},
+          {"ffn", spec.ffn},
+          {"heads", spec.heads},
+          {"prefix", spec.prefix()},
+          {"output", spec.output}};
+}
+
+Json InspectJson(const engine::GgufFile& file, const Shape& shape, const Totals& totals, bool tensors) {
+  const auto& spec = shape.model;
   Json types = Json::array();
   for (const auto& [name, total] : totals.by_type) {
     types.push_back(
@@ -89,6 +117,9 @@ Json InspectJson(const engine::GgufFile& file, const absl::StatusOr<engine::Mode
                {"runnable", spec.ok()}};
   if (spec.ok()) {
     json["spec"] = SpecJson(*spec);
+  } else if (shape.encoder.ok()) {
+    json["encoder"] = EncoderJson(*shape.encoder);
+    json["not_runnable_because"] = kEncoderAlone;
   } else {
     json["not_runnable_because"] = ToString(spec.status().message());
   }
@@ -105,8 +136,16 @@ Json InspectJson(const engine::GgufFile& file, const absl::StatusOr<engine::Mode
   return json;
 }
 
-void PrintText(const engine::GgufFile& file, const absl::StatusOr<engine::ModelSpec>& spec, const Totals& totals,
-               bool tensors) {
+void PrintEncoder(const engine::VisionSpec& spec) {
+  std::printf("family      %s\nshape       %u layers, %u wide, ffn %u, %u heads of %u, behind %zu convolutions\n",
+              engine::kVisionArchitecture, spec.layers, spec.hidden, spec.ffn, spec.heads, spec.head_dim(),
+              spec.stem.size());
+  std::printf("picture     %u x %u pixels to %u rows of %u\nnot runnable: %s\n", spec.image_size, spec.image_size,
+              spec.prefix(), spec.output, kEncoderAlone);
+}
+
+void PrintText(const engine::GgufFile& file, const Shape& shape, const Totals& totals, bool tensors) {
+  const auto& spec = shape.model;
   const auto& metadata = file.metadata();
   std::printf("file        %s, %s\n", file.path().c_str(), FormatBytes(file.file_size()).c_str());
   if (metadata.Has("general.name")) std::printf("name        %s\n", metadata.StringOr("general.name", "").c_str());
@@ -117,6 +156,8 @@ void PrintText(const engine::GgufFile& file, const absl::StatusOr<engine::ModelS
     std::printf("vocabulary  %u (%s, %s)\ncontext     %u tokens\n", spec->vocab,
                 metadata.StringOr("tokenizer.ggml.model", "no tokenizer").c_str(),
                 metadata.StringOr("tokenizer.ggml.pre", "default").c_str(), spec->context);
+  } else if (shape.encoder.ok()) {
+    PrintEncoder(*shape.encoder);
   } else {
     std::printf("family      %s\n", metadata.StringOr("general.architecture", "not stated").c_str());
     std::printf("not runnable: %s\n", ToString(spec.status().message()).c_str());
@@ -140,12 +181,12 @@ void PrintText(const engine::GgufFile& file, const absl::StatusOr<engine::ModelS
 absl::Status RunInspect(const InspectFlags& flags) {
   ENIGMA_ASSIGN_OR_RETURN(const auto file, engine::GgufFile::Open(flags.path));
   // A vocabulary-only file, or a family that is not supported, can still be looked at.
-  const auto spec = engine::ModelSpecFromGguf(*file);
+  const Shape shape = ShapeOf(*file);
   const Totals totals = Sum(*file);
   if (flags.json) {
-    PrintJson(InspectJson(*file, spec, totals, flags.tensors));
+    PrintJson(InspectJson(*file, shape, totals, flags.tensors));
   } else {
-    PrintText(*file, spec, totals, flags.tensors);
+    PrintText(*file, shape, totals, flags.tensors);
   }
   return absl::OkStatus();
 }

@@ -8,6 +8,7 @@
 #include "engine/spec/manifest.h"
 #include "engine/spec/model_spec.h"
 #include "engine/spec/router_spec.h"
+#include "engine/spec/vision_spec.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace enigma::engine;
@@ -24,5 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (router.ok() && *router && (*router)->labels.size() != (*router)->label_tokens.size()) std::abort();
   const auto spec = ModelSpecFromGguf(**file);
   if (spec.ok() && spec->layers.size() > (*file)->tensors().size()) std::abort();
+  const auto encoder = VisionSpecFromGguf(**file);
+  if (encoder.ok() && (!CheckVisionSpec(*encoder).ok() || encoder->layers > (*file)->tensors().size())) std::abort();
   return 0;
 }

@@ -5,6 +5,7 @@ They are committed; run this again only when a format changes. Development tool,
 """
 import hashlib
 import json
+import math
 import pathlib
 import struct
 
@@ -65,6 +66,26 @@ def model(architecture):
     return gguf(pairs, tensors)
 
 
+def encoder():
+    """An image encoder of 8 x 8 pixels, halved once."""
+    sizes = {"image_size": 8, "embedding_length": 16, "feed_forward_length": 8, "attention.head_count": 2,
+             "block_count": 1, "spatial_merge_size": 2, "projection_dim": 8}
+    three = [struct.pack("<f", 0.5)] * 3
+    pairs = [pair("general.architecture", STRING, text("enigma-vision")),
+             pair("enigma.vision.stem_channels", ARRAY, array(5, [struct.pack("<i", 4)]))]
+    pairs += [pair(f"enigma.vision.{k}", UINT32, struct.pack("<I", v)) for k, v in sizes.items()]
+    pairs += [pair("enigma.vision.attention.layer_norm_rms_epsilon", FLOAT32, struct.pack("<f", 1e-5)),
+              pair("enigma.vision.image_mean", ARRAY, array(FLOAT32, three)),
+              pair("enigma.vision.image_std", ARRAY, array(FLOAT32, three))]
+    shapes = {"v.stem.0.weight": (27, 4), "v.stem.0.bias": (4,), "v.patch_embd.weight": (4, 16),
+              "v.patch_embd.bias": (16,), "v.position_embd.weight": (16, 16), "v.blk.0.attn_norm.weight": (16,)}
+    shapes |= {f"v.blk.0.attn_{name}.weight": (16, 16) for name in ("q", "k", "v", "output")}
+    shapes |= {"v.blk.0.ffn_norm.weight": (16,), "v.blk.0.ffn_gate.weight": (16, 8), "v.blk.0.ffn_up.weight": (16, 8),
+               "v.blk.0.ffn_down.weight": (8, 16), "v.post_norm.weight": (16,), "mm.0.weight": (64, 8),
+               "mm.0.bias": (8,), "mm.2.weight": (8, 8), "mm.2.bias": (8,)}
+    return gguf(pairs, [(name, shape, 0, 4 * math.prod(shape)) for name, shape in shapes.items()])
+
+
 def every_value():
     formats = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<B", 10: "<Q", 11: "<q", 12: "<d"}
     pairs = [pair("general.alignment", UINT32, struct.pack("<I", 64)), pair("text", STRING, text("hi"))]
@@ -106,7 +127,8 @@ def manifest(layers):
 
 def main():
     seeds = {f"gguf/{a}.gguf": model(a) for a in ("llama", "qwen2", "qwen3")}
-    seeds |= {"gguf/values.gguf": every_value(), "gguf/types.gguf": every_type(), "gguf/empty.gguf": gguf([], []),
+    seeds |= {"gguf/values.gguf": every_value(), "gguf/types.gguf": every_type(), "gguf/encoder.gguf": encoder(),
+              "gguf/empty.gguf": gguf([], []),
               "manifest/one_layer.json": manifest(1), "manifest/three_layers.json": manifest(3)}
     for name, content in seeds.items():
         path = CORPUS / name
