@@ -11,7 +11,7 @@
 #include "engine/spec/memory_estimate.h"
 #include "engine/spec/model_spec.h"
 #include "engine/tensor/thread_pool.h"
-#include "engine/text/tokenizer.h"
+#include "engine/text/given_row.h"
 #include "engine/weights/weight_source.h"
 
 namespace enigma::engine {
@@ -24,9 +24,6 @@ struct SequenceRun {
   bool logits = false;               // the last stage computes logits for the run's last row
   uint32_t states = 0;               // of how many of its last rows the last stage gives the hidden state
 };
-
-// Stands in a batch's tokens for a row that no token gives: that of a picture (docs/vision.md).
-inline constexpr TokenId kGivenRow = -1;
 
 // A ragged step: runs lie one after another in the rows of `tokens` (first stage) or `hidden` (later stages).
 struct Batch {

@@ -10,6 +10,7 @@
 #include "engine/kernels/rms_norm.h"
 #include "engine/kernels/rms_norm_backward.h"
 #include "engine/kernels/swiglu.h"
+#include "engine/text/given_row.h"
 
 namespace enigma::engine {
 namespace {
@@ -41,8 +42,8 @@ Decoder::Decoder(const ModelSpec& spec, const ParameterLayout& layout, uint32_t 
       scratch_(options.precision) {
   layers_.reserve(spec.layer_count());
   for (uint32_t layer = 0; layer < spec.layer_count(); ++layer) {
-    layers_.emplace_back(spec_, OffsetsOf(layout, spec, layer), rope_, spec.layers[layer].window, options.precision,
-                         pool_);
+    const LayerSight sight = {.rope = &rope_, .window = spec.layers[layer].window};
+    layers_.emplace_back(spec_, OffsetsOf(layout, spec, layer), sight, options.precision, pool_);
   }
 }
 
@@ -78,12 +79,14 @@ SlotRows Decoder::OfLayer(const SlotRows& slot, uint32_t layer) const {
   return rows;
 }
 
-void Decoder::Embed(const SlotBatch& batch, const SlotRows& slot, float* x) {
+void Decoder::Embed(const SlotBatch& batch, const float* given, const SlotRows& slot, float* x) {
   const float* embedding = weights_ + embedding_;
   for (size_t t = 0; t < slot.rows; ++t) {
-    ENIGMA_KERNEL_CHECK(static_cast<uint32_t>(batch.tokens[t]) < spec_.vocab);
-    std::memcpy(x + t * spec_.hidden, embedding + static_cast<size_t>(batch.tokens[t]) * spec_.hidden,
-                spec_.hidden * sizeof(float));
+    const bool is_given = given != nullptr && batch.tokens[t] == kGivenRow;
+    ENIGMA_KERNEL_CHECK(is_given || static_cast<uint32_t>(batch.tokens[t]) < spec_.vocab);
+    const float* row = is_given ? given : embedding + static_cast<size_t>(batch.tokens[t]) * spec_.hidden;
+    std::memcpy(x + t * spec_.hidden, row, spec_.hidden * sizeof(float));
+    if (is_given) given += spec_.hidden;
   }
   DropTokens(slot, x);
   if (slot.dropout > 0) {
@@ -100,9 +103,9 @@ void Decoder::DropTokens(const SlotRows& slot, float* x) const {
   }
 }
 
-void Decoder::Forward(const SlotBatch& batch, const SlotRows& slot, bool keep) {
+void Decoder::Forward(const SlotBatch& batch, const float* given, const SlotRows& slot, bool keep) {
   const size_t values = slot.rows * spec_.hidden;
-  Embed(batch, slot, residuals_[0].Reserve(values));
+  Embed(batch, given, slot, residuals_[0].Reserve(values));
   for (uint32_t layer = 0; layer < spec_.layer_count(); ++layer) {
     LayerActivations& kept = keep ? KeptBy(layer) : kept_[0];
     layers_[layer].Forward(OfLayer(slot, layer), residuals_[layer].data(), kept, scratch_,
@@ -147,13 +150,33 @@ double Decoder::Head(const SlotBatch& batch, float* d_x, float* gradient) {
   return loss;
 }
 
+void Decoder::EmbeddingGradient(const SlotBatch& batch, float* d_x, float* d_given, float* gradient) {
+  const size_t hidden = spec_.hidden;
+  size_t tokens = 0;
+  std::vector<int32_t> ids;
+  ids.reserve(batch.tokens.size());
+  // Rows of tokens move up to the places of those that were given.
+  for (size_t t = 0; t < batch.tokens.size(); ++t) {
+    const float* row = d_x + t * hidden;
+    if (d_given != nullptr && batch.tokens[t] == kGivenRow) {
+      std::memcpy(d_given, row, hidden * sizeof(float));
+      d_given += hidden;
+      continue;
+    }
+    if (tokens != t) std::memcpy(d_x + tokens * hidden, row, hidden * sizeof(float));
+    ids.push_back(batch.tokens[t]);
+    ++tokens;
+  }
+  EmbeddingBackward(d_x, hidden, ids.data(), tokens, hidden, spec_.vocab, gradient + embedding_, pool_);
+}
+
 double Decoder::LossAndGradient(const SlotBatch& batch, uint64_t step, uint32_t slot, float* gradient,
-                                const GradientPart& finished) {
+                                const GradientPart& finished, const GivenRows& given) {
   const uint64_t places = uint64_t{2} * spec_.layer_count() + 1;
   constexpr uint64_t kSlotsMax = uint64_t{1} << 20;
   const SlotRows rows = TrainedRows(batch, (step * kSlotsMax + slot) * places);
   const size_t values = rows.rows * spec_.hidden;
-  Forward(batch, rows, true);
+  Forward(batch, given.rows, rows, true);
   float* d_x = d_x_.Reserve(values);
   const double loss = Head(batch, d_x, gradient);
   finished(output_norm_, floats_);
@@ -177,19 +200,18 @@ double Decoder::LossAndGradient(const SlotBatch& batch, uint64_t step, uint32_t 
   DropTokens(rows, d_x);
   const size_t embedding_end = layers_.front().offsets().begin;
   if (!spec_.tied_embeddings) std::fill(gradient + embedding_, gradient + embedding_end, 0.0F);
-  EmbeddingBackward(d_x, spec_.hidden, batch.tokens.data(), rows.rows, spec_.hidden, spec_.vocab, gradient + embedding_,
-                    pool_);
+  EmbeddingGradient(batch, d_x, given.gradient, gradient);
   finished(embedding_, embedding_end);
   return loss;
 }
 
-double Decoder::Loss(const SlotBatch& batch) {
-  Forward(batch, RowsOf(batch), false);
+double Decoder::Loss(const SlotBatch& batch, const float* given) {
+  Forward(batch, given, RowsOf(batch), false);
   return Head(batch, nullptr, nullptr);
 }
 
-std::vector<float> Decoder::Logits(const SlotBatch& batch) {
-  Forward(batch, RowsOf(batch), false);
+std::vector<float> Decoder::Logits(const SlotBatch& batch, const float* given) {
+  Forward(batch, given, RowsOf(batch), false);
   const size_t rows = batch.tokens.size();
   float* normed = scratch_.normed.Reserve(rows * spec_.hidden);
   RmsNorm(residuals_.back().data(), spec_.hidden, weights_ + output_norm_, spec_.norm_epsilon, rows, spec_.hidden,

@@ -18,6 +18,12 @@ namespace enigma::engine {
 // Called when [begin, end) of a flat gradient is complete: from its end to its beginning, each part once.
 using GradientPart = std::function<void(size_t begin, size_t end)>;
 
+// What stands in a batch where its tokens say kGivenRow (engine/text/given_row.h): a picture's prefix.
+struct GivenRows {
+  const float* rows = nullptr;  // [such tokens, hidden]
+  float* gradient = nullptr;    // likewise; where it goes
+};
+
 // The decoder that is trained: a slot forward and backward, in f32 but for the factors of products. One thread calls.
 class Decoder {
  public:
@@ -42,19 +48,21 @@ class Decoder {
   // Sum of the losses of the slot's trained tokens, and in `gradient` (flat, of the layout's size) its gradient.
   // `step` and `slot` are numbers for the dropout alone.
   double LossAndGradient(const SlotBatch& batch, uint64_t step, uint32_t slot, float* gradient,
-                         const GradientPart& finished);
-  // The same sum without dropout and gradient.
-  double Loss(const SlotBatch& batch);
+                         const GradientPart& finished, const GivenRows& given = {});
+  // The same sum without dropout and gradient. `given`: as GivenRows::rows.
+  double Loss(const SlotBatch& batch, const float* given = nullptr);
   // Logits after each token, [tokens, vocab], without dropout.
-  std::vector<float> Logits(const SlotBatch& batch);
+  std::vector<float> Logits(const SlotBatch& batch, const float* given = nullptr);
 
  private:
   // Of a step that is trained; without dropout otherwise.
   SlotRows TrainedRows(const SlotBatch& batch, uint64_t stream) const;
   static SlotRows RowsOf(const SlotBatch& batch);
   // Through all layers; residuals_[i] is what enters layer i, the last one what leaves the model.
-  void Forward(const SlotBatch& batch, const SlotRows& slot, bool keep);
-  void Embed(const SlotBatch& batch, const SlotRows& slot, float* x);
+  void Forward(const SlotBatch& batch, const float* given, const SlotRows& slot, bool keep);
+  void Embed(const SlotBatch& batch, const float* given, const SlotRows& slot, float* x);
+  // Spoils d_x, the gradient at what Embed made.
+  void EmbeddingGradient(const SlotBatch& batch, float* d_x, float* d_given, float* gradient);
   // Makes the rows of tokens that are left out 0: of what is embedded, and of its gradient.
   void DropTokens(const SlotRows& slot, float* x) const;
   // Losses and, where `gradient` is given, d_x and the gradients of head and final norm.

@@ -6,6 +6,8 @@
 
 #include "engine/kernels/causal_attention_backward.h"
 #include "engine/kernels/column_sums.h"
+#include "engine/kernels/full_attention.h"
+#include "engine/kernels/full_attention_backward.h"
 #include "engine/kernels/rms_norm.h"
 #include "engine/kernels/rms_norm_backward.h"
 #include "engine/kernels/rope_backward.h"
@@ -21,11 +23,11 @@ constexpr uint64_t kAfterFeedForward = 1;
 
 }  // namespace
 
-DecoderLayer::DecoderLayer(const ModelSpec& spec, const LayerOffsets& offsets, const RopeTable& rope, uint32_t window,
+DecoderLayer::DecoderLayer(const ModelSpec& spec, const LayerOffsets& offsets, const LayerSight& sight,
                            ProductPrecision precision, ThreadPool& pool)
     : spec_(spec),
       offsets_(offsets),
-      rope_(rope),
+      sight_(sight),
       pool_(pool),
       hidden_(spec.hidden),
       attention_width_(size_t{spec.heads} * spec.head_dim),
@@ -35,7 +37,7 @@ DecoderLayer::DecoderLayer(const ModelSpec& spec, const LayerOffsets& offsets, c
                  .kv_heads = spec.kv_heads,
                  .head_dim = spec.head_dim,
                  .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(spec.head_dim))),
-                 .window = window},
+                 .window = sight.window},
       panels_(std::make_shared<LayerPanels>(precision)) {}
 
 void DecoderLayer::SetWeights(const float* weights) {
@@ -104,12 +106,15 @@ void DecoderLayer::AttentionForward(const SlotRows& slot, const float* x, LayerA
   Gemm({normed, hidden_, 1}, rows, panels_->qkv.forward, qkv, qkv_width_, nullptr, pool_);
   if (spec_.qkv_bias) AddBias(qkv, qkv_width_, weights_ + offsets_.qkv_bias, rows, qkv_width_, pool_);
   if (spec_.qk_norm) NormHeads(slot, kept);
-  Rope(qkv, qkv_width_, rows, spec_.heads + spec_.kv_heads, spec_.head_dim, slot.positions.data(), rope_,
-       spec_.rope.pairing, pool_);
+  if (sight_.rope != nullptr) {
+    Rope(qkv, qkv_width_, rows, spec_.heads + spec_.kv_heads, spec_.head_dim, slot.positions.data(), *sight_.rope,
+         spec_.rope.pairing, pool_);
+  }
   const float* k = qkv + attention_width_;
-  CausalAttention(attention_, slot.starts, qkv, qkv_width_, k, qkv_width_, k + kv_width_, qkv_width_,
-                  kept.attention.Reserve(rows * attention_width_), attention_width_,
-                  kept.softmax.Reserve(rows * spec_.heads * 2), pool_);
+  const auto attend = sight_.ahead ? FullAttention : CausalAttention;
+  attend(attention_, slot.starts, qkv, qkv_width_, k, qkv_width_, k + kv_width_, qkv_width_,
+         kept.attention.Reserve(rows * attention_width_), attention_width_,
+         kept.softmax.Reserve(rows * spec_.heads * 2), pool_);
 }
 
 void DecoderLayer::Forward(const SlotRows& slot, const float* x, LayerActivations& kept, LayerScratch& scratch,
@@ -178,11 +183,14 @@ void DecoderLayer::AttentionBackward(const SlotRows& slot, const float* x, Layer
   float* d_k = d_qkv + attention_width_;
   const float* qkv = kept.qkv.data();
   const float* k = qkv + attention_width_;
-  CausalAttentionBackward(attention_, slot.starts, d_attention, attention_width_, qkv, qkv_width_, k, qkv_width_,
-                          k + kv_width_, qkv_width_, kept.attention.data(), attention_width_, kept.softmax.data(),
-                          d_qkv, qkv_width_, d_k, qkv_width_, d_k + kv_width_, qkv_width_, pool_);
-  RopeBackward(d_qkv, qkv_width_, rows, spec_.heads + spec_.kv_heads, spec_.head_dim, slot.positions.data(), rope_,
-               spec_.rope.pairing, pool_);
+  const auto attend_backward = sight_.ahead ? FullAttentionBackward : CausalAttentionBackward;
+  attend_backward(attention_, slot.starts, d_attention, attention_width_, qkv, qkv_width_, k, qkv_width_, k + kv_width_,
+                  qkv_width_, kept.attention.data(), attention_width_, kept.softmax.data(), d_qkv, qkv_width_, d_k,
+                  qkv_width_, d_k + kv_width_, qkv_width_, pool_);
+  if (sight_.rope != nullptr) {
+    RopeBackward(d_qkv, qkv_width_, rows, spec_.heads + spec_.kv_heads, spec_.head_dim, slot.positions.data(),
+                 *sight_.rope, spec_.rope.pairing, pool_);
+  }
   if (spec_.qk_norm) NormHeadsBackward(slot, kept, d_qkv, gradient);
   if (spec_.qkv_bias) {
     std::fill_n(gradient + offsets_.qkv_bias, qkv_width_, 0.0F);

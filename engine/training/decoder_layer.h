@@ -64,12 +64,20 @@ struct SlotRows {
   uint64_t dropout_stream = 0;  // of this layer's first place; the next one follows
 };
 
-// One decoder layer of training: the arithmetic of engine/model/layer.h on whole documents, and its gradient.
+// How the rows of a document see each other.
+struct LayerSight {
+  const RopeTable* rope = nullptr;  // null: positions are in the rows already, and nothing is rotated
+  uint32_t window = 0;              // how many rows back a row sees, itself included; 0 for all
+  bool ahead = false;               // and all rows ahead of it too, as in image encoders
+};
+
+// One decoder layer of training: the arithmetic of engine/model/layer.h on whole documents, and its gradient. An image
+// encoder's layer differs in what rows see (engine/vision/vision_layer.h).
 class DecoderLayer {
  public:
   // All outlive the layer.
-  DecoderLayer(const ModelSpec& spec, const LayerOffsets& offsets, const RopeTable& rope, uint32_t window,
-               ProductPrecision precision, ThreadPool& pool);
+  DecoderLayer(const ModelSpec& spec, const LayerOffsets& offsets, const LayerSight& sight, ProductPrecision precision,
+               ThreadPool& pool);
 
   // As of Decoder.
   void SetWeights(const float* weights);
@@ -106,7 +114,7 @@ class DecoderLayer {
 
   const ModelSpec& spec_;
   const LayerOffsets offsets_;
-  const RopeTable& rope_;
+  const LayerSight sight_;
   ThreadPool& pool_;
   const size_t hidden_;
   const size_t attention_width_;

@@ -1,8 +1,5 @@
 #include "engine/training/export_model.h"
 
-#include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <memory>
 #include <span>
 #include <utility>
@@ -11,24 +8,16 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
-#include "engine/kernels/dequantise.h"
 #include "engine/spec/gguf_encode.h"
 #include "engine/spec/gguf_writer.h"
 #include "engine/text/tokenizer_file.h"
+#include "engine/training/export_tensors.h"
 #include "engine/weights/synth_plan.h"
 
 namespace enigma::engine {
 namespace {
 
 constexpr char kRopeFactors[] = "rope_freqs.weight";
-constexpr size_t kPartElements = size_t{1} << 18;  // converted at a time; a whole number of blocks of every type
-
-DType StoredType(const Parameter& parameter, DType wanted) {
-  if (parameter.shape.size() < 2) return DType::kF32;
-  const uint64_t row = parameter.shape[0];
-  if (row % Traits(wanted).block_elements == 0) return wanted;
-  return row % Traits(DType::kQ8_0).block_elements == 0 ? DType::kQ8_0 : DType::kF16;
-}
 
 // general.file_type (llama_ftype).
 uint64_t FileTypeOf(DType type) {
@@ -76,17 +65,6 @@ GgufMetadata MetadataOf(const TrainedModel& model, DType type) {
   return metadata;
 }
 
-absl::Status WriteFloats(const float* values, size_t count, DType type, GgufWriter& writer) {
-  std::vector<uint8_t> part;
-  for (size_t at = 0; at < count; at += kPartElements) {
-    const size_t elements = std::min(kPartElements, count - at);
-    part.resize(RowBytes(type, elements));
-    Quantise(type, values + at, elements, part.data());
-    ENIGMA_RETURN_IF_ERROR(writer.Write(part));
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::Status CheckExportable(const TrainedModel& model) {
@@ -96,14 +74,7 @@ absl::Status CheckExportable(const TrainedModel& model) {
     return absl::InvalidArgumentError(
         absl::StrCat("the vocabulary has ", (*tokens)->strings.size(), " tokens, the model ", model.spec.vocab));
   }
-  for (const Parameter& parameter : model.layout.parameters()) {
-    const float* values = model.weights + parameter.offset;
-    if (!std::all_of(values, values + parameter.count, [](float value) { return std::isfinite(value); })) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("tensor '", parameter.name, "' holds values that are not finite; such a model is not exported"));
-    }
-  }
-  return absl::OkStatus();
+  return CheckFinite(model.layout.parameters(), model.weights);
 }
 
 absl::StatusOr<uint64_t> ExportGguf(const TrainedModel& model, DType type, const std::string& path) {

@@ -2,12 +2,15 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "base/text.h"
+
 namespace enigma::engine {
 
-LayerOffsets OffsetsOf(const ParameterLayout& layout, const ModelSpec& spec, uint32_t layer) {
-  const auto offset = [&](const char* suffix) {
-    return layout.Find(std::string(absl::StrCat("blk.", layer, ".", suffix)))->offset;
+LayerOffsets OffsetsOf(const ParameterLayout& layout, const ModelSpec& spec, uint32_t layer, const LayerNames& names) {
+  const auto offset_of = [&](uint32_t index, const char* suffix) {
+    return layout.Find(std::string(absl::StrCat(ToAbsl(names.prefix), index, ".", suffix)))->offset;
   };
+  const auto offset = [&](const char* suffix) { return offset_of(layer, suffix); };
   LayerOffsets offsets;
   offsets.begin = offsets.attention_norm = offset("attn_norm.weight");
   offsets.qkv = offset("attn_q.weight");
@@ -20,9 +23,8 @@ LayerOffsets OffsetsOf(const ParameterLayout& layout, const ModelSpec& spec, uin
   offsets.ffn_norm = offset("ffn_norm.weight");
   offsets.gate_up = offset("ffn_gate.weight");
   offsets.down = offset("ffn_down.weight");
-  offsets.end = layer + 1 < spec.layer_count()
-                    ? layout.Find(std::string(absl::StrCat("blk.", layer + 1, ".attn_norm.weight")))->offset
-                    : layout.Find("output_norm.weight")->offset;
+  offsets.end =
+      layer + 1 < spec.layer_count() ? offset_of(layer + 1, "attn_norm.weight") : layout.Find(names.end)->offset;
   return offsets;
 }
 

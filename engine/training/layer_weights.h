@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include <absl/status/status.h>
@@ -26,7 +27,13 @@ struct LayerOffsets {
   size_t gate_up = 0;
   size_t down = 0;
 };
-LayerOffsets OffsetsOf(const ParameterLayout& layout, const ModelSpec& spec, uint32_t layer);
+// What a model calls its layers' tensors, and the one behind the last layer.
+struct LayerNames {
+  std::string_view prefix = "blk.";
+  std::string_view end = "output_norm.weight";
+};
+LayerOffsets OffsetsOf(const ParameterLayout& layout, const ModelSpec& spec, uint32_t layer,
+                       const LayerNames& names = {});
 
 // InvalidArgument where the trainer cannot train such a model, with the reason.
 absl::Status CheckTrainable(const ModelSpec& spec);

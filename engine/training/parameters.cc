@@ -31,6 +31,12 @@ void FillInitial(const Parameter& parameter, const ModelSpec& spec, uint64_t see
     return;
   }
   FillNoise(seed, stream, 0, std::span(out, parameter.count));
+  const bool is_rectified = name.starts_with("v.stem.");  // SiLU behind it halves the squares
+  if (is_rectified || name.starts_with("v.patch_embd.") || name.starts_with("mm.")) {
+    const double deviation = std::sqrt((is_rectified ? 2.0 : 1.0) / static_cast<double>(parameter.shape[0]));
+    const auto factor = static_cast<float>(deviation / kSynthDeviation);
+    for (size_t i = 0; i < parameter.count; ++i) out[i] *= factor;
+  }
   if (EndsWith(name, "attn_output.weight") || EndsWith(name, "ffn_down.weight")) {
     const auto factor = static_cast<float>(1.0 / std::sqrt(2.0 * spec.layer_count()));
     for (size_t i = 0; i < parameter.count; ++i) out[i] *= factor;
@@ -39,7 +45,16 @@ void FillInitial(const Parameter& parameter, const ModelSpec& spec, uint64_t see
 
 }  // namespace
 
-ParameterLayout::ParameterLayout(const ModelSpec& spec) {
+ParameterLayout::ParameterLayout(const ModelSpec& spec) { AddDecoder(spec); }
+
+ParameterLayout ParameterLayout::WithEncoder(const VisionSpec& encoder, const ModelSpec& decoder) {
+  ParameterLayout layout;
+  for (const TensorPlan& tensor : VisionTensors(encoder)) layout.Add(tensor.name, tensor.shape);
+  layout.AddDecoder(decoder);
+  return layout;
+}
+
+void ParameterLayout::AddDecoder(const ModelSpec& spec) {
   const uint64_t hidden = spec.hidden;
   const uint64_t q = uint64_t{spec.heads} * spec.head_dim;
   const uint64_t kv = uint64_t{spec.kv_heads} * spec.head_dim;

@@ -8,6 +8,7 @@
 
 #include "engine/spec/model_spec.h"
 #include "engine/spec/training_config.h"
+#include "engine/spec/vision_spec.h"
 #include "engine/tensor/aligned_buffer.h"
 
 namespace enigma::engine {
@@ -33,6 +34,9 @@ class ParameterLayout {
   // What a job trains: the whole model; with LoRA, of each layer and target the factors A "blk.N.TARGET.weight.lora_a"
   // {cols, rank} and B "...lora_b" {rank, rows}, as adapters in GGUF have them.
   static ParameterLayout OfJob(const TrainingConfig& config);
+  // An image encoder and the decoder that reads its prefix: the encoder's tensors as VisionTensors has them, and behind
+  // them the decoder's as in a layout of its own.
+  static ParameterLayout WithEncoder(const VisionSpec& encoder, const ModelSpec& decoder);
 
   const std::vector<Parameter>& parameters() const { return parameters_; }
   const Parameter* Find(std::string_view name) const;
@@ -41,6 +45,7 @@ class ParameterLayout {
 
  private:
   ParameterLayout() = default;
+  void AddDecoder(const ModelSpec& spec);
   void Add(std::string name, std::vector<uint64_t> shape);
 
   std::vector<Parameter> parameters_;
@@ -58,7 +63,9 @@ struct TrainingState {
 };
 
 // Weights normal with deviation 0.02, those that add to the residual stream divided by sqrt(2 * layers); norms 1,
-// biases 0; of LoRA's factors A normal, B 0, which changes nothing yet; moments 0. A function of the seed alone.
+// biases 0; what leads into and out of an image encoder's transformer normal too, with a deviation that keeps the size
+// of what goes through; of LoRA's factors A normal, B 0, which changes nothing yet; moments 0. A function of the seed
+// alone.
 TrainingState InitialState(const ModelSpec& spec, const ParameterLayout& layout, uint64_t seed);
 TrainingState EmptyState(const ParameterLayout& layout);
 

@@ -28,11 +28,37 @@ void GatherSurroundings(const float* picture, size_t side, size_t channels, floa
   }
 }
 
+void ScatterSurroundings(const float* rows, size_t side, size_t channels, float* picture) {
+  std::fill_n(picture, side * side * channels, 0.0F);
+  for (size_t y = 0; y < side; y += 2) {
+    for (size_t x = 0; x < side; x += 2) {
+      for (size_t j = 0; j < 3; ++j) {
+        for (size_t i = 0; i < 3; ++i, rows += channels) {
+          const size_t to_y = y + j, to_x = x + i;
+          if (to_y == 0 || to_x == 0) continue;
+          float* to = picture + ((to_y - 1) * side + to_x - 1) * channels;
+          for (size_t c = 0; c < channels; ++c) to[c] += rows[c];
+        }
+      }
+    }
+  }
+}
+
 void GatherSquares(const float* picture, size_t grid, size_t merge, size_t width, float* rows) {
   for (size_t y = 0; y < grid; y += merge) {
     for (size_t x = 0; x < grid; x += merge) {
       for (size_t j = 0; j < merge; ++j, rows += merge * width) {
         std::copy_n(picture + ((y + j) * grid + x) * width, merge * width, rows);
+      }
+    }
+  }
+}
+
+void ScatterSquares(const float* rows, size_t grid, size_t merge, size_t width, float* picture) {
+  for (size_t y = 0; y < grid; y += merge) {
+    for (size_t x = 0; x < grid; x += merge) {
+      for (size_t j = 0; j < merge; ++j, rows += merge * width) {
+        std::copy_n(rows, merge * width, picture + ((y + j) * grid + x) * width);
       }
     }
   }

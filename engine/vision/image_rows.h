@@ -15,7 +15,13 @@ void InterleaveChannels(const float* planes, size_t pixels, float* rows);
 // `channels`.
 void GatherSurroundings(const float* picture, size_t side, size_t channels, float* rows);
 
+// The gradient of GatherSurroundings: picture [side * side][channels] becomes the sums of what its values stand for in
+// `rows`, begun at +0, rows in order.
+void ScatterSurroundings(const float* rows, size_t side, size_t channels, float* picture);
+
 // Of a picture [grid * grid][width], squares of `merge` by `merge`: [(grid / merge)^2][merge][merge][width].
 void GatherSquares(const float* picture, size_t grid, size_t merge, size_t width, float* rows);
+// The way back.
+void ScatterSquares(const float* rows, size_t grid, size_t merge, size_t width, float* picture);
 
 }  // namespace enigma::engine

@@ -43,5 +43,29 @@ TEST(ImageRowsTest, SquaresAreTakenInOrder) {
   EXPECT_EQ(same, picture);
 }
 
+TEST(ImageRowsTest, SquaresGoBackWhereTheyWere) {
+  std::vector<float> picture(36 * 3), rows(picture.size()), back(picture.size());
+  std::iota(picture.begin(), picture.end(), 0.0F);
+  GatherSquares(picture.data(), 6, 3, 3, rows.data());
+  ScatterSquares(rows.data(), 6, 3, 3, back.data());
+  EXPECT_EQ(back, picture);
+}
+
+// <gathered, rows> = <picture, scattered> for all of them: the one is the other's transpose.
+TEST(ImageRowsTest, ScatteringSurroundingsIsTheTransposeOfGathering) {
+  constexpr size_t kSide = 6, kChannels = 2, kGathered = 9 * 9 * kChannels;
+  for (size_t i = 0; i < kSide * kSide * kChannels; ++i) {
+    std::vector<float> picture(kSide * kSide * kChannels), gathered(kGathered);
+    picture[i] = 1.0F;
+    GatherSurroundings(picture.data(), kSide, kChannels, gathered.data());
+    for (size_t j = 0; j < kGathered; ++j) {
+      std::vector<float> rows(kGathered), scattered(picture.size(), 5.0F);
+      rows[j] = 1.0F;
+      ScatterSurroundings(rows.data(), kSide, kChannels, scattered.data());
+      ASSERT_EQ(gathered[j], scattered[i]) << i << " " << j;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace enigma::engine

@@ -42,7 +42,9 @@ class VisionEncoderTest : public ::testing::Test {
   }
   // The largest deviation from the reference, as a share of its root mean square.
   double Deviation(const VisionSpec& spec, VisionEncoder& encoder, const std::vector<float>& input) const {
-    const std::vector<double> exact = ReferencePrefix(spec, weights_, input);
+    std::map<std::string, std::vector<double>> weights;
+    for (const auto& [name, values] : weights_) weights[name].assign(values.begin(), values.end());
+    const std::vector<double> exact = ReferencePrefix(spec, weights, {input.begin(), input.end()});
     const std::vector<float> prefix = Prefix(encoder, input);
     if (prefix.size() != exact.size()) return 1e9;
     double largest = 0, squares = 0;

@@ -6,13 +6,13 @@ namespace enigma::engine {
 namespace {
 
 using Rows = std::vector<std::vector<double>>;
-using Weights = std::map<std::string, std::vector<float>>;
+using Weights = std::map<std::string, std::vector<double>>;
 
 double SiluOf(double x) { return x / (1 + std::exp(-x)); }
 
 // [channels][side][side] to [made][side / 2][side / 2].
-std::vector<double> Convolve(const std::vector<double>& in, int side, int channels, const std::vector<float>& weight,
-                             const std::vector<float>& bias) {
+std::vector<double> Convolve(const std::vector<double>& in, int side, int channels, const std::vector<double>& weight,
+                             const std::vector<double>& bias) {
   const int made = static_cast<int>(bias.size()), half = side / 2;
   std::vector<double> out;
   for (int o = 0; o < made; ++o) {
@@ -35,7 +35,7 @@ std::vector<double> Convolve(const std::vector<double>& in, int side, int channe
   return out;
 }
 
-Rows Product(const Rows& x, const std::vector<float>& weight, const std::vector<float>* bias) {
+Rows Product(const Rows& x, const std::vector<double>& weight, const std::vector<double>* bias) {
   Rows y;
   for (const auto& row : x) {
     y.emplace_back();
@@ -48,7 +48,7 @@ Rows Product(const Rows& x, const std::vector<float>& weight, const std::vector<
   return y;
 }
 
-Rows Normed(const Rows& x, const std::vector<float>& weight, double epsilon) {
+Rows Normed(const Rows& x, const std::vector<double>& weight, double epsilon) {
   Rows y = x;
   for (auto& row : y) {
     double squares = 0;
@@ -84,7 +84,7 @@ Rows Attended(const Rows& q, const Rows& k, const Rows& v, size_t heads) {
   return out;
 }
 
-Rows Patches(const VisionSpec& spec, const Weights& weights, const std::vector<float>& input) {
+Rows Patches(const VisionSpec& spec, const Weights& weights, const std::vector<double>& input) {
   std::vector<double> map(input.begin(), input.end());
   int side = static_cast<int>(spec.image_size), channels = 3;
   for (size_t i = 0; i < spec.stem.size(); ++i) {
@@ -98,7 +98,7 @@ Rows Patches(const VisionSpec& spec, const Weights& weights, const std::vector<f
     for (int c = 0; c < channels; ++c) pixels[p].push_back(map[c * pixels.size() + p]);
   }
   Rows x = Product(pixels, weights.at("v.patch_embd.weight"), &weights.at("v.patch_embd.bias"));
-  const std::vector<float>& positions = weights.at("v.position_embd.weight");
+  const std::vector<double>& positions = weights.at("v.position_embd.weight");
   for (size_t p = 0; p < x.size(); ++p) {
     for (size_t i = 0; i < spec.hidden; ++i) x[p][i] += positions[p * spec.hidden + i];
   }
@@ -107,10 +107,10 @@ Rows Patches(const VisionSpec& spec, const Weights& weights, const std::vector<f
 
 }  // namespace
 
-std::vector<double> ReferencePrefix(const VisionSpec& spec, const Weights& weights, const std::vector<float>& input) {
+std::vector<double> ReferencePrefix(const VisionSpec& spec, const Weights& weights, const std::vector<double>& input) {
   Rows x = Patches(spec, weights, input);
   for (uint32_t layer = 0; layer < spec.layers; ++layer) {
-    const auto weight = [&](const char* name) -> const std::vector<float>& {
+    const auto weight = [&](const char* name) -> const std::vector<double>& {
       return weights.at("v.blk." + std::to_string(layer) + "." + name + ".weight");
     };
     const auto product = [&](const Rows& rows, const char* name) { return Product(rows, weight(name), nullptr); };

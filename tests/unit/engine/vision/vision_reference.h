@@ -10,7 +10,7 @@ namespace enigma::engine {
 
 // The encoder in double, written down from docs/vision.md with one loop per index: [prefix][output] of an input
 // [3][image_size][image_size].
-std::vector<double> ReferencePrefix(const VisionSpec& spec, const std::map<std::string, std::vector<float>>& weights,
-                                    const std::vector<float>& input);
+std::vector<double> ReferencePrefix(const VisionSpec& spec, const std::map<std::string, std::vector<double>>& weights,
+                                    const std::vector<double>& input);
 
 }  // namespace enigma::engine
