@@ -119,22 +119,24 @@ absl::StatusOr<std::vector<size_t>> IndicesOf(const char* flag, const std::vecto
   return indices;
 }
 
-absl::Status CountMistakes(const EvalRouterFlags& flags, const std::vector<eval::RouterAnswer>& answers,
-                           RouterReport& report) {
+// The labels of hard and of easy work.
+struct WorkSets {
+  std::vector<size_t> hard;
+  std::vector<size_t> easy;
+};
+
+absl::StatusOr<WorkSets> FindWorkSets(const EvalRouterFlags& flags, RouterReport& report) {
+  WorkSets sets;
   report.hard = absl::StrSplit(flags.hard, ',', absl::SkipWhitespace());
   report.easy = absl::StrSplit(flags.easy, ',', absl::SkipWhitespace());
-  ENIGMA_ASSIGN_OR_RETURN(const std::vector<size_t> hard,
-                          IndicesOf("--hard", report.hard, flags.hard == kUsualHard, report.router));
-  ENIGMA_ASSIGN_OR_RETURN(const std::vector<size_t> easy,
-                          IndicesOf("--easy", report.easy, flags.easy == kUsualEasy, report.router));
-  for (const size_t index : hard) {
-    if (std::find(easy.begin(), easy.end(), index) == easy.end()) continue;
+  ENIGMA_ASSIGN_OR_RETURN(sets.hard, IndicesOf("--hard", report.hard, flags.hard == kUsualHard, report.router));
+  ENIGMA_ASSIGN_OR_RETURN(sets.easy, IndicesOf("--easy", report.easy, flags.easy == kUsualEasy, report.router));
+  for (const size_t index : sets.hard) {
+    if (std::find(sets.easy.begin(), sets.easy.end(), index) == sets.easy.end()) continue;
     return absl::InvalidArgumentError(
         absl::StrCat("--hard and --easy: label '", report.router.labels[index], "' cannot be both"));
   }
-  report.hard_to_easy = eval::CountSetMistakes(answers, hard, easy, report.router.threshold);
-  report.easy_to_hard = eval::CountSetMistakes(answers, easy, hard, report.router.threshold);
-  return absl::OkStatus();
+  return sets;
 }
 
 absl::StatusOr<std::vector<eval::RouterAnswer>> AskAll(const Reading& reading, engine::LocalRouter& router,
@@ -163,15 +165,17 @@ absl::Status RunEvalRouter(const EvalRouterFlags& flags) {
   ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<engine::LocalRouter> router,
                           engine::LocalRouter::Open(flags.model, pool));
   if (flags.held_out > 0) ENIGMA_RETURN_IF_ERROR(KeepHeldOut(flags.held_out, router->spec(), *reading));
-  std::vector<double> seconds;
-  ENIGMA_ASSIGN_OR_RETURN(const std::vector<eval::RouterAnswer> answers, AskAll(*reading, *router, seconds));
-  std::sort(seconds.begin(), seconds.end());
   RouterReport report;
   report.model = flags.model;
   report.router = router->spec();
+  ENIGMA_ASSIGN_OR_RETURN(const WorkSets sets, FindWorkSets(flags, report));
+  std::vector<double> seconds;
+  ENIGMA_ASSIGN_OR_RETURN(const std::vector<eval::RouterAnswer> answers, AskAll(*reading, *router, seconds));
+  std::sort(seconds.begin(), seconds.end());
   report.metrics = eval::MeasureRouter(answers, report.router.labels.size());
   report.at_threshold = eval::MeasureThreshold(answers, report.router.threshold);
-  ENIGMA_RETURN_IF_ERROR(CountMistakes(flags, answers, report));
+  report.hard_to_easy = eval::CountSetMistakes(answers, sets.hard, sets.easy, report.router.threshold);
+  report.easy_to_hard = eval::CountSetMistakes(answers, sets.easy, sets.hard, report.router.threshold);
   report.seconds_median = seconds[seconds.size() / 2];
   report.seconds_p99 = seconds[seconds.size() * 99 / 100];
   if (flags.json) {

@@ -58,7 +58,7 @@ absl::StatusOr<enigma::v1::EstimateJobReply> EstimateTraining(ControlPlane& plan
   ENIGMA_RETURN_IF_ERROR(engine::CheckTrainingConfig(config));
   RankNeeds needs;
   needs.memory_bytes = engine::TrainingMemoryBytes(config);
-  needs.ranks_max = options.workers_max();
+  needs.ranks_max = RanksMaxOf(options, config);
   needs.trusted_network = IsGloo(options);
   const MeasuredPower measured = MeasurePower(plane, needs);
   if (!length_known) config.steps = config.warmup_steps = 0;

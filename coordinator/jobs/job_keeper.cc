@@ -12,6 +12,8 @@
 #include "base/text.h"
 #include "coordinator/jobs/base_model.h"
 #include "coordinator/jobs/job_planner.h"
+#include "engine/spec/training_config.h"
+#include "engine/spec/training_memory.h"
 #include "telemetry/log.h"
 
 namespace enigma::coordinator {
@@ -25,10 +27,6 @@ void JobKeeper::Start() {
   std::set<uint64_t> known;
   for (const Job& job : jobs_.List()) {
     known.insert(job.id);
-    // Before any of them looks for nodes.
-    for (const std::string& node : job.members) {
-      if (!claims_.Take(job.id, node)) LogWarn("job {}: node {} is another job's as well", job.id, node);
-    }
   }
   if (const absl::Status removed = folders_.RemoveAllBut(known); !removed.ok()) LogWarn("{}", Describe(removed));
   grace_until_ = plane_.clock.Monotonic() + options_.return_grace;
@@ -80,6 +78,13 @@ void JobKeeper::TakeUp() {
     }
   }
   std::erase_if(runners_, [](const auto& entry) { return entry.second == nullptr; });
+  // Cancelled while an earlier runner of theirs said farewell, or before they had one.
+  for (const Job& job : jobs_.List()) {
+    if (job.state != JobState::kQueued || !job.cancel_requested || running.contains(job.id)) continue;
+    if (const absl::Status moved = jobs_.Move(job.id, JobState::kCancelled, "as asked"); !moved.ok()) {
+      LogWarn("job {}: {}", job.id, Describe(moved));
+    }
+  }
   JobRoom room = {.under_way_max = options_.under_way_max};
   for (const Node& node : plane_.nodes.List()) room.nodes += node.state == NodeState::kReady && !node.leaving ? 1 : 0;
   // Listed after that: who has ended has moved its job before.
@@ -89,13 +94,29 @@ void JobKeeper::TakeUp() {
     const absl::StatusOr<Job> job = jobs_.Find(id);
     if (!job.ok()) continue;
     for (const std::string& member : job->members) {
-      if (!claims_.Take(id, member)) LogWarn("job {}: another job has its node {}", id, member);
+      if (!claims_.Take(id, member, plane_.clock.Monotonic()))
+        LogWarn("job {}: another job has its node {}", id, member);
     }
   }
   for (const uint64_t id : next) {
+    if (!running.empty() && !HasRoom(id)) continue;
     runners_.emplace(id,
                      std::make_unique<JobRunner>(plane_, jobs_, folders_, claims_, id, grace_until_, options_.runner));
   }
+}
+
+bool JobKeeper::HasRoom(uint64_t id) const {
+  const absl::StatusOr<Job> job = jobs_.Find(id);
+  if (!job.ok()) return false;
+  if (job->state != JobState::kQueued) return true;  // it is under way
+  const absl::StatusOr<engine::TrainingConfig> config = engine::TrainingConfigFromJson(job->config_json);
+  if (!config.ok()) return true;  // its runner says what is wrong
+  RankNeeds needs;
+  needs.memory_bytes = engine::TrainingMemoryBytes(*config);
+  needs.ranks_max = job->workers_max;
+  needs.trusted_network = job->gloo;
+  needs.taken = claims_.OfOthers(id);
+  return !ChooseRanks(plane_.nodes.List(), needs).nodes.empty();
 }
 
 void JobKeeper::CountStates() {
@@ -115,8 +136,12 @@ absl::Status JobKeeper::Cancel(uint64_t id) {
   ENIGMA_RETURN_IF_ERROR(jobs_.Update(id, [](Job& its) { its.cancel_requested = true; }));
   absl::MutexLock lock(&mutex_);
   const auto runner = runners_.find(id);
-  if (runner == runners_.end()) return jobs_.Move(id, JobState::kCancelled, "as asked");
-  runner->second->Wake();
+  if (runner != runners_.end()) {
+    runner->second->Wake();
+    return absl::OkStatus();
+  }
+  if (job.state == JobState::kQueued) return jobs_.Move(id, JobState::kCancelled, "as asked");
+  woken_ = true;  // its ranks are there: the runner that takes it over ends them
   return absl::OkStatus();
 }
 

@@ -51,6 +51,8 @@ class JobKeeper {
  private:
   void Run();
   void TakeUp();
+  // Whether a job of the queue may use a node that no other job has.
+  bool HasRoom(uint64_t id) const;
   void CountStates();
 
   ControlPlane& plane_;

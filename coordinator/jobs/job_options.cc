@@ -179,6 +179,10 @@ engine::CorpusOptions CorpusOptionsOf(const enigma::v1::TrainingOptions& options
   return corpus;
 }
 
+uint32_t RanksMaxOf(const enigma::v1::TrainingOptions& options, const engine::TrainingConfig& config) {
+  return options.workers_max() > 0 ? std::min(options.workers_max(), config.slots) : config.slots;
+}
+
 absl::StatusOr<engine::TrainingConfig> ResolveOptions(const enigma::v1::TrainingOptions& options, uint32_t vocabulary,
                                                       const engine::ModelSpec* base) {
   engine::TrainingConfig config;

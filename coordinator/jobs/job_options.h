@@ -51,6 +51,9 @@ bool IsRouter(const enigma::v1::TrainingOptions& options);
 
 engine::CorpusOptions CorpusOptionsOf(const enigma::v1::TrainingOptions& options);
 
+// Workers at most: one for each slot, or fewer where so few are asked for.
+uint32_t RanksMaxOf(const enigma::v1::TrainingOptions& options, const engine::TrainingConfig& config);
+
 // Everything but the length of the job. `base`: shape of the base model; null where the size says it.
 absl::StatusOr<engine::TrainingConfig> ResolveOptions(const enigma::v1::TrainingOptions& options, uint32_t vocabulary,
                                                       const engine::ModelSpec* base);

@@ -67,9 +67,15 @@ RankChoice ChooseRanks(const std::vector<Node>& nodes, const RankNeeds& needs) {
     const bool a_is = needs.members.contains(a->id);
     const bool b_is = needs.members.contains(b->id);
     if (a_is != b_is) return a_is;
+    const bool a_out = needs.left_out.contains(a->id);
+    const bool b_out = needs.left_out.contains(b->id);
+    if (a_out != b_out) return b_out;
     return a->hello.capability().flops_per_second() > b->hello.capability().flops_per_second();
   });
-  if (needs.ranks_max > 0 && able.size() > needs.ranks_max) able.resize(needs.ranks_max);
+  if (needs.ranks_max > 0) {
+    const uint32_t places = needs.ranks_max - std::min(needs.ranks_max, needs.awaited);
+    if (able.size() > places) able.resize(places);
+  }
   for (const Node* node : able) choice.nodes.push_back(node->id);
   return choice;
 }

@@ -16,11 +16,13 @@ namespace enigma::coordinator {
 // Which nodes may take part in a job, and which job goes next: pure functions of what is known.
 
 struct RankNeeds {
-  uint64_t memory_bytes = 0;           // of one rank
-  uint32_t ranks_max = 0;              // 0: all
-  bool trusted_network = false;        // what they sum goes over theirs in plain text
-  std::set<std::string> members = {};  // nodes with a rank of the job already: its memory is theirs
-  std::set<std::string> taken = {};    // nodes that other jobs have
+  uint64_t memory_bytes = 0;            // of one rank
+  uint32_t ranks_max = 0;               // 0: all
+  bool trusted_network = false;         // what they sum goes over theirs in plain text
+  std::set<std::string> members = {};   // nodes with a rank of the job already: its memory is theirs
+  std::set<std::string> taken = {};     // nodes that other jobs have
+  std::set<std::string> left_out = {};  // nodes that gave trouble: taken only where nobody else is there
+  uint32_t awaited = 0;                 // members that are on their way back: their places are kept
 };
 
 struct RankChoice {

@@ -143,7 +143,7 @@ class Preparation {
   absl::StatusOr<Job> MakeJob() {
     RankNeeds needs;
     needs.memory_bytes = engine::TrainingMemoryBytes(config_);
-    needs.ranks_max = options_.workers_max();
+    needs.ranks_max = RanksMaxOf(options_, config_);
     needs.trusted_network = IsGloo(options_);
     const MeasuredPower measured = MeasurePower(plane_, needs);
     const JobEstimate estimate = EstimateJob(config_, measured.power);
@@ -158,7 +158,7 @@ class Preparation {
     job.task = options_.task();
     job.priority = options_.priority();
     // Without a slot a worker has nothing to do, and is free for another job.
-    job.workers_max = options_.workers_max() > 0 ? std::min(options_.workers_max(), config_.slots) : config_.slots;
+    job.workers_max = needs.ranks_max;
     job.gloo = IsGloo(options_);
     job.keep_checkpoints = options_.has_keep_checkpoints() ? options_.keep_checkpoints() : kKeepCheckpointsDefault;
     job.submitted_unix_ms = absl::ToUnixMillis(plane_.clock.Now());

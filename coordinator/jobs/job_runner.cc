@@ -214,23 +214,18 @@ void JobRunner::Exported(const enigma::v1::ExportDone& exported) {
 void JobRunner::ChooseRanks(const std::vector<RankView>& views) {
   const absl::Duration now = plane_.clock.Monotonic();
   const absl::StatusOr<Job> job = jobs_.Find(id_);
-  RankNeeds needs;
-  needs.memory_bytes = memory_bytes_;
-  needs.ranks_max = job.ok() && job->workers_max > 0 ? std::min(job->workers_max, config_.slots) : config_.slots;
-  needs.trusted_network = job.ok() && job->gloo;
-  for (const std::string& node : ranks_.Nodes()) needs.members.insert(node);
-  needs.members.insert(members_.begin(), members_.end());
-  needs.taken = claims_.OfOthers(id_);
-  // After a restart of the coordinator the members are on their way back; nobody takes their places meanwhile.
-  const uint32_t awaited = now < grace_until_ ? MembersAway() : 0;
-  RankChoice choice;
-  if (awaited < needs.ranks_max) {
-    needs.ranks_max -= awaited;
-    choice = coordinator::ChooseRanks(plane_.nodes.List(), needs);
-  }
+  const RankChoice choice = coordinator::ChooseRanks(plane_.nodes.List(), NeedsNow(job));
   why_not_ = choice.Why();
+  // A job that exports, or is to end, needs nobody but its members.
+  const bool takes = members_.empty() || (job.ok() && job->state != JobState::kExporting && !job->cancel_requested);
+  std::set<std::string> wanted;
   for (const std::string& node : choice.nodes) {
-    if (now >= left_out_.Until(node) && claims_.Take(id_, node)) ranks_.Open(node);
+    const bool member = std::find(members_.begin(), members_.end(), node) != members_.end();
+    if ((takes || member) && now >= left_out_.Until(node)) wanted.insert(node);
+  }
+  if (job.ok()) claims_.Want(id_, {!members_.empty(), job->priority, job->submitted_unix_ms}, wanted, now);
+  for (const std::string& node : wanted) {
+    if (claims_.Take(id_, node, now)) ranks_.Open(node);
   }
   // Who takes part leaves by an epoch without it; others go at once.
   for (const RankView& rank : views) {
@@ -243,11 +238,26 @@ void JobRunner::ChooseRanks(const std::vector<RankView>& views) {
   claims_.Keep(id_, kept);
 }
 
-uint32_t JobRunner::MembersAway() const {
-  return static_cast<uint32_t>(std::count_if(members_.begin(), members_.end(), [&](const std::string& member) {
-    const std::optional<Node> node = plane_.nodes.Find(member);
-    return !node || node->state != NodeState::kReady;
-  }));
+RankNeeds JobRunner::NeedsNow(const absl::StatusOr<Job>& job) const {
+  const absl::Duration now = plane_.clock.Monotonic();
+  RankNeeds needs;
+  needs.memory_bytes = memory_bytes_;
+  needs.ranks_max = job.ok() && job->workers_max > 0 ? std::min(job->workers_max, config_.slots) : config_.slots;
+  needs.trusted_network = job.ok() && job->gloo;
+  for (const std::string& node : ranks_.Nodes()) needs.members.insert(node);
+  needs.members.insert(members_.begin(), members_.end());
+  needs.taken = claims_.OfOthers(id_);
+  for (const Node& node : plane_.nodes.List()) {
+    if (now < left_out_.Until(node.id)) needs.left_out.insert(node.id);
+  }
+  // After a restart of the coordinator the members are on their way back; nobody takes their places meanwhile.
+  if (now < grace_until_) {
+    needs.awaited = static_cast<uint32_t>(std::count_if(members_.begin(), members_.end(), [&](const std::string& id) {
+      const std::optional<Node> node = plane_.nodes.Find(id);
+      return node && node->state == NodeState::kAbsent;
+    }));
+  }
+  return needs;
 }
 
 void JobRunner::LetGo(const std::string& node, const std::string& reason) {
@@ -477,7 +487,7 @@ void JobRunner::End(JobState state, const std::string& reason) {
     std::vector<RankSet::Event> ignored;
     ranks_.Look(&ignored);
   }
-  claims_.Keep(id_, {});
+  claims_.End(id_);
   ended_ = true;
 }
 

@@ -15,6 +15,7 @@
 #include "coordinator/jobs/epoch_policy.h"
 #include "coordinator/jobs/job_course.h"
 #include "coordinator/jobs/job_folders.h"
+#include "coordinator/jobs/job_planner.h"
 #include "coordinator/jobs/job_registry.h"
 #include "coordinator/jobs/left_out.h"
 #include "coordinator/jobs/link_doubts.h"
@@ -57,7 +58,7 @@ class JobRunner {
   void Exported(const enigma::v1::ExportDone& exported);
 
   void ChooseRanks(const std::vector<RankView>& views);
-  uint32_t MembersAway() const;  // that do not attend
+  RankNeeds NeedsNow(const absl::StatusOr<Job>& job) const;
   void LetGo(const std::string& node, const std::string& reason);
   void AddUnopened(std::vector<RankView>& views) const;
   EpochView MakeView(std::vector<RankView> views) const;

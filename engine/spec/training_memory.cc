@@ -12,8 +12,9 @@ namespace {
 uint64_t PackedBytes(const TrainingConfig& config) { return config.precision == ProductPrecision::kF32 ? 4 : 2; }
 
 uint64_t StateBytes(const TrainingConfig& config) {
-  // Of what is trained: weights, moments, gradient: 4 bytes each; sums of this rank and of all.
-  const uint64_t trained = TrainedParameterCount(config) * (4 * 4 + 16);
+  // Of what is trained: weights, moments, gradient: 4 bytes each; sums of this rank and of all; and the copy of the
+  // state that a leader's checkpoint is, and that a newcomer's state is until it has taken its place.
+  const uint64_t trained = TrainedParameterCount(config) * (4 * 4 + 16 + 3 * 4);
   const uint64_t model = ParameterCount(config.spec);
   const uint64_t packed = 2 * PackedBytes(config);  // both forms
   if (config.lora.rank == 0) return trained + model * packed;

@@ -21,13 +21,6 @@
 namespace enigma::worker {
 namespace {
 
-// With the copy of the state that a leader's checkpoint is, and that a newcomer's state is until it has taken its
-// place.
-uint64_t MemoryBytes(const engine::TrainingConfig& config) {
-  const engine::ParameterLayout layout = engine::ParameterLayout::OfJob(config);
-  return engine::TrainingMemoryBytes(config) + uint64_t{layout.floats()} * 3 * sizeof(float);
-}
-
 // By which the others reach this rank.
 std::vector<std::string> HostsOf(const v1::NodeAddress& node) {
   std::vector<std::string> hosts;
@@ -85,7 +78,7 @@ void CleanUp(const RankWorld& world, const std::set<uint64_t>& jobs) {
 
 RankTools MakeRankTools(const RankWorld& world) {
   RankTools tools;
-  tools.memory_bytes = MemoryBytes;
+  tools.memory_bytes = engine::TrainingMemoryBytes;
   tools.prepare = [world](const v1::PrepareRank& order, const engine::TrainingConfig& config, engine::ThreadPool& pool,
                           FetchProgress& progress,
                           const StopSignal& stop) { return PrepareRank(world, order, config, pool, progress, stop); };

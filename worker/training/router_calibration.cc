@@ -9,6 +9,7 @@
 #include <absl/strings/str_format.h>
 
 #include "base/status_macros.h"
+#include "engine/corpus/slot_order.h"
 #include "engine/sampling/local_router.h"
 
 namespace enigma::worker {
@@ -16,6 +17,7 @@ namespace {
 
 // More tell no more of two numbers, and the export waits for them.
 constexpr size_t kTextsMax = 4096;
+constexpr uint64_t kOrderSeed = 1;
 
 // A piece holds a whole text: its prompt and, as the last token that is read, its label
 // (engine/corpus/router_corpus.h).
@@ -46,8 +48,11 @@ absl::StatusOr<engine::LabelCalibration> CalibrateRouter(const std::string& path
                                                          uint64_t* texts) {
   ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<engine::LocalRouter> router, engine::LocalRouter::Open(path, pool));
   std::vector<engine::LabelledLogits> seen;
-  for (uint32_t i = 0; i < slots.validation_slots() && seen.size() < kTextsMax; ++i) {
-    ENIGMA_RETURN_IF_ERROR(AddTexts(slots.LoadValidation(i), *router, stop, seen));
+  // In a drawn order: slots come by the length of their texts.
+  const uint32_t count = slots.validation_slots();
+  for (uint32_t i = 0; i < count && seen.size() < kTextsMax; ++i) {
+    const auto slot = static_cast<uint32_t>(engine::PermutedIndex(i, count, kOrderSeed, 0));
+    ENIGMA_RETURN_IF_ERROR(AddTexts(slots.LoadValidation(slot), *router, stop, seen));
   }
   *texts = seen.size();
   return engine::CalibrateLabels(seen);

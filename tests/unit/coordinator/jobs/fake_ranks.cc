@@ -151,6 +151,7 @@ void FakeTraining::Run(const std::string& node, Stream& stream) {
     rank.stream = &stream;
     if (is_new) rank.preparation = order.prepare();
     if (is_new) ++prepared_[node];
+    if (rank.preparation.job() != order.prepare().job()) Complain("node " + node + " is asked for ranks of two jobs");
     TellStanding(rank);
     for (const enigma::v1::RankEvent& event : rank.to_repeat) Tell(rank, event);
   }

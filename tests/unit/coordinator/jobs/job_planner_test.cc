@@ -51,6 +51,20 @@ TEST(ChooseRanksTest, NodesOfOtherJobsAreTheirs) {
   EXPECT_THAT(choice.reasons, ElementsAre("node a works on another job"));
 }
 
+TEST(ChooseRanksTest, PlacesOfMembersOnTheirWayBackAreKept) {
+  const std::vector<Node> nodes = {MakeNode("a", 3e9), MakeNode("b", 2e9)};
+  EXPECT_THAT(ChooseRanks(nodes, {.ranks_max = 2, .awaited = 1}).nodes, ElementsAre("a"));
+  const RankChoice none = ChooseRanks(nodes, {.ranks_max = 1, .taken = {"b"}, .awaited = 2});
+  EXPECT_THAT(none.nodes, IsEmpty());
+  EXPECT_THAT(none.reasons, ElementsAre("node b works on another job"));
+}
+
+TEST(ChooseRanksTest, WhoGaveTroubleComesLast) {
+  const std::vector<Node> nodes = {MakeNode("a", 3e9), MakeNode("b", 2e9)};
+  EXPECT_THAT(ChooseRanks(nodes, {.ranks_max = 1, .left_out = {"a"}}).nodes, ElementsAre("b"));
+  EXPECT_THAT(ChooseRanks(nodes, {.ranks_max = 2, .left_out = {"a"}}).nodes, ElementsAre("b", "a"));
+}
+
 TEST(ChooseRanksTest, AllComputeAlike) {
   const std::vector<Node> nodes = {MakeNode("a", 3e9), MakeNode("b", 2e9, 1 << 30, "gpu-v1"),
                                    MakeNode("c", 2e9, 1 << 30, "gpu-v1")};

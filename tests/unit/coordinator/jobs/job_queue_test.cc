@@ -1,4 +1,5 @@
 // Jobs that wait for each other, and that run beside each other.
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -93,6 +94,7 @@ TEST_F(JobQueueTest, AWatcherHearsOfItsPlace) {
   ASSERT_TRUE(RunsOn(SubmitEndless("first", 0), 1));
   const uint64_t second = SubmitEndless("second", 0);
   grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
   enigma::v1::WatchJobRequest request;
   request.set_job(SubmitEndless("third", 0));
   request.set_follow(true);
@@ -105,6 +107,9 @@ TEST_F(JobQueueTest, AWatcherHearsOfItsPlace) {
   EXPECT_EQ(update.info().state(), "queued");
   EXPECT_EQ(update.info().queue_place(), 1U);
   context.TryCancel();
+  while (reader->Read(&update)) {
+  }
+  (void)reader->Finish();
 }
 
 TEST_F(JobQueueTest, NobodyIsTakenFromAnotherJob) {
@@ -122,6 +127,32 @@ TEST_F(JobQueueTest, NobodyIsTakenFromAnotherJob) {
   ASSERT_TRUE(Reaches(first, "running")) << Info(first).ShortDebugString();
   EXPECT_EQ(WorkersOf(second), of_second);
   EXPECT_EQ(fakes_.prepared(), (std::map<std::string, int>{{"n0", 1}, {"n1", 1}, {"n2", 1}}));
+}
+
+TEST_F(JobQueueTest, WhoHasLostAllIsServedFirst) {
+  StartTraining(2);
+  const uint64_t first = SubmitEndless("first", 1);
+  ASSERT_TRUE(RunsOn(first, 1));
+  const uint64_t second = SubmitEndless("second", 0);
+  ASSERT_TRUE(RunsOn(second, 1)) << Info(second).ShortDebugString();
+  KillWorker(WorkersOf(first).begin()->starts_with("n0") ? 0 : 1);
+  ASSERT_TRUE(Reaches(first, "waiting")) << Info(first).ShortDebugString();
+  StartRankWorker("n2");
+  ASSERT_TRUE(RunsOn(first, 1)) << "the other one has a worker: " << Info(first).ShortDebugString();
+  EXPECT_EQ(WorkersOf(first), std::set<std::string>{"n2 (host-n2)"});
+  StartRankWorker("n3");
+  ASSERT_TRUE(RunsOn(second, 2)) << Info(second).ShortDebugString();
+}
+
+TEST_F(JobQueueTest, AJobIsCancelledAlsoRightAfterARestart) {
+  StartTraining(1);
+  const uint64_t first = SubmitEndless("first", 1);
+  ASSERT_TRUE(RunsOn(first, 1));
+  RestartCoordinator([&] { ASSERT_TRUE(ReachesStep(fakes_.step() + 5)); });
+  ASSERT_TRUE(Cancel(first).ok());
+  ASSERT_TRUE(Reaches(first, "cancelled")) << Info(first).ShortDebugString();
+  // Its worker has heard of it, and is free for another one.
+  ASSERT_TRUE(RunsOn(SubmitEndless("second", 1), 1));
 }
 
 TEST_F(JobQueueTest, AfterARestartEachGoesOnWithItsOwn) {
