@@ -29,7 +29,7 @@ std::vector<LoraTarget> LoraTargetsOf(const TrainingConfig& config) {
 }
 
 uint64_t TrainedParameterCount(const TrainingConfig& config) {
-  if (config.lora.rank == 0) return ParameterCount(config.spec);
+  if (config.lora.rank == 0) return ModelParameterCount(config);
   uint64_t layer = 0;
   for (const LoraTarget& target : LoraTargetsOf(config)) layer += config.lora.rank * (target.rows + target.cols);
   return config.spec.layer_count() * layer;

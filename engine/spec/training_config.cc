@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "base/status_macros.h"
 #include "engine/spec/lora_targets.h"
 
 namespace enigma::engine {
@@ -46,6 +47,32 @@ absl::Status CheckRanges(const TrainingConfig& c) {
   return absl::OkStatus();
 }
 
+absl::Status CheckPictures(const TrainingConfig& config) {
+  const PictureTraining& pictures = config.pictures;
+  if (!pictures.used()) return absl::OkStatus();
+  ENIGMA_RETURN_IF_ERROR(CheckVisionSpec(pictures.encoder));
+  if (config.lora.rank > 0) {
+    return absl::InvalidArgumentError("training: with pictures the whole model is trained, not LoRA's factors");
+  }
+  if (pictures.encoder.output != config.spec.hidden || pictures.encoder.hidden % 16 != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("training: an image encoder ", pictures.encoder.hidden, " wide whose output has ",
+                     pictures.encoder.output, " values does not fit a decoder of ", config.spec.hidden,
+                     ": the output must be the decoder's width, and the encoder's width a multiple of 16"));
+  }
+  if (pictures.token >= config.spec.vocab) {
+    return Wrong("pictures.token", pictures.token, absl::StrCat("one of ", config.spec.vocab, " tokens").c_str());
+  }
+  if (pictures.encoder.prefix() >= config.context) {
+    return Wrong("context", config.context,
+                 absl::StrCat("more than the ", pictures.encoder.prefix(), " rows of a picture").c_str());
+  }
+  if (!(pictures.crop_side_min > 0 && pictures.crop_side_min <= 1)) {
+    return Wrong("pictures.crop_side_min", pictures.crop_side_min, "above 0 and at most 1");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CheckTrainingConfig(const TrainingConfig& config) {
@@ -61,6 +88,7 @@ absl::Status CheckTrainingConfig(const TrainingConfig& config) {
   if (config.context > spec.context) {
     return Wrong("context", config.context, absl::StrCat("at most the model's own ", spec.context).c_str());
   }
+  ENIGMA_RETURN_IF_ERROR(CheckPictures(config));
   return CheckLora(config);
 }
 

@@ -10,6 +10,7 @@
 
 #include "engine/spec/model_spec.h"
 #include "engine/spec/product_precision.h"
+#include "engine/spec/vision_spec.h"
 
 namespace enigma::engine {
 
@@ -22,11 +23,23 @@ struct LoraConfig {
   std::vector<std::string> targets;  // "attn_q", "attn_v", ...: engine/spec/lora_targets.h
 };
 
+// Pictures that stand before texts, and the encoder that is trained with the decoder that reads them. Every document of
+// the token set holds `token` as often as the encoder's prefix has rows, and belongs to the picture of its number.
+struct PictureTraining {
+  VisionSpec encoder;           // its output is the decoder's width; image_size 0: there are no pictures
+  uint32_t token = 0;           // of the vocabulary
+  float crop_side_min = 0.85F;  // as AugmentationOptions has them (engine/image/augmentation.h)
+  bool flip = false;
+
+  bool used() const { return encoder.image_size > 0; }
+};
+
 // What a job is told: all that its result depends on, besides token set, tokenizer and base model. Plain data.
 struct TrainingConfig {
   ModelSpec spec;          // the shape; architecture "llama" unless a base model says otherwise
   std::string base_model;  // registered model to start from; empty: from random weights
   LoraConfig lora;
+  PictureTraining pictures;
 
   uint64_t steps = 0;
   uint32_t context = 256;            // tokens per sequence at most

@@ -1,5 +1,6 @@
 // The configuration as JSON: the fields of TrainingConfig by their names; "spec" and "lora" are objects.
 
+#include <algorithm>
 #include <functional>
 
 #include <absl/strings/str_cat.h>
@@ -171,6 +172,53 @@ absl::Status SpecFromJson(const Json& json, ModelSpec& spec) {
   return RopeFromJson(in.Object("rope"), spec.rope);
 }
 
+Json PicturesToJson(const PictureTraining& pictures) {
+  const VisionSpec& encoder = pictures.encoder;
+  return {{"token", pictures.token},
+          {"crop_side_min", pictures.crop_side_min},
+          {"flip", pictures.flip},
+          {"name", encoder.name},
+          {"image_size", encoder.image_size},
+          {"stem", encoder.stem},
+          {"hidden", encoder.hidden},
+          {"ffn", encoder.ffn},
+          {"heads", encoder.heads},
+          {"layers", encoder.layers},
+          {"merge", encoder.merge},
+          {"output", encoder.output},
+          {"norm_epsilon", encoder.norm_epsilon},
+          {"mean", encoder.mean},
+          {"deviation", encoder.deviation}};
+}
+
+absl::Status PicturesFromJson(const Json& json, PictureTraining& pictures) {
+  Members in(json, "pictures.");
+  VisionSpec& encoder = pictures.encoder;
+  std::vector<float> mean, deviation;
+  in.Get("token", pictures.token);
+  in.Get("crop_side_min", pictures.crop_side_min);
+  in.Get("flip", pictures.flip);
+  in.Get("name", encoder.name);
+  in.Get("image_size", encoder.image_size);
+  in.List("stem", encoder.stem);
+  in.Get("hidden", encoder.hidden);
+  in.Get("ffn", encoder.ffn);
+  in.Get("heads", encoder.heads);
+  in.Get("layers", encoder.layers);
+  in.Get("merge", encoder.merge);
+  in.Get("output", encoder.output);
+  in.Get("norm_epsilon", encoder.norm_epsilon);
+  in.List("mean", mean);
+  in.List("deviation", deviation);
+  ENIGMA_RETURN_IF_ERROR(in.status());
+  if (mean.size() != 3 || deviation.size() != 3) {
+    return absl::InvalidArgumentError("training configuration: pictures: mean and deviation hold three numbers each");
+  }
+  std::copy(mean.begin(), mean.end(), encoder.mean.begin());
+  std::copy(deviation.begin(), deviation.end(), encoder.deviation.begin());
+  return absl::OkStatus();
+}
+
 absl::Status LoraFromJson(const Json& json, LoraConfig& lora) {
   Members in(json, "lora.");
   in.Get("rank", lora.rank);
@@ -214,6 +262,7 @@ std::string TrainingConfigToJson(const TrainingConfig& config) {
                {"precision", kPrecisionNames[static_cast<size_t>(config.precision)]},
                {"token_dropout", config.token_dropout}};
   VisitFields(config, [&](const char* name, const auto& field) { json[name] = field; });
+  if (config.pictures.used()) json["pictures"] = PicturesToJson(config.pictures);
   return json.dump();
 }
 
@@ -238,6 +287,7 @@ absl::StatusOr<TrainingConfig> TrainingConfigFromJson(std::string_view text) {
   VisitFields(config, [&](const char* name, auto& field) { in.Get(name, field); });
   ENIGMA_RETURN_IF_ERROR(in.status());
   ENIGMA_RETURN_IF_ERROR(SpecFromJson(in.Object("spec"), config.spec));
+  if (json.contains("pictures")) ENIGMA_RETURN_IF_ERROR(PicturesFromJson(json["pictures"], config.pictures));
   ENIGMA_RETURN_IF_ERROR(LoraFromJson(in.Object("lora"), config.lora));
   return config;
 }

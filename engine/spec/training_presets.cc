@@ -59,6 +59,11 @@ ModelSpec SpecOfPreset(const TrainingPreset& preset, uint32_t vocab, uint32_t co
   return spec;
 }
 
+uint64_t ModelParameterCount(const TrainingConfig& config) {
+  const uint64_t encoder = config.pictures.used() ? VisionParameterCount(config.pictures.encoder) : 0;
+  return ParameterCount(config.spec) + encoder;
+}
+
 uint64_t ParameterCount(const ModelSpec& spec) {
   const uint64_t q = uint64_t{spec.heads} * spec.head_dim;
   const uint64_t kv = uint64_t{spec.kv_heads} * spec.head_dim;

@@ -8,6 +8,7 @@
 #include <absl/status/statusor.h>
 
 #include "engine/spec/model_spec.h"
+#include "engine/spec/training_config.h"
 
 namespace enigma::engine {
 
@@ -35,6 +36,8 @@ ModelSpec SpecOfPreset(const TrainingPreset& preset, uint32_t vocab, uint32_t co
 
 // Of all tensors, embedding and head included.
 uint64_t ParameterCount(const ModelSpec& spec);
+// With the image encoder, where a job trains one.
+uint64_t ModelParameterCount(const TrainingConfig& config);
 
 // Operations of one training step per token: six per parameter that is multiplied with (the embedding counts as the
 // head), and causal attention over sequences of `context` tokens, 6 * layers * heads * head_dim * context.

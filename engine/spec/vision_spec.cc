@@ -167,6 +167,14 @@ std::vector<TensorPlan> VisionTensors(const VisionSpec& spec) {
   return tensors;
 }
 
+uint64_t VisionParameterCount(const VisionSpec& spec) {
+  uint64_t count = 0;
+  for (const TensorPlan& tensor : VisionTensors(spec)) {
+    count += tensor.shape[0] * (tensor.shape.size() > 1 ? tensor.shape[1] : 1);
+  }
+  return count;
+}
+
 GgufMetadata VisionMetadata(const VisionSpec& spec) {
   GgufMetadata metadata;
   metadata.Set("general.architecture", std::string(kVisionArchitecture));

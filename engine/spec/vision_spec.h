@@ -42,6 +42,8 @@ absl::Status CheckVisionSpec(const VisionSpec& spec);
 // The tensors of an encoder's file with their shapes, as f32, in the order in which the file has them.
 std::vector<TensorPlan> VisionTensors(const VisionSpec& spec);
 
+uint64_t VisionParameterCount(const VisionSpec& spec);
+
 GgufMetadata VisionMetadata(const VisionSpec& spec);
 
 // Reads the shape from a file's metadata and checks that all tensors are there with the right shapes, and no others.

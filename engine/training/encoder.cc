@@ -9,9 +9,12 @@
 namespace enigma::engine {
 namespace {
 
-constexpr LayerNames kEncoderLayers = {"v.blk.", "v.post_norm.weight"};
+// Where the encoder's tensors end: the decoder's follow.
+size_t EncoderEnd(const ParameterLayout& layout) { return layout.Find("token_embd.weight")->offset; }
 
-ModelSpec LayerSpecOf(const VisionSpec& spec) {
+}  // namespace
+
+ModelSpec EncoderLayers(const VisionSpec& spec) {
   ModelSpec layers;
   layers.hidden = spec.hidden;
   layers.ffn = spec.ffn;
@@ -22,14 +25,9 @@ ModelSpec LayerSpecOf(const VisionSpec& spec) {
   return layers;
 }
 
-// Where the encoder's tensors end: the decoder's follow.
-size_t EncoderEnd(const ParameterLayout& layout) { return layout.Find("token_embd.weight")->offset; }
-
-}  // namespace
-
 Encoder::Encoder(const VisionSpec& spec, const ParameterLayout& layout, ProductPrecision precision, ThreadPool& pool)
     : spec_(spec),
-      layer_spec_(LayerSpecOf(spec)),
+      layer_spec_(EncoderLayers(spec)),
       pool_(pool),
       final_norm_(layout.Find("v.post_norm.weight")->offset),
       end_(EncoderEnd(layout)),
@@ -41,8 +39,8 @@ Encoder::Encoder(const VisionSpec& spec, const ParameterLayout& layout, ProductP
       scratch_(precision) {
   layers_.reserve(spec.layers);
   for (uint32_t layer = 0; layer < spec.layers; ++layer) {
-    layers_.emplace_back(layer_spec_, OffsetsOf(layout, layer_spec_, layer, kEncoderLayers), LayerSight{.ahead = true},
-                         precision, pool_);
+    layers_.emplace_back(layer_spec_, OffsetsOf(layout, layer_spec_, layer, kEncoderLayerNames),
+                         LayerSight{.ahead = true}, precision, pool_);
   }
 }
 

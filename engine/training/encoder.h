@@ -11,6 +11,10 @@
 
 namespace enigma::engine {
 
+// An encoder's layers, as layers of a decoder, and their names.
+ModelSpec EncoderLayers(const VisionSpec& spec);
+inline constexpr LayerNames kEncoderLayerNames = {"v.blk.", "v.post_norm.weight"};
+
 // The image encoder that is trained, beside the decoder that reads its prefix: the arithmetic of
 // engine/vision/vision_encoder.h on several pictures, and its gradient. A picture's rows are its own, whatever pictures
 // are with it. One thread calls.

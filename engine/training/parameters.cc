@@ -87,8 +87,12 @@ void ParameterLayout::AddDecoder(const ModelSpec& spec) {
   if (!spec.tied_embeddings) Add("output.weight", {hidden, spec.vocab});
 }
 
+ParameterLayout ParameterLayout::OfModel(const TrainingConfig& config) {
+  return config.pictures.used() ? WithEncoder(config.pictures.encoder, config.spec) : ParameterLayout(config.spec);
+}
+
 ParameterLayout ParameterLayout::OfJob(const TrainingConfig& config) {
-  if (config.lora.rank == 0) return ParameterLayout(config.spec);
+  if (config.lora.rank == 0) return OfModel(config);
   ParameterLayout layout;
   const uint64_t rank = config.lora.rank;
   for (uint32_t layer = 0; layer < config.spec.layer_count(); ++layer) {

@@ -31,6 +31,8 @@ struct Parameter {
 class ParameterLayout {
  public:
   explicit ParameterLayout(const ModelSpec& spec);  // of a whole model
+  // A job's whole model: the decoder, and the image encoder where it trains one.
+  static ParameterLayout OfModel(const TrainingConfig& config);
   // What a job trains: the whole model; with LoRA, of each layer and target the factors A "blk.N.TARGET.weight.lora_a"
   // {cols, rank} and B "...lora_b" {rank, rows}, as adapters in GGUF have them.
   static ParameterLayout OfJob(const TrainingConfig& config);

@@ -33,7 +33,7 @@ class CpuRankTrainer : public RankTrainer {
       : config_(std::move(options.config)),
         slots_(std::move(options.slots)),
         pool_(pool),
-        model_(config_.spec),
+        model_(ParameterLayout::OfModel(config_)),
         trained_(MakeTrainableWeights(config_, model_, std::move(options.base), pool)),
         layout_(trained_->layout()),
         lanes_(config_, *slots_, model_, *trained_, pool),
@@ -314,6 +314,12 @@ absl::StatusOr<std::unique_ptr<RankTrainer>> RankTrainer::Create(Options options
   if (slots.slots != options.config.slots || slots.sequences_per_step != options.config.sequences_per_step ||
       slots.context != options.config.context) {
     return absl::InvalidArgumentError("the batches were cut for another configuration");
+  }
+  const PictureTraining& pictures = options.config.pictures;
+  const bool has_pictures = options.slots->pictures() != nullptr;
+  if (pictures.used() != has_pictures ||
+      (has_pictures && (slots.picture_rows != pictures.encoder.prefix() || slots.picture_token != pictures.token))) {
+    return absl::InvalidArgumentError("the batches' pictures are not those of the configuration");
   }
   return std::make_unique<CpuRankTrainer>(std::move(options), pool);
 }

@@ -62,7 +62,7 @@ class RankTrainer {
   // Of the state.
   virtual const ParameterLayout& layout() const = 0;
   virtual const TrainingState& state() const = 0;
-  // Of the whole model, as ParameterLayout(config.spec): the state's own weights where all of it is trained.
+  // Of the whole model, as ParameterLayout::OfModel(config): the state's own weights where all of it is trained.
   virtual const float* model_weights() const { return state().weights.data(); }
   // Forgets held slots.
   virtual absl::Status SetState(TrainingState state) = 0;

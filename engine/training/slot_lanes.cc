@@ -4,12 +4,13 @@
 #include <cmath>
 
 #include "engine/spec/training_memory.h"
+#include "engine/training/picture_inputs.h"
 
 namespace enigma::engine {
 
 SlotLanes::SlotLanes(const TrainingConfig& config, const SlotLoader& slots, const ParameterLayout& model,
                      TrainableWeights& trained, ThreadPool& pool)
-    : slots_(slots), trained_(trained), pool_(pool) {
+    : config_(config), slots_(slots), trained_(trained), pool_(pool) {
   const Decoder::Options options = {.dropout = static_cast<float>(config.dropout),
                                     .token_dropout = static_cast<float>(config.token_dropout),
                                     .seed = config.seed,
@@ -17,15 +18,45 @@ SlotLanes::SlotLanes(const TrainingConfig& config, const SlotLoader& slots, cons
                                     .recompute = config.recompute};
   const int lanes = TrainingLaneBytes(config) <= kTrainingLaneBytesMax ? pool.threads() : 1;
   for (int lane = 0; lane < lanes; ++lane) {
-    lanes_.push_back({.decoder = std::make_unique<Decoder>(config.spec, model, config.context, options, pool),
-                      .gradient = trained.MakeGradient()});
+    Lane made;
+    made.decoder = std::make_unique<Decoder>(config.spec, model, config.context, options, pool);
+    if (config.pictures.used()) {
+      made.encoder = std::make_unique<Encoder>(config.pictures.encoder, model, config.precision, pool);
+    }
+    made.gradient = trained.MakeGradient();
+    lanes_.push_back(std::move(made));
   }
 }
 
 void SlotLanes::SetWeights(const float* weights) {
-  Decoder& owner = *lanes_.front().decoder;
-  owner.SetWeights(weights);
-  for (size_t lane = 1; lane < lanes_.size(); ++lane) lanes_[lane].decoder->ShareWeights(owner);
+  const Lane& owner = lanes_.front();
+  owner.decoder->SetWeights(weights);
+  if (owner.encoder != nullptr) owner.encoder->SetWeights(weights);
+  for (size_t lane = 1; lane < lanes_.size(); ++lane) {
+    lanes_[lane].decoder->ShareWeights(*owner.decoder);
+    if (owner.encoder != nullptr) lanes_[lane].encoder->ShareWeights(*owner.encoder);
+  }
+}
+
+double SlotLanes::LossAndGradient(Lane& lane, const SlotBatch& batch, uint64_t step, uint32_t slot,
+                                  const GradientPart& finished) const {
+  float* gradient = lane.gradient->model();
+  if (lane.encoder == nullptr) return lane.decoder->LossAndGradient(batch, step, slot, gradient, finished);
+  const std::vector<float> inputs =
+      AugmentedPictureInputs(*slots_.pictures(), config_.pictures, batch.pictures, config_.seed, step, pool_);
+  const float* prefixes = lane.encoder->Forward(inputs.data(), batch.pictures.size());
+  const VisionSpec& spec = config_.pictures.encoder;
+  float* d_prefix = lane.d_prefix.Reserve(batch.pictures.size() * spec.prefix() * spec.output);
+  const double loss = lane.decoder->LossAndGradient(batch, step, slot, gradient, finished, {prefixes, d_prefix});
+  lane.encoder->Backward(d_prefix, gradient, finished);
+  return loss;
+}
+
+double SlotLanes::Loss(const SlotBatch& batch) {
+  Lane& lane = lanes_.front();
+  if (lane.encoder == nullptr) return lane.decoder->Loss(batch);
+  const std::vector<float> inputs = PictureInputs(*slots_.pictures(), config_.pictures, batch.pictures, pool_);
+  return lane.decoder->Loss(batch, lane.encoder->Forward(inputs.data(), batch.pictures.size()));
 }
 
 void SlotLanes::ComputeSlot(Lane& lane, uint64_t step, uint32_t slot, const Sink& sink, const GradientPart* finished) {
@@ -45,7 +76,7 @@ void SlotLanes::ComputeSlot(Lane& lane, uint64_t step, uint32_t slot, const Sink
       }
       if (finished != nullptr) (*finished)(begin, end);
     };
-    outcome.loss = lane.decoder->LossAndGradient(batch, step, slot, lane.gradient->model(), add);
+    outcome.loss = LossAndGradient(lane, batch, step, slot, add);
     outcome.finite = outcome.finite && std::isfinite(outcome.loss);
   }
   absl::MutexLock lock(&mutex_);

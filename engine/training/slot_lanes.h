@@ -12,6 +12,7 @@
 #include "engine/spec/training_config.h"
 #include "engine/tensor/thread_pool.h"
 #include "engine/training/decoder.h"
+#include "engine/training/encoder.h"
 #include "engine/training/gradient_sums.h"
 #include "engine/training/trainable_weights.h"
 
@@ -43,13 +44,15 @@ class SlotLanes {
                std::vector<SlotOutcome>& outcomes, const GradientPart* finished);
 
   // Sum of the losses of a slot's trained tokens.
-  double Loss(const SlotBatch& batch) { return lanes_.front().decoder->Loss(batch); }
+  double Loss(const SlotBatch& batch);
   // As large as the gradient of what is trained, and free between calls.
   float* scratch() { return lanes_.front().gradient->trained(); }
 
  private:
   struct Lane {
     std::unique_ptr<Decoder> decoder;
+    std::unique_ptr<Encoder> encoder;  // of jobs with pictures
+    FloatBuffer d_prefix;              // the gradient at what the encoder gave
     std::unique_ptr<SlotGradient> gradient;
   };
   struct Sink {
@@ -57,8 +60,11 @@ class SlotLanes {
     GradientSums& sums;
     std::vector<SlotOutcome>& outcomes;
   };
+  double LossAndGradient(Lane& lane, const SlotBatch& batch, uint64_t step, uint32_t slot,
+                         const GradientPart& finished) const;
   void ComputeSlot(Lane& lane, uint64_t step, uint32_t slot, const Sink& sink, const GradientPart* finished);
 
+  const TrainingConfig& config_;
   const SlotLoader& slots_;
   const TrainableWeights& trained_;
   ThreadPool& pool_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/training/encoder.h"
 #include "engine/training/layer_weights.h"
 #include "engine/training/lora_weights.h"
 
@@ -23,11 +24,13 @@ class WholeGradient final : public SlotGradient {
 // All of the model.
 class WholeModel final : public TrainableWeights {
  public:
-  WholeModel(const ModelSpec& spec, const ParameterLayout& model) : layout_(model) {
+  WholeModel(const TrainingConfig& config, const ParameterLayout& model) : layout_(model) {
     ranges_.emplace_back(model.Find("output_norm.weight")->offset, model.floats());
-    for (uint32_t layer = spec.layer_count(); layer-- > 0;) {
-      const LayerOffsets offsets = OffsetsOf(model, spec, layer);
-      ranges_.emplace_back(offsets.begin, offsets.end);
+    AddLayers(config.spec, {});
+    if (config.pictures.used()) {
+      ranges_.emplace_back(model.Find("token_embd.weight")->offset, ranges_.back().first);
+      ranges_.emplace_back(model.Find(kEncoderLayerNames.end)->offset, ranges_.back().first);
+      AddLayers(EncoderLayers(config.pictures.encoder), kEncoderLayerNames);
     }
     ranges_.emplace_back(0, ranges_.back().first);
   }
@@ -40,6 +43,13 @@ class WholeModel final : public TrainableWeights {
   std::vector<FloatRange> Ranges() const override { return ranges_; }
 
  private:
+  void AddLayers(const ModelSpec& spec, const LayerNames& names) {
+    for (uint32_t layer = spec.layer_count(); layer-- > 0;) {
+      const LayerOffsets offsets = OffsetsOf(layout_, spec, layer, names);
+      ranges_.emplace_back(offsets.begin, offsets.end);
+    }
+  }
+
   const ParameterLayout& layout_;
   std::vector<FloatRange> ranges_;
 };
@@ -48,7 +58,7 @@ class WholeModel final : public TrainableWeights {
 
 std::unique_ptr<TrainableWeights> MakeTrainableWeights(const TrainingConfig& config, const ParameterLayout& model,
                                                        AlignedBuffer<float> base, ThreadPool& pool) {
-  if (config.lora.rank == 0) return std::make_unique<WholeModel>(config.spec, model);
+  if (config.lora.rank == 0) return std::make_unique<WholeModel>(config, model);
   return std::make_unique<LoraWeights>(config, model, std::move(base), pool);
 }
 

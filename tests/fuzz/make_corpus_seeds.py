@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Writes the seed files of corpus/corpus (training files, a byte that chooses the format before them) and of
-corpus/token_set (prepared ones, written from the description in engine/corpus/token_set.h).
+corpus/token_set and corpus/captions (prepared ones, written from the descriptions in engine/corpus/token_set.h and
+picture_set.h; captions before they are prepared).
 
 They are committed; run this again only when a format changes. Development tool, never needed to build or to test.
 """
@@ -37,6 +38,18 @@ def token_set(training, validation, vocabulary):
     return head + hashlib.sha256(head + body).digest() + body
 
 
+def picture_set(side, pictures):
+    head = b"enigpics" + struct.pack("<IIQ", 1, side, pictures)
+    body = bytes(i * 7 % 256 for i in range(pictures * side * side * 3))
+    return head + hashlib.sha256(head + body).digest() + body
+
+
+def captions():
+    lines = [{"image": "images/000000.png", "caption": "a red ring", "captions": ["a red ring", "there is a red ring"],
+              "facts": {"kind": "single"}}, {"image": "a/..b.jpg", "captions": ["\u00e9"]}]
+    return "\r\n\n".join(json.dumps(line) for line in lines).encode()
+
+
 def document(first, size, prompt=1):
     return [(first + i, i >= prompt) for i in range(size)]
 
@@ -66,6 +79,9 @@ def main():
     for name, content in sets.items():
         (CORPUS / "token_set").mkdir(parents=True, exist_ok=True)
         (CORPUS / "token_set" / name).write_bytes(content)
+    (CORPUS / "captions").mkdir(parents=True, exist_ok=True)
+    (CORPUS / "captions" / "lines").write_bytes(captions())
+    (CORPUS / "captions" / "pictures").write_bytes(picture_set(3, 2))
 
 
 if __name__ == "__main__":

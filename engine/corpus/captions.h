@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "engine/corpus/document.h"
+#include "engine/corpus/picture_set.h"
+#include "engine/corpus/token_set.h"
+#include "engine/image/image.h"
+#include "engine/text/tokenizer.h"
+
+namespace enigma::engine {
+
+// A picture and what is right to say of it.
+struct CaptionedPicture {
+  std::string image;                  // path below the folder that its file lies in: with '/', none of its parts ".."
+  std::string caption;                // what is learned
+  std::vector<std::string> captions;  // all that are right; `caption` among them
+};
+
+// A JSON object per line: "image", and "caption" or "captions" or both (without "caption" the first of "captions" is
+// learned). Other fields are of no account, and so are empty lines. InvalidArgument, naming file and line, for anything
+// else: a path that leads out of the folder, an empty text, a line of more than 1 MiB; and for a file without pictures.
+absl::StatusOr<std::vector<CaptionedPicture>> ReadCaptions(const CorpusFile& file);
+
+struct CaptionOptions {
+  uint32_t side = 64;              // pixels that pictures are kept with
+  uint32_t picture_rows = 0;       // of the encoder's prefix, at least 1
+  TokenId picture_token = 0;       // that holds their places
+  double validation_share = 0.05;  // of the pictures; which ones, image and caption decide. Below 0.5
+};
+
+struct PreparedCaptions {
+  std::shared_ptr<const TokenSet> tokens;      // shared as TokenSet says
+  std::shared_ptr<const PictureSet> pictures;  // likewise; of its documents, in their order
+};
+
+// A document for each picture: the begin token where the vocabulary asks for one, the picture's rows, the caption and
+// the end token, both to be learned. `load` gets the pixels of an image; its errors are passed on. The same input gives
+// the same bytes. InvalidArgument where a caption holds the picture's token, or the vocabulary has no end token.
+absl::StatusOr<PreparedCaptions> PrepareCaptions(
+    const std::vector<CaptionedPicture>& pictures,
+    const std::function<absl::StatusOr<Image>(const std::string& image)>& load, const Tokenizer& tokenizer,
+    const CaptionOptions& options);
+
+}  // namespace enigma::engine
