@@ -76,6 +76,7 @@ void AddCommands(CLI::App& app, Action& action) {
   AddUnload(root);
   AddGenerate(root);
   AddChat(root);
+  AddDescribe(root);
   AddTrain(root);
   AddJobs(root);
   AddTokenize(root);

@@ -15,6 +15,7 @@ void AddLoad(Command& root);
 void AddUnload(Command& root);
 void AddGenerate(Command& root);
 void AddChat(Command& root);
+void AddDescribe(Command& root);
 void AddTokenize(Command& root);
 void AddTrain(Command& root);
 void AddJobs(Command& root);
@@ -34,6 +35,7 @@ void AddNodesRemove(Command& nodes);
 void AddDataScenes(Command& data);
 
 // Commands under `enigma eval`.
+void AddEvalCaption(Command& eval);
 void AddEvalRouter(Command& eval);
 
 // Commands under `enigma jobs`.

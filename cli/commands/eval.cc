@@ -6,6 +6,7 @@ namespace enigma::cli {
 void AddEval(Command& root) {
   Command command = root.Add("eval", "how good a model is: numbers, and a table");
   command.NeedsSubcommand();
+  AddEvalCaption(command);
   AddEvalRouter(command);
 }
 

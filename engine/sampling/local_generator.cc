@@ -47,29 +47,41 @@ absl::StatusOr<std::unique_ptr<LocalGenerator>> LocalGenerator::Open(const std::
   return generator;
 }
 
-absl::StatusOr<std::span<const float>> LocalGenerator::Step(std::span<const TokenId> tokens, uint32_t first,
-                                                            bool logits) {
+absl::StatusOr<std::span<const float>> LocalGenerator::Step(std::span<const TokenId> tokens,
+                                                            std::span<const float> given, uint32_t first, bool logits) {
   Batch batch;
   batch.tokens.assign(tokens.begin(), tokens.end());
+  batch.given = given;
   batch.runs.push_back(
       {.first = first, .count = static_cast<uint32_t>(tokens.size()), .blocks = blocks_, .logits = logits});
   ENIGMA_ASSIGN_OR_RETURN(const Stage::Output output, stage_->Forward(batch));
   return output.logits;
 }
 
-absl::StatusOr<std::span<const float>> LocalGenerator::Prefill(const std::vector<TokenId>& prompt) {
+absl::StatusOr<std::span<const float>> LocalGenerator::Prefill(const std::vector<TokenId>& prompt,
+                                                               std::span<const float> given) {
   std::span<const float> logits;
   const size_t chunk = options_.prefill_chunk;
+  const size_t hidden = stage_->spec().hidden;
+  const auto given_rows = static_cast<size_t>(std::count(prompt.begin(), prompt.end(), kGivenRow));
+  if (given.size() != given_rows * hidden) {
+    return absl::InvalidArgumentError(absl::StrCat("the prompt has places for ", given_rows, " rows of ", hidden,
+                                                   " values, and ", given.size(), " values are given"));
+  }
   for (size_t begin = 0; begin < prompt.size(); begin += chunk) {
     const size_t count = std::min(chunk, prompt.size() - begin);
     const bool last = begin + count == prompt.size();
-    ENIGMA_ASSIGN_OR_RETURN(logits, Step(std::span(prompt).subspan(begin, count), static_cast<uint32_t>(begin), last));
+    const std::span<const TokenId> tokens = std::span(prompt).subspan(begin, count);
+    const size_t values = static_cast<size_t>(std::count(tokens.begin(), tokens.end(), kGivenRow)) * hidden;
+    ENIGMA_ASSIGN_OR_RETURN(logits, Step(tokens, given.first(values), static_cast<uint32_t>(begin), last));
+    given = given.subspan(values);
   }
   return logits;
 }
 
 absl::StatusOr<LocalGenerator::Result> LocalGenerator::Generate(std::vector<TokenId> prompt_ids,
-                                                                const SamplingParams& params, const OnText& on_text) {
+                                                                const SamplingParams& params, const OnText& on_text,
+                                                                std::span<const float> given) {
   ENIGMA_RETURN_IF_ERROR(CheckSamplingParams(params, stage_->spec().vocab));
   if (prompt_ids.empty()) return absl::InvalidArgumentError("the prompt is empty: give a text or token ids");
   const uint32_t context = stage_->context();
@@ -84,10 +96,12 @@ absl::StatusOr<LocalGenerator::Result> LocalGenerator::Generate(std::vector<Toke
   Result result{.ids = {}, .text = "", .finish_reason = "length", .prompt_ids = std::move(prompt_ids), .timing = {}};
   const Clock& clock = *options_.clock;
   const absl::Duration start = clock.Monotonic();
-  ENIGMA_ASSIGN_OR_RETURN(std::span<const float> logits, Prefill(result.prompt_ids));
+  ENIGMA_ASSIGN_OR_RETURN(std::span<const float> logits, Prefill(result.prompt_ids, given));
   const absl::Duration prefilled = clock.Monotonic();
 
-  Sampler sampler(params, result.prompt_ids);
+  std::vector<TokenId> seen = result.prompt_ids;
+  std::erase(seen, kGivenRow);
+  Sampler sampler(params, seen);
   TextStream stream(*tokenizer_, params.stop);
   const auto show = [&](std::string text) {
     result.text += text;
@@ -111,7 +125,7 @@ absl::StatusOr<LocalGenerator::Result> LocalGenerator::Generate(std::vector<Toke
       break;
     }
     if (result.ids.size() >= budget) break;
-    ENIGMA_ASSIGN_OR_RETURN(logits, Step({&id, 1}, position, true));
+    ENIGMA_ASSIGN_OR_RETURN(logits, Step({&id, 1}, {}, position, true));
   }
   wanted = wanted && show(stream.Finish());
   if (stream.stopped()) result.finish_reason = "stop";

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,7 +49,9 @@ class LocalGenerator {
 
   // InvalidArgument when the prompt is empty, names unknown tokens, or leaves no room for one token in the context. A
   // budget that does not fit is cut at the context (finish_reason "length").
-  absl::StatusOr<Result> Generate(std::vector<TokenId> prompt_ids, const SamplingParams& params, const OnText& on_text);
+  // `given`: what stands where the prompt says kGivenRow, a picture's prefix, [such ids, hidden].
+  absl::StatusOr<Result> Generate(std::vector<TokenId> prompt_ids, const SamplingParams& params, const OnText& on_text,
+                                  std::span<const float> given = {});
 
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   const GgufMetadata& metadata() const { return weights_->head().metadata(); }
@@ -57,8 +60,9 @@ class LocalGenerator {
  private:
   LocalGenerator() = default;
   // Runs `tokens` as the sequence's next ones; logits of the last, if asked for.
-  absl::StatusOr<std::span<const float>> Step(std::span<const TokenId> tokens, uint32_t first, bool logits);
-  absl::StatusOr<std::span<const float>> Prefill(const std::vector<TokenId>& prompt);
+  absl::StatusOr<std::span<const float>> Step(std::span<const TokenId> tokens, std::span<const float> given,
+                                              uint32_t first, bool logits);
+  absl::StatusOr<std::span<const float>> Prefill(const std::vector<TokenId>& prompt, std::span<const float> given);
 
   Options options_;
   std::unique_ptr<WeightSource> weights_;

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/sampling/engine_bench.h"
+#include "engine/sampling/picture_prompt.h"
 #include "tests/support/synthetic_models.h"
 #include "tests/support/test_data.h"
 
@@ -59,6 +60,51 @@ TEST_F(LocalGeneratorTest, RefusesPromptsThatNameNothing) {
   SamplingParams params = Greedy(5);
   params.top_p = 2;
   EXPECT_THAT(std::string(generator_->Generate({1}, params, nullptr).status().message()), HasSubstr("top_p"));
+}
+
+TEST_F(LocalGeneratorTest, RowsThatAreGivenStandAmongTokensInAnyChunks) {
+  const std::string path = enigma::testing::SyntheticModelPath("tiny", "f32");
+  const auto weights = OpenGgufWeights(path);
+  ASSERT_TRUE(weights.ok()) << weights.status();
+  const auto table = (*weights)->Tensor("token_embd.weight");
+  ASSERT_TRUE(table.ok()) << table.status();
+  const auto* rows = reinterpret_cast<const float*>(table->data.data());
+  const std::vector<TokenId> tokens = {5, 9, 12, 7, 30, 31};
+  std::vector<TokenId> prompt = tokens;
+  std::vector<float> given;
+  const size_t hidden = table->info->shape[0];
+  for (const size_t at : {1, 2, 4}) {
+    prompt[at] = kGivenRow;
+    const float* row = rows + static_cast<size_t>(tokens[at]) * hidden;
+    given.insert(given.end(), row, row + hidden);
+  }
+  Open(path, {.context = 40});
+  const auto expected = generator_->Generate(tokens, Greedy(8), nullptr);
+  ASSERT_TRUE(expected.ok()) << expected.status();
+  for (const uint32_t chunk : {1U, 2U, 5U, 64U}) {
+    Open(path, {.context = 40, .prefill_chunk = chunk});
+    const auto result = generator_->Generate(prompt, Greedy(8), nullptr, given);
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(result->ids, expected->ids) << chunk;
+  }
+  const auto few = generator_->Generate(prompt, Greedy(8), nullptr, std::span(given).first(hidden));
+  EXPECT_EQ(few.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(few.status().message()), HasSubstr("places for 3 rows"));
+}
+
+TEST(PicturePromptTest, RowsStandBehindTheBeginToken) {
+  const auto file = GgufFile::Open(enigma::testing::SyntheticModelPath("tiny", "f32"));
+  ASSERT_TRUE(file.ok()) << file.status();
+  const auto tokenizer = Tokenizer::FromGguf((*file)->metadata());
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  std::vector<TokenId> expected;
+  const auto plain = (*tokenizer)->Encode("a", {.add_special = true});
+  if ((*tokenizer)->bos() == plain.front()) expected.push_back(plain.front());
+  expected.insert(expected.end(), 3, kGivenRow);
+  EXPECT_EQ(PicturePrompt(**tokenizer, 3, ""), expected);
+  const auto text = (*tokenizer)->Encode("what", {});
+  expected.insert(expected.end(), text.begin(), text.end());
+  EXPECT_EQ(PicturePrompt(**tokenizer, 3, "what"), expected);
 }
 
 TEST_F(LocalGeneratorTest, StopsWhenTheListenerHasEnough) {
