@@ -1,24 +1,22 @@
 #include "coordinator/coordinator.h"
 
-#include <unistd.h>
-
 #include <atomic>
 #include <filesystem>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_join.h>
 #include <absl/synchronization/mutex.h>
 #include <absl/synchronization/notification.h>
 
 #include "base/status_macros.h"
+#include "coordinator/addresses.h"
 #include "coordinator/background/failure_watcher.h"
 #include "coordinator/background/placement_keeper.h"
 #include "coordinator/background/progress_watcher.h"
 #include "coordinator/background/sighting_watcher.h"
 #include "coordinator/background/silence_checker.h"
+#include "coordinator/credentials.h"
 #include "coordinator/endpoint_file.h"
 #include "coordinator/gateway/cluster_service.h"
 #include "coordinator/gateway/content_service.h"
@@ -29,7 +27,6 @@
 #include "coordinator/gateway/training_service.h"
 #include "coordinator/jobs/job_keeper.h"
 #include "coordinator/operations/create_token.h"
-#include "coordinator/public_pem.h"
 #include "coordinator/store/rocksdb_store.h"
 #include "coordinator/store/schema.h"
 #include "discovery/udp_beacon_source.h"
@@ -43,13 +40,6 @@ namespace {
 
 constexpr absl::Duration kTokenFileValid = absl::Hours(24 * 30);
 constexpr absl::Duration kLookEvery = absl::Milliseconds(20);
-
-bool IsWildcard(const std::string& host) { return host.empty() || host == "0.0.0.0" || host == "::"; }
-
-// Where a process on this machine reaches a server that listens on `host`.
-std::string LocalEndpoint(const std::string& host, int port) {
-  return Endpoint{IsWildcard(host) ? "127.0.0.1" : host, port}.ToText();
-}
 
 std::string AbsolutePath(const std::string& path) {
   std::error_code ignored;  // then it stays as it was given
@@ -72,7 +62,7 @@ class CoordinatorImpl final : public Coordinator {
         tokens_(*store_),
         keys_(*store_, *options_.clock),
         key_limits_(*options_.clock),
-        public_pem_(options_.data_dir + "/pki/public.pem", !options_.public_grpc_host.empty()) {}
+        credentials_(options_) {}
   ~CoordinatorImpl() override { CoordinatorImpl::Stop(); }
 
   absl::Status Start();
@@ -89,16 +79,11 @@ class CoordinatorImpl final : public Coordinator {
  private:
   void SetServing(const std::string& service, bool serving);
   absl::Status Restore();
-  absl::Status OpenPki();
-  absl::Status OpenCertificate();
-  std::optional<ServerCertificate> RenewedCertificate();
-  absl::StatusOr<std::vector<std::string>> HostNames() const;
   void MakeParts();
   absl::Status Listen();
   absl::Status StartBeacons();
   void WarnWhenNobodyMayAsk() const;
   absl::Status WriteFiles();
-  absl::StatusOr<std::vector<std::string>> AddressesForWorkers() const;
   void DescribeDiscovery(enigma::v1::DiagnoseReply& reply) const;
 
   const Options options_;
@@ -117,12 +102,7 @@ class CoordinatorImpl final : public Coordinator {
   LinkTable links_;
   CheckedSchemas schemas_;
   Intake intake_;
-  std::unique_ptr<CertificateAuthority> authority_;  // null with --insecure
-  std::optional<NodeIdentity> identity_;             // likewise empty
-  std::optional<ServerCertificate> certificate_;     // empty: HTTP is plain
-  std::optional<ServerCertificateFiles> certificate_files_;
-  PublicPem public_pem_;
-  std::string node_id_;
+  Credentials credentials_;
   std::unique_ptr<WorkerChannels> channels_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<ControlPlane> plane_;
@@ -153,8 +133,7 @@ class CoordinatorImpl final : public Coordinator {
 
 absl::Status CoordinatorImpl::Start() {
   ENIGMA_RETURN_IF_ERROR(Restore());
-  ENIGMA_RETURN_IF_ERROR(OpenPki());
-  ENIGMA_RETURN_IF_ERROR(OpenCertificate());
+  ENIGMA_RETURN_IF_ERROR(credentials_.Open());
   ENIGMA_ASSIGN_OR_RETURN(audit_, AuditLog::Open(options_.data_dir + "/audit.log", *options_.clock));
   MakeParts();
   ENIGMA_RETURN_IF_ERROR(Listen());
@@ -163,9 +142,9 @@ absl::Status CoordinatorImpl::Start() {
   HttpGateway::Options http;
   http.server.host = options_.http_host;
   http.server.port = options_.http_port;
-  http.server.certificate = certificate_;
-  if (certificate_files_) {
-    http.server.renewed_certificate = [this] { return RenewedCertificate(); };
+  http.server.certificate = credentials_.certificate();
+  if (credentials_.renewable()) {
+    http.server.renewed_certificate = [this] { return credentials_.Renewed(); };
   }
   absl::StatusOr<CorsPolicy> cors = CorsPolicy::Create(options_.cors_origins);
   if (!cors.ok()) return absl::InvalidArgumentError(absl::StrCat("cors_origins: ", cors.status().message()));
@@ -175,9 +154,9 @@ absl::Status CoordinatorImpl::Start() {
   ENIGMA_ASSIGN_OR_RETURN(http_, HttpGateway::Start(std::move(http), *plane_, *access_));
   WarnWhenNobodyMayAsk();
   ENIGMA_RETURN_IF_ERROR(WriteFiles());
-  LogInfo("coordinator {} of cluster {} listens on {}", node_id_, plane_->cluster_id,
+  LogInfo("coordinator {} of cluster {} listens on {}", credentials_.node_id(), plane_->cluster_id,
           Endpoint{options_.listen_host, server_->port()}.ToText());
-  LogInfo("the API is at {}://{}/v1", certificate_ ? "https" : "http",
+  LogInfo("the API is at {}://{}/v1", credentials_.certificate() ? "https" : "http",
           Endpoint{options_.http_host, http_->port()}.ToText());
   if (server_->public_port() != 0) {
     LogInfo("gRPC for clients with an API key is at {}, over TLS",
@@ -196,70 +175,15 @@ absl::Status CoordinatorImpl::Restore() {
   return wanted_.Restore();
 }
 
-absl::Status CoordinatorImpl::OpenPki() {
-  if (options_.insecure) {
-    LogWarn("--insecure: no TLS, no tokens; everybody who can connect can become a node. For laboratories only.");
-    node_id_ = MakeNodeId();
-    return absl::OkStatus();
-  }
-  const std::string pki = options_.data_dir + "/pki";
-  ENIGMA_ASSIGN_OR_RETURN(authority_, CertificateAuthority::LoadOrCreate(pki, *options_.clock));
-  ENIGMA_ASSIGN_OR_RETURN(identity_, authority_->LoadOrIssue(pki + "/coordinator.pem", Role::kCoordinator));
-  // For the commands of whoever may read this folder.
-  ENIGMA_RETURN_IF_ERROR(authority_->LoadOrIssue(pki + "/admin.pem", Role::kAdmin).status());
-  ENIGMA_RETURN_IF_ERROR(WritePrivateFile(pki + "/cluster-ca.crt", authority_->certificate_pem()));
-  node_id_ = identity_->node_id;
-  return absl::OkStatus();
-}
-
-absl::Status CoordinatorImpl::OpenCertificate() {
-  if (!options_.tls_chain_path.empty()) {
-    certificate_files_.emplace(options_.tls_chain_path, options_.tls_key_path);
-    ENIGMA_ASSIGN_OR_RETURN(certificate_, certificate_files_->Read(options_.clock->Now()));
-    ENIGMA_RETURN_IF_ERROR(public_pem_.Show(*certificate_));
-  } else if (options_.tls_self_signed) {
-    if (authority_ == nullptr) {
-      return absl::InvalidArgumentError("tls_self_signed: with --insecure there is no cluster CA that could sign");
-    }
-    ENIGMA_ASSIGN_OR_RETURN(const std::vector<std::string> hosts, HostNames());
-    ENIGMA_ASSIGN_OR_RETURN(certificate_, authority_->IssueForServer(hosts));
-    LogInfo("TLS by the cluster's own CA, as {}; clients trust {}/pki/cluster-ca.crt", absl::StrJoin(hosts, ", "),
-            options_.data_dir);
-  } else if (!options_.public_grpc_host.empty()) {
-    return absl::InvalidArgumentError(
-        "public_grpc: it needs a certificate (tls_chain_path and tls_key_path, or "
-        "tls_self_signed)");
-  }
-  return absl::OkStatus();
-}
-
-std::optional<ServerCertificate> CoordinatorImpl::RenewedCertificate() {
-  std::optional<ServerCertificate> renewed = certificate_files_->Renewed(options_.clock->Now());
-  public_pem_.Renew(renewed);
-  return renewed;
-}
-
-// By which clients may name this machine.
-absl::StatusOr<std::vector<std::string>> CoordinatorImpl::HostNames() const {
-  std::set<std::string> hosts = {"localhost", "127.0.0.1", "::1"};
-  char name[256] = {};
-  if (::gethostname(name, sizeof name - 1) == 0 && name[0] != '\0') hosts.insert(name);
-  for (const std::string& host : {options_.http_host, options_.public_grpc_host}) {
-    if (!IsWildcard(host)) hosts.insert(host);
-  }
-  ENIGMA_ASSIGN_OR_RETURN(const std::vector<std::string> addresses, AddressesForWorkers());
-  hosts.insert(addresses.begin(), addresses.end());
-  return std::vector<std::string>(hosts.begin(), hosts.end());
-}
-
 void CoordinatorImpl::MakeParts() {
-  const NodeIdentity* identity = identity_ ? &*identity_ : nullptr;
+  const NodeIdentity* identity = credentials_.identity() ? &*credentials_.identity() : nullptr;
+  const CertificateAuthority* authority = credentials_.authority();
   channels_ = std::make_unique<WorkerChannels>(identity);
   dispatcher_ = std::make_unique<Dispatcher>(
       Dispatcher::Options{
           .running_max = options_.running_max, .waiting_max = options_.waiting_max, .clock = options_.clock},
       metrics_);
-  const std::string cluster_id = authority_ ? authority_->cluster_id() : std::string(kInsecureClusterId);
+  const std::string cluster_id = authority != nullptr ? authority->cluster_id() : std::string(kInsecureClusterId);
   plane_.reset(new ControlPlane{*options_.clock,
                                 nodes_,
                                 models_,
@@ -275,7 +199,7 @@ void CoordinatorImpl::MakeParts() {
                                 *dispatcher_,
                                 intake_,
                                 metrics_,
-                                authority_.get(),
+                                authority,
                                 cluster_id,
                                 options_.version,
                                 {}});
@@ -294,8 +218,8 @@ void CoordinatorImpl::MakeParts() {
       [this](uint64_t replica, uint64_t ticket, const std::string& why) { failures_->Refused(replica, ticket, why); });
 
   access_ = std::make_unique<Access>(
-      authority_ ? Authoriser::ForCluster(authority_->cluster_id()) : Authoriser::Insecure(), options_.no_auth, keys_,
-      metrics_, [this](std::string_view id) { return nodes_.IsRemoved(id); });
+      authority != nullptr ? Authoriser::ForCluster(authority->cluster_id()) : Authoriser::Insecure(), options_.no_auth,
+      keys_, metrics_, [this](std::string_view id) { return nodes_.IsRemoved(id); });
   membership_ = std::make_unique<MembershipService>(
       *plane_, *access_,
       MembershipService::Options{.heartbeat_ms = options_.heartbeat_ms, .silence_ms = options_.silence_ms},
@@ -327,13 +251,13 @@ absl::Status CoordinatorImpl::Listen() {
   ServerOptions server;
   server.host = options_.listen_host;
   server.port = options_.listen_port;
-  server.identity = identity_ ? &*identity_ : nullptr;
+  server.identity = credentials_.identity() ? &*credentials_.identity() : nullptr;
   if (!options_.public_grpc_host.empty()) {
     server.public_address = {.host = options_.public_grpc_host,
                              .port = options_.public_grpc_port,
-                             .certificate = *certificate_,
-                             .chain_path = certificate_files_ ? public_pem_.path() : "",
-                             .key_path = certificate_files_ ? public_pem_.path() : ""};
+                             .certificate = *credentials_.certificate(),
+                             .chain_path = credentials_.PublicPemPath(),
+                             .key_path = credentials_.PublicPemPath()};
   }
   server.services = {membership_.get(), cluster_.get(),  content_.get(),
                      inference_.get(),  training_.get(), job_files_.get()};
@@ -342,8 +266,8 @@ absl::Status CoordinatorImpl::Listen() {
   for (const char* service : {"Membership", "Cluster", "Content", "Inference", "Training", "JobFiles"}) {
     SetServing(absl::StrCat("enigma.v1.", service), true);
   }
-  plane_->self.set_node_id(node_id_);
-  ENIGMA_ASSIGN_OR_RETURN(const std::vector<std::string> addresses, AddressesForWorkers());
+  plane_->self.set_node_id(credentials_.node_id());
+  ENIGMA_ASSIGN_OR_RETURN(const std::vector<std::string> addresses, AddressesForWorkers(options_));
   for (const std::string& address : addresses) {
     plane_->self.add_endpoints(Endpoint{address, server_->port()}.ToText());
   }
@@ -353,24 +277,13 @@ absl::Status CoordinatorImpl::Listen() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<std::string>> CoordinatorImpl::AddressesForWorkers() const {
-  if (!options_.advertise.empty()) return options_.advertise;
-  if (!IsWildcard(options_.listen_host)) return std::vector<std::string>{options_.listen_host};
-  InterfaceRules rules;
-  rules.only = options_.interfaces;
-  ENIGMA_ASSIGN_OR_RETURN(std::vector<std::string> addresses, ReachableAddresses(rules));
-  // Last, for workers on this machine whose other addresses are of no use.
-  addresses.emplace_back("127.0.0.1");
-  return addresses;
-}
-
 absl::Status CoordinatorImpl::StartBeacons() {
   if (!options_.udp) return absl::OkStatus();
   UdpBeaconSource::Options beacons;
-  beacons.identity = identity_;
+  beacons.identity = credentials_.identity();
   beacons.insecure = options_.insecure;
   if (options_.insecure) beacons.cluster_id = std::string(kInsecureClusterId);
-  beacons.node_id = node_id_;
+  beacons.node_id = credentials_.node_id();
   beacons.role = Role::kCoordinator;
   beacons.grpc_port = server_->port();
   beacons.port = options_.udp_port;
@@ -390,7 +303,7 @@ void CoordinatorImpl::WarnWhenNobodyMayAsk() const {
 }
 
 absl::Status CoordinatorImpl::WriteFiles() {
-  if (!options_.token_file.empty() && authority_ != nullptr) {
+  if (!options_.token_file.empty() && credentials_.authority() != nullptr) {
     ENIGMA_ASSIGN_OR_RETURN(const enigma::v1::CreateTokenReply token, CreateToken(*plane_, kTokenFileValid));
     ENIGMA_RETURN_IF_ERROR(WritePrivateFile(options_.token_file, token.token() + "\n"));
   }
@@ -400,7 +313,7 @@ absl::Status CoordinatorImpl::WriteFiles() {
       options_.data_dir,
       {.grpc = LocalEndpoint(options_.listen_host, server_->port()),
        .http = LocalEndpoint(options_.http_host, http_->port()),
-       .https = certificate_.has_value(),
+       .https = credentials_.certificate().has_value(),
        .public_grpc = is_public ? LocalEndpoint(options_.public_grpc_host, server_->public_port()) : "",
        .tls_chain_path = AbsolutePath(options_.tls_chain_path),
        .tls_key_path = AbsolutePath(options_.tls_key_path),
@@ -472,7 +385,7 @@ void CoordinatorImpl::Stop() {
   if (http_ != nullptr) http_->Stop(absl::Seconds(1));  // its answers have just ended, with the reason
   if (membership_ != nullptr) membership_->Stop(kWhy);
   if (server_ != nullptr) server_->Shutdown();
-  public_pem_.Remove();
+  credentials_.RemovePublicPem();
   failures_.reset();
   sightings_.reset();
   if (const absl::Status saved = keys_.SaveLastUses(); !saved.ok()) {
