@@ -30,6 +30,7 @@ namespace enigma::cli {
 namespace {
 
 constexpr absl::Duration kStopGrace = absl::Seconds(10);
+constexpr absl::Duration kLeaveTime = absl::Milliseconds(500);  // of workers whose coordinator has ended
 constexpr char kSilenceMs[] = "15000";
 
 uint64_t AvailableMemory() {
@@ -176,9 +177,14 @@ bool Supervisor::AnyRunning(std::vector<ChildProcess*>& children) {
 }
 
 void Supervisor::EndAll(std::vector<ChildProcess*> children) {
-  for (ChildProcess* child : children) child->Signal(SIGTERM);
-  const absl::Time deadline = absl::Now() + kStopGrace;
-  while (AnyRunning(children) && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(20));
+  const auto signal_and_wait = [&](absl::Time until) {
+    for (ChildProcess* child : children) child->Signal(SIGTERM);
+    while (AnyRunning(children) && absl::Now() < until) absl::SleepFor(absl::Milliseconds(20));
+  };
+  const absl::Time begun = absl::Now();
+  signal_and_wait(begun + kLeaveTime);
+  // Nobody is left who would let go of ranks that train; a second signal ends what runs.
+  signal_and_wait(begun + kStopGrace);
   for (ChildProcess* child : children) {
     if (!child->PollEnd().empty()) continue;
     Say(absl::StrCat("process ", child->pid(), " did not end in ", absl::FormatDuration(kStopGrace), "; killing it"));

@@ -112,6 +112,31 @@ TEST_F(UpTest, ARequestThatRunsEndsBeforeTheWorkersDo) {
   EXPECT_TRUE(Children(kWorker).empty());
 }
 
+TEST_F(UpTest, WorkersThatTrainEndWithIt) {
+  auto up = StartUp({"--workers", "2"});
+  ASSERT_TRUE(WaitUntilReady(*up)) << up->Stderr();
+  const std::string text = directory_.path() + "/sums.txt";
+  {
+    std::ofstream out(text);
+    for (int i = 0; i < 60; ++i) out << "Q: What is " << i << " and " << i << "?\nA: It is " << 2 * i << ".\n\n";
+  }
+  const RunResult queued = Enigma({"train", "--data", text, "--size", "nano", "--name", "sums", "--steps", "100000",
+                                   "--tokenizer", "chars", "--detach"});
+  ASSERT_EQ(queued.status, 0) << queued.err;
+  const auto deadline = std::chrono::steady_clock::now() + seconds(60);
+  const auto is_running = [&] {
+    const RunResult jobs = Enigma({"jobs", "--json"});
+    return jobs.status == 0 && nlohmann::json::parse(jobs.out).at("jobs").at(0).at("state") == "running";
+  };
+  bool running = false;
+  while (!running && std::chrono::steady_clock::now() < deadline) running = is_running();
+  ASSERT_TRUE(running) << up->Stderr();
+  up->Signal(SIGTERM);
+  EXPECT_EQ(up->Wait(seconds(60)), 0) << up->Stderr();
+  EXPECT_THAT(up->Stdout() + up->Stderr(), ::testing::Not(HasSubstr("did not end in")));
+  EXPECT_TRUE(Children(kWorker).empty());
+}
+
 TEST_F(UpTest, ItSaysWhereTheApiIsAndHowItIsReached) {
   const auto told = [this](const char* what) {
     std::ifstream in(data_dir_ + "/endpoint.json");
