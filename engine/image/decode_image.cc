@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 #include <optional>
-#include <string>
+#include <utility>
+#include <vector>
 
 #include <absl/strings/str_cat.h>
 
@@ -45,15 +47,10 @@ absl::StatusOr<ImageHeader> ReadPngHeader(Bytes file) {
   constexpr std::array<uint8_t, 8> kIhdr = {0, 0, 0, 13, 'I', 'H', 'D', 'R'};
   if (file.size() < kPngHeaderBytes) return Damaged(ImageFormat::kPng, "it ends within its header");
   if (!BeginsWith(file.subspan(8), kIhdr)) return Damaged(ImageFormat::kPng, "it does not begin with a header");
-  return ImageHeader{ImageFormat::kPng, BigEndian32(file.subspan(16)), BigEndian32(file.subspan(20))};
-}
-
-// A file of a few bytes may promise millions of pixels; they would be missed only after memory was taken for them.
-// Deflate makes of a byte 1,032 at most, and a pixel has at least one bit.
-absl::Status CheckPngPlausible(Bytes file, const ImageHeader& header) {
+  const uint32_t width = BigEndian32(file.subspan(16)), height = BigEndian32(file.subspan(20));
+  // Deflate makes of a byte 1,032 at most, and a pixel has at least one bit.
   constexpr uint64_t kPixelsPerByte = 1032 * 8;
-  const uint64_t pixels = uint64_t{header.width} * header.height;
-  return pixels / kPixelsPerByte <= file.size() ? absl::OkStatus() : Damaged(ImageFormat::kPng, "it is cut short");
+  return ImageHeader{ImageFormat::kPng, width, height, uint64_t{width} * height / kPixelsPerByte};
 }
 
 absl::StatusOr<ImageHeader> ReadJpegHeader(Bytes file) {
@@ -61,7 +58,7 @@ absl::StatusOr<ImageHeader> ReadJpegHeader(Bytes file) {
   reading.bytes = file.data();
   reading.size = file.size();
   if (!ReadJpegSize(&reading)) return Damaged(ImageFormat::kJpeg, reading.complaint);
-  return ImageHeader{ImageFormat::kJpeg, reading.width, reading.height};
+  return ImageHeader{ImageFormat::kJpeg, reading.width, reading.height, reading.bytes_min};
 }
 
 absl::Status CheckSize(const ImageHeader& header, const ImageLimits& limits) {
@@ -91,10 +88,10 @@ void DropAlpha(std::vector<uint8_t>& pixels) {
     }
   }
   pixels.resize(3 * count);
+  pixels.shrink_to_fit();
 }
 
 absl::StatusOr<Image> DecodePng(Bytes file, const ImageHeader& header) {
-  ENIGMA_RETURN_IF_ERROR(CheckPngPlausible(file, header));
   std::vector<uint8_t> pixels(size_t{4} * header.width * header.height);
   PngReading reading = {};
   reading.bytes = file.data();
@@ -141,7 +138,14 @@ absl::StatusOr<ImageHeader> ReadImageHeader(Bytes file, const ImageLimits& limit
 
 absl::StatusOr<Image> DecodeImage(Bytes file, const ImageLimits& limits) {
   ENIGMA_ASSIGN_OR_RETURN(const ImageHeader header, ReadImageHeader(file, limits));
-  return header.format == ImageFormat::kPng ? DecodePng(file, header) : DecodeJpeg(file, header);
+  // A file of a few bytes may promise millions of pixels; they would be missed only after memory was taken for them.
+  if (file.size() < header.bytes_min) return Damaged(header.format, "it is cut short");
+  try {
+    return header.format == ImageFormat::kPng ? DecodePng(file, header) : DecodeJpeg(file, header);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the system refused memory for an image of ", header.width, " x ", header.height, " pixels"));
+  }
 }
 
 }  // namespace enigma::engine

@@ -15,7 +15,7 @@ enum class ImageFormat { kJpeg, kPng };
 std::string_view NameOf(ImageFormat format);  // "JPEG"
 
 // Held against what a file says of itself before memory is taken for its pixels, and before any of them is decoded.
-// Decoding takes at most 4 bytes per pixel (PNG) or 11 (JPEG of several scans).
+// Decoding takes at most 7 bytes per pixel (PNG) or 11 (JPEG of several scans) at once; 3 remain.
 struct ImageLimits {
   uint64_t bytes_max = uint64_t{32} << 20;  // of the file
   uint32_t side_max = 16384;                // of the width, and of the height
@@ -26,6 +26,7 @@ struct ImageHeader {
   ImageFormat format = ImageFormat::kPng;
   uint32_t width = 0;  // as stored: an orientation is not applied yet
   uint32_t height = 0;
+  uint64_t bytes_min = 0;  // of any whole file that has so many pixels
 };
 
 // What a file's first bytes and header say. InvalidArgument for what is neither JPEG nor PNG (whatever it is called),
@@ -38,7 +39,8 @@ absl::StatusOr<ImageHeader> ReadImageHeader(std::span<const uint8_t> file, const
 //
 // InvalidArgument, with a sentence that says why, for what ReadImageHeader refuses, for a file that is damaged or cut
 // short, that holds anything but zeros behind its picture (it may be something else as well), or whose JPEG has more
-// scans than any program writes. The same file gives the same pixels on every machine with the same libraries.
+// scans than any program writes or is arithmetic-coded. ResourceExhausted where the system has no memory for it. The
+// same file gives the same pixels on every machine with the same libraries.
 absl::StatusOr<Image> DecodeImage(std::span<const uint8_t> file, const ImageLimits& limits = {});
 
 }  // namespace enigma::engine

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "engine/image/png_codec.h"
+#include "engine/image/codec_complaint.h"
 
 namespace enigma::engine {
 
@@ -14,12 +14,14 @@ struct JpegReading {
   size_t rest;  // bytes behind the picture's end
   uint32_t width;
   uint32_t height;
+  uint64_t bytes_min;   // that so many pixels take
   uint8_t* rgb;         // [height][width][3], where the pixels go
   uint8_t orientation;  // of Exif data, 1 to 8
   char complaint[kCodecComplaintBytes];
 };
 
-// Reads markers up to the first scan and sets width and height. False, with a complaint, where they are damaged.
+// Reads markers up to the first scan and sets width, height and bytes_min. False, with a complaint, where they are
+// damaged, or the file is arithmetic-coded.
 [[nodiscard]] bool ReadJpegSize(JpegReading* reading);
 
 // Decodes the whole file into `rgb`, which has room for width x height. False, with a complaint, where it is damaged.

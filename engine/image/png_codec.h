@@ -3,15 +3,16 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace enigma::engine {
+#include "engine/image/codec_complaint.h"
 
-inline constexpr size_t kCodecComplaintBytes = 200;
+namespace enigma::engine {
 
 // What png_codec.cc and libpng share. Plain data: libpng leaves by longjmp, which runs no destructor.
 struct PngReading {
   const uint8_t* bytes;  // the file
   size_t size;
   size_t at;       // bytes of it that are read
+  size_t end_max;  // of the bytes that may be read for now
   uint32_t width;  // as the header says
   uint32_t height;
   uint8_t* rgba;        // [height][width][4], where the pixels go

@@ -24,13 +24,14 @@ FileBytes ExifOf(int orientation, bool little_endian) {
   return {'M', 'M', 0, '*', 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, tag, 0, 0, 0, 0, 0, 0};
 }
 
-// A scan of all first coefficients, and then ones that each hold the same single coefficient of the first component:
-// legal bits of it come down one by one, the rest repeats what is not changed.
+// A scan of all first coefficients, then `count - 1` that share out the other 63 of every component in bands: nothing
+// is left out. At least one for each component, and at most 63.
 std::vector<jpeg_scan_info> ScansOf(int components, int count) {
-  std::vector<jpeg_scan_info> scans(static_cast<size_t>(count));
-  scans[0] = {components, {0, 1, 2, 3}, 0, 0, 0, 0};
-  for (int i = 1; i < count; ++i)
-    scans[static_cast<size_t>(i)] = {1, {(i - 1) / 63 % components}, 1 + (i - 1) % 63, 1 + (i - 1) % 63, 0, 0};
+  std::vector<jpeg_scan_info> scans = {{components, {0, 1, 2, 3}, 0, 0, 0, 0}};
+  for (int c = 0; c < components; ++c) {
+    const int bands = (count - 1) / components + (c < (count - 1) % components ? 1 : 0);
+    for (int i = 0; i < bands; ++i) scans.push_back({1, {c}, 1 + 63 * i / bands, 63 * (i + 1) / bands, 0, 0});
+  }
   return scans;
 }
 
@@ -119,7 +120,7 @@ FileBytes EncodePngOf(const FileBytes& rows, uint32_t width, uint32_t height, co
   return file;
 }
 
-FileBytes PromisingPng(uint32_t width, uint32_t height, const std::string& content) {
+FileBytes PromisingPng(uint32_t width, uint32_t height, const std::string& content, const std::string& exif) {
   FileBytes file = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
   const auto number = [&file](uint32_t value) {
     for (int shift = 24; shift >= 0; shift -= 8) file.push_back(static_cast<uint8_t>(value >> shift));
@@ -138,6 +139,7 @@ FileBytes PromisingPng(uint32_t width, uint32_t height, const std::string& conte
   file.insert(file.end(), {8, 2, 0, 0, 0});
   std::swap(header, file);
   chunk("IHDR", header);
+  if (!exif.empty()) chunk("eXIf", FileBytes(exif.begin(), exif.end()));
   chunk("IDAT", FileBytes(content.begin(), content.end()));
   chunk("IEND", {});
   return file;

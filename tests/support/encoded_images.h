@@ -10,7 +10,7 @@ namespace enigma::engine {
 struct JpegOptions {
   int components = 3;  // 1 grey, 3 colours, 4 inks
   bool is_progressive = false;
-  int scans = 0;  // above 0: so many, most of which refine nothing
+  int scans = 0;  // above components: so many, most of few coefficients
   bool halved_colours = true;
   int quality = 95;
   int orientation = 0;         // above 0: Exif data that say so
@@ -33,7 +33,9 @@ struct PngOptions {
 std::vector<uint8_t> EncodePngOf(const std::vector<uint8_t>& rows, uint32_t width, uint32_t height,
                                  const PngOptions& options = {});
 
-// A PNG with right checksums that says to have so many pixels, and holds the few bytes given.
-std::vector<uint8_t> PromisingPng(uint32_t width, uint32_t height, const std::string& content);
+// An RGB PNG with right checksums that says to have so many pixels, and holds the bytes given as compressed ones, and
+// as Exif data.
+std::vector<uint8_t> PromisingPng(uint32_t width, uint32_t height, const std::string& content,
+                                  const std::string& exif = "");
 
 }  // namespace enigma::engine

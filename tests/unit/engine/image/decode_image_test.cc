@@ -1,8 +1,12 @@
 // Every kind of JPEG and PNG becomes the same upright 8-bit RGB.
 #include "engine/image/decode_image.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -156,6 +160,20 @@ TEST(DecodeImageTest, OrientationThatMakesNoSenseIsNone) {
   for (const int orientation : {9, 200}) {
     EXPECT_EQ(LargestDifference(Decoded(EncodePngOf(image.rgb, kWidth, kHeight, {.orientation = orientation})), image),
               0);
+  }
+}
+
+// A megabyte is more than Exif data need: what is longer counts as none.
+TEST(DecodeImageTest, PngWithLongExifDataIsTakenAsItLies) {
+  const std::string turned({'M', 'M', 0, '*', 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0});
+  for (const auto& [bytes, width] : {std::pair<size_t, uint32_t>{1000, 1}, {size_t{2} << 20, 2}}) {
+    std::string exif = turned;
+    exif.resize(bytes);
+    // Stored, not compressed: a filter and two pixels.
+    std::string content("\x78\x01\x01\x07\x00\xF8\xFF\x00\x01\x02\x03\x04\x05\x06", 14);
+    content += std::string("\x00\x3F\x00\x16", 4);
+    const Image image = Decoded(PromisingPng(2, 1, content, exif));
+    EXPECT_EQ(image.width, width) << bytes;
   }
 }
 
