@@ -1,7 +1,9 @@
 #include "engine/spec/vision_spec.h"
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
+#include <utility>
 
 #include <absl/container/flat_hash_set.h>
 #include <absl/status/status.h>
@@ -52,6 +54,7 @@ absl::Status ReadStem(const GgufMetadata& metadata, std::vector<uint32_t>& stem)
                        absl::StrCat("it holds ", array->integers.size(), " integers, not 1 to ", kStemMax));
   }
   for (const int64_t channels : array->integers) {
+    if (channels < 0) return WrongVision("stem_channels", absl::StrCat(channels, " is below 1"));
     ENIGMA_RETURN_IF_ERROR(CheckVisionRange("stem_channels", static_cast<uint64_t>(channels), kVisionWidthMax));
     stem.push_back(static_cast<uint32_t>(channels));
   }
@@ -62,6 +65,23 @@ std::unique_ptr<GgufArray> FloatArray(const std::array<float, 3>& values) {
   auto array = std::make_unique<GgufArray>();
   array->floats.assign(values.begin(), values.end());
   return array;
+}
+
+// A file of a few megabytes can ask for a thousand times as much to work in: widths alone do not bound it.
+absl::Status CheckVisionMemory(const VisionSpec& spec) {
+  const uint64_t patches = spec.patches();
+  const std::pair<const char*, uint64_t> blocks[] = {
+      {"stem_channels", std::max(StemMapFloats(spec), GatheredFloats(spec))},
+      {"embedding_length", patches * 3 * spec.hidden},
+      {"feed_forward_length", patches * 2 * spec.ffn},
+      {"projection_dim", uint64_t{spec.prefix()} * spec.output},
+  };
+  for (const auto& [suffix, floats] : blocks) {
+    if (floats <= kVisionFloatsMax) continue;
+    return WrongVision(suffix, absl::StrCat("with an image_size of ", spec.image_size, " it takes ", floats,
+                                            " floats at once; at most ", kVisionFloatsMax, " are taken"));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<VisionSpec> ReadVisionSpec(const GgufMetadata& metadata) {
@@ -104,6 +124,25 @@ absl::Status CheckVisionTensors(const GgufFile& file, const VisionSpec& spec) {
 
 }  // namespace
 
+uint64_t StemMapFloats(const VisionSpec& spec) {
+  uint64_t side = spec.image_size, floats = 3 * side * side;
+  for (const uint32_t channels : spec.stem) {
+    side /= 2;
+    floats = std::max(floats, side * side * channels);
+  }
+  return floats;
+}
+
+uint64_t GatheredFloats(const VisionSpec& spec) {
+  uint64_t side = spec.image_size, channels = 3, floats = uint64_t{spec.patches()} * spec.hidden;
+  for (const uint32_t made : spec.stem) {
+    side /= 2;
+    floats = std::max(floats, side * side * 9 * channels);
+    channels = made;
+  }
+  return floats;
+}
+
 absl::Status CheckVisionSpec(const VisionSpec& spec) {
   if (spec.stem.empty() || spec.stem.size() > kStemMax) return WrongVision("stem_channels", "there are 1 to 6");
   const uint32_t shrinking = 1U << spec.stem.size();
@@ -131,7 +170,7 @@ absl::Status CheckVisionSpec(const VisionSpec& spec) {
     if (!(spec.deviation[c] > 0 && std::isfinite(spec.deviation[c])))
       return WrongVision("image_std", "it is not above 0");
   }
-  return absl::OkStatus();
+  return CheckVisionMemory(spec);
 }
 
 std::vector<TensorPlan> VisionTensors(const VisionSpec& spec) {

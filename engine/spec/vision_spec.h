@@ -34,9 +34,17 @@ struct VisionSpec {
   uint32_t head_dim() const { return hidden / heads; }
 };
 
+// Of each block of memory that an encoder works in.
+inline constexpr uint64_t kVisionFloatsMax = uint64_t{1} << 28;
+
+// Floats of the largest picture that a convolution reads or makes.
+uint64_t StemMapFloats(const VisionSpec& spec);
+// Floats of the most rows that a convolution or the projector multiplies.
+uint64_t GatheredFloats(const VisionSpec& spec);
+
 inline constexpr char kVisionArchitecture[] = "enigma-vision";
 
-// What of a shape does not fit together, naming the setting.
+// What of a shape does not fit together, or asks for more than kVisionFloatsMax at once, naming the setting.
 absl::Status CheckVisionSpec(const VisionSpec& spec);
 
 // The tensors of an encoder's file with their shapes, as f32, in the order in which the file has them.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -16,27 +17,11 @@
 #include "engine/vision/image_rows.h"
 
 namespace enigma::engine {
-namespace {
-
-// Floats of the largest picture that a convolution reads or makes, and of the rows that one multiplies.
-std::pair<size_t, size_t> StemFloats(const VisionSpec& spec) {
-  size_t side = spec.image_size, channels = 3, map = 3 * side * side, rows = 0;
-  for (const uint32_t made : spec.stem) {
-    side /= 2;
-    rows = std::max(rows, side * side * 9 * channels);
-    channels = made;
-    map = std::max(map, side * side * channels);
-  }
-  return {map, std::max(rows, size_t{spec.patches()} * spec.hidden)};
-}
-
-}  // namespace
-
 VisionEncoder::VisionEncoder(VisionSpec spec, ThreadPool& pool)
     : spec_(std::move(spec)),
       pool_(pool),
-      gathered_(StemFloats(spec_).second),
-      maps_(StemFloats(spec_).first),
+      gathered_(GatheredFloats(spec_)),
+      maps_(StemMapFloats(spec_)),
       workspace_(spec_) {}
 
 absl::StatusOr<VisionEncoder::Linear> VisionEncoder::LoadLinear(const WeightSource& weights, const std::string& name,
@@ -66,12 +51,17 @@ absl::Status VisionEncoder::LoadEnds(const WeightSource& weights) {
 
 absl::StatusOr<std::unique_ptr<VisionEncoder>> VisionEncoder::Load(const WeightSource& weights, ThreadPool& pool) {
   ENIGMA_ASSIGN_OR_RETURN(VisionSpec spec, VisionSpecFromGguf(weights.head()));
-  std::unique_ptr<VisionEncoder> encoder(new VisionEncoder(std::move(spec), pool));
-  ENIGMA_RETURN_IF_ERROR(encoder->LoadEnds(weights));
-  for (uint32_t i = 0; i < encoder->spec_.layers; ++i) {
-    ENIGMA_ASSIGN_OR_RETURN(encoder->layers_.emplace_back(), VisionLayer::Load(weights, encoder->spec_, i, pool));
+  try {
+    std::unique_ptr<VisionEncoder> encoder(new VisionEncoder(std::move(spec), pool));
+    ENIGMA_RETURN_IF_ERROR(encoder->LoadEnds(weights));
+    for (uint32_t i = 0; i < encoder->spec_.layers; ++i) {
+      ENIGMA_ASSIGN_OR_RETURN(encoder->layers_.emplace_back(), VisionLayer::Load(weights, encoder->spec_, i, pool));
+    }
+    return encoder;
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(weights.head().path(), ": the system refused memory while the image encoder was loaded"));
   }
-  return encoder;
 }
 
 void VisionEncoder::Apply(const Linear& linear, const float* x, size_t rows, size_t inner, float* y) {
@@ -123,6 +113,10 @@ absl::StatusOr<std::vector<float>> VisionEncoder::EncodeInput(std::span<const fl
 }
 
 absl::StatusOr<std::vector<float>> VisionEncoder::Encode(const Image& image) {
+  if (image.width == 0 || image.height == 0 || image.rgb.size() != size_t{3} * image.width * image.height) {
+    return absl::InvalidArgumentError(absl::StrCat("the picture of ", image.width, " x ", image.height, " pixels has ",
+                                                   image.rgb.size(), " bytes, and needs three for each of some"));
+  }
   const PixelScale scale = {spec_.mean, spec_.deviation};
   return EncodeInput(ToModelInput(FitSquare(image, spec_.image_size, scale), scale));
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <absl/status/statusor.h>
@@ -22,12 +23,13 @@ namespace enigma::engine {
 // change nothing. One caller at a time.
 class VisionEncoder {
  public:
-  // Packs the weights (memory beside the mapped file). Errors name file and key or tensor. `weights` may go afterwards;
-  // `pool` must outlive the encoder.
+  // Packs the weights (memory beside the mapped file). Errors name file and key or tensor; ResourceExhausted where the
+  // system has no memory for them. `weights` may go afterwards; `pool` must outlive the encoder.
   static absl::StatusOr<std::unique_ptr<VisionEncoder>> Load(const WeightSource& weights, ThreadPool& pool);
 
   // [prefix, output] of a picture of any size, which is fitted into the encoder's square (FitSquare).
-  // Internal when the result is not finite: the weights are damaged.
+  // InvalidArgument for one without pixels, or with other than its size says. Internal when the result is not finite:
+  // the weights are damaged.
   absl::StatusOr<std::vector<float>> Encode(const Image& image);
   // The same of a model input [3][image_size][image_size] (ToModelInput). InvalidArgument for another size.
   absl::StatusOr<std::vector<float>> EncodeInput(std::span<const float> input);

@@ -1,5 +1,6 @@
 // A whole GGUF file from a stranger: the head is parsed, and what it says of the model is read.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -27,5 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (spec.ok() && spec->layers.size() > (*file)->tensors().size()) std::abort();
   const auto encoder = VisionSpecFromGguf(**file);
   if (encoder.ok() && (!CheckVisionSpec(*encoder).ok() || encoder->layers > (*file)->tensors().size())) std::abort();
+  // Nor may it ask for more memory to work in than it names.
+  if (encoder.ok() && std::max(StemMapFloats(*encoder), GatheredFloats(*encoder)) > kVisionFloatsMax) std::abort();
   return 0;
 }

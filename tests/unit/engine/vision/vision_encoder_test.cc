@@ -3,12 +3,20 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <filesystem>
+#include <functional>
+#include <limits>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "engine/image/model_input.h"
+#include "engine/spec/manifest.h"
+#include "engine/weights/synth_noise.h"
 #include "tests/support/process.h"
 #include "tests/support/synthetic_vision.h"
 #include "tests/unit/engine/kernels/every_target.h"
@@ -104,6 +112,29 @@ TEST_F(VisionEncoderTest, SameBitsOnEveryTargetAndThreadCountAndAfterOtherPictur
   });
 }
 
+TEST_F(VisionEncoderTest, PrefixIsThisOnEveryMachine) {
+  const VisionSpec spec = SmallVisionSpec();
+  uint32_t stream = 0;
+  for (const TensorPlan& plan : VisionTensors(spec)) {
+    std::vector<float>& values = weights_[plan.name];
+    values.resize(plan.shape[0] * (plan.shape.size() > 1 ? plan.shape[1] : 1));
+    FillNoise(1, stream++, 0, values);
+    for (float& value : values) value *= 8;
+  }
+  testing::WriteVisionModel(path(), spec, weights_, DType::kF32);
+  const auto source = OpenGgufWeights(path());
+  ASSERT_TRUE(source.ok()) << source.status().ToString();
+  ThreadPool pool(1);
+  auto encoder = VisionEncoder::Load(**source, pool);
+  ASSERT_TRUE(encoder.ok()) << encoder.status().ToString();
+  Image image = Image::Blank(50, 31);
+  for (size_t i = 0; i < image.rgb.size(); ++i) image.rgb[i] = static_cast<uint8_t>(i * i >> 5);
+  const auto prefix = (*encoder)->Encode(image);
+  ASSERT_TRUE(prefix.ok()) << prefix.status().ToString();
+  const std::string bytes(reinterpret_cast<const char*>(prefix->data()), prefix->size() * sizeof(float));
+  EXPECT_EQ(HexOf(Sha256Of(bytes)), "b0120bb2acacd3a416e7facbaa1cc88fad758f869f1281e236362ae73165df6a");
+}
+
 TEST_F(VisionEncoderTest, PicturesAreFittedAndScaled) {
   const VisionSpec spec = SmallVisionSpec();
   const auto source = Weights(spec);
@@ -116,6 +147,8 @@ TEST_F(VisionEncoderTest, PicturesAreFittedAndScaled) {
   const auto prefix = (*encoder)->Encode(image);
   ASSERT_TRUE(prefix.ok()) << prefix.status().ToString();
   EXPECT_EQ(*prefix, Prefix(**encoder, ToModelInput(FitSquare(image, spec.image_size, scale), scale)));
+  EXPECT_EQ((*encoder)->Encode({}).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ((*encoder)->Encode({4, 4, std::vector<uint8_t>(47)}).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ((*encoder)->EncodeInput(std::vector<float>(7)).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_GT((*encoder)->weight_bytes(), 50'000U);
 }
@@ -173,6 +206,25 @@ TEST(VisionSpecTest, ShapesThatDoNotFitAreRefusedByName) {
   EXPECT_THAT(complaint([](VisionSpec& s) { s.mean[2] = NAN; }), HasSubstr("image_mean"));
 }
 
+TEST(VisionSpecTest, MemoryToWorkInIsBounded) {
+  const auto complaint = [](const std::function<void(VisionSpec&)>& change) {
+    VisionSpec spec = SmallVisionSpec();
+    spec.image_size = 4096;
+    spec.stem = {1, 1, 1, 1, 1, 1};
+    change(spec);
+    return CheckVisionSpec(spec).ToString();
+  };
+  EXPECT_EQ(complaint([](VisionSpec&) {}), "OK");
+  EXPECT_EQ(complaint([](VisionSpec& s) { s.stem[0] = 28; }), "OK");
+  EXPECT_THAT(complaint([](VisionSpec& s) { s.stem[0] = 29; }),  // 1024 * 1024 * 9 * 29, a little above 2^28
+              HasSubstr("enigma.vision.stem_channels: with an image_size of 4096 it takes"));
+  EXPECT_THAT(complaint([](VisionSpec& s) { s.stem[0] = 16384; }), HasSubstr("stem_channels"));
+  EXPECT_THAT(complaint([](VisionSpec& s) { s.stem[1] = 114; }), HasSubstr("stem_channels"));
+  EXPECT_THAT(complaint([](VisionSpec& s) { s.hidden = 1 << 16, s.heads = 256; }), HasSubstr("embedding_length"));
+  EXPECT_THAT(complaint([](VisionSpec& s) { s.ffn = 1 << 16; }), HasSubstr("feed_forward_length"));
+  EXPECT_THAT(complaint([](VisionSpec& s) { s.output = 1 << 20; }), HasSubstr("projection_dim"));
+}
+
 TEST_F(VisionEncoderTest, FilesThatAreNoEncoderAreRefused) {
   const VisionSpec spec = SmallVisionSpec();
   const auto complaint = [&](const std::function<void(GgufMetadata&, std::vector<TensorPlan>&)>& change) {
@@ -197,6 +249,12 @@ TEST_F(VisionEncoderTest, FilesThatAreNoEncoderAreRefused) {
               HasSubstr("enigma.vision.block_count: 0 is outside [1, 256]"));
   EXPECT_THAT(complaint([](auto& m, auto&) { m.Set("enigma.vision.image_size", uint64_t{1} << 40); }),
               HasSubstr("enigma.vision.image_size"));
+  EXPECT_THAT(complaint([](auto& m, auto&) {
+                auto channels = std::make_unique<GgufArray>();
+                channels->integers = {8, -1};
+                m.Set("enigma.vision.stem_channels", std::move(channels));
+              }),
+              HasSubstr("enigma.vision.stem_channels: -1 is below 1"));
   EXPECT_THAT(complaint([](auto&, auto& plans) { plans.pop_back(); }), HasSubstr("tensor 'mm.2.bias' is missing"));
   EXPECT_THAT(complaint([](auto&, auto& plans) { plans[0].shape[0] = 28; }),
               HasSubstr("tensor 'v.stem.0.weight' at byte"));
