@@ -10,11 +10,12 @@ namespace {
 // Tells these draws from those of other users of a seed.
 constexpr uint32_t kStream = 0x696D6167;  // "imag"
 
-// From side_min of the side to all of it, by 32 random bits.
+// From side_min of the side, rounded up, to all of it, by 32 random bits.
 uint32_t CroppedSide(uint32_t side, float side_min, uint32_t bits) {
   const auto least = static_cast<uint64_t>(static_cast<double>(side_min) * 0x1p32);
   const uint64_t share = least + ((((uint64_t{1} << 32) - least) * (uint64_t{bits} + 1)) >> 32);
-  return std::clamp<uint32_t>(static_cast<uint32_t>((side * share + (uint64_t{1} << 31)) >> 32), 1, side);
+  const auto shortest = static_cast<uint32_t>((side * least + 0xFFFFFFFF) >> 32);
+  return std::clamp(static_cast<uint32_t>((side * share + (uint64_t{1} << 31)) >> 32), std::max(shortest, 1U), side);
 }
 
 // One of 0 ... last, by 31 random bits.
@@ -38,8 +39,8 @@ Augmentation ChooseAugmentation(const AugmentationOptions& options, uint32_t wid
   return augmentation;
 }
 
-Image Augmented(const Image& image, const Augmentation& augmentation, uint32_t size) {
-  Image result = Resize(image, augmentation.region, size, size);
+Image Augmented(const Image& image, const Augmentation& augmentation, uint32_t size, const PixelScale& scale) {
+  Image result = FitSquare(image, augmentation.region, size, scale);
   if (!augmentation.flip) return result;
   for (uint32_t y = 0; y < size; ++y) {
     for (uint32_t x = 0; x < size / 2; ++x) {

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "engine/image/resize.h"
-
 namespace enigma::engine {
 namespace {
 
@@ -17,11 +15,14 @@ uint8_t ToByte(float share) { return static_cast<uint8_t>(std::clamp(share * 255
 }  // namespace
 
 Image FitSquare(const Image& image, uint32_t size, const PixelScale& scale) {
-  const uint32_t longer = std::max(image.width, image.height);
-  const ImageRegion whole = {0, 0, image.width, image.height};
+  return FitSquare(image, {0, 0, image.width, image.height}, size, scale);
+}
+
+Image FitSquare(const Image& image, const ImageRegion& region, uint32_t size, const PixelScale& scale) {
+  const uint32_t longer = std::max(region.width, region.height);
   const Image fitted =
-      Resize(image, whole, FittedSide(image.width, longer, size), FittedSide(image.height, longer, size));
-  if (image.width == image.height) return fitted;
+      Resize(image, region, FittedSide(region.width, longer, size), FittedSide(region.height, longer, size));
+  if (region.width == region.height) return fitted;
   Image square = Image::Blank(size, size);
   for (size_t i = 0; i < square.rgb.size(); ++i) square.rgb[i] = ToByte(scale.mean[i % 3]);
   const uint32_t left = (size - fitted.width) / 2, top = (size - fitted.height) / 2;

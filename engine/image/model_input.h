@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/image/image.h"
+#include "engine/image/resize.h"
 
 namespace enigma::engine {
 
@@ -17,6 +18,8 @@ struct PixelScale {
 // The whole picture in a square of `size`: its longer side fills it, its shape is kept, and what is left on both sides
 // has the colour of the scale's mean.
 Image FitSquare(const Image& image, uint32_t size, const PixelScale& scale);
+// The same of a region of it, as if it were a picture of its own.
+Image FitSquare(const Image& image, const ImageRegion& region, uint32_t size, const PixelScale& scale);
 
 // [3][height][width] of the picture, each (value / 255 - mean) / deviation in f32, in this order of operations.
 std::vector<float> ToModelInput(const Image& image, const PixelScale& scale);

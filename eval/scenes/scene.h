@@ -34,6 +34,10 @@ struct Figure {
   uint32_t radius = 0;  // half of its width and height
 };
 
+// Figures keep 20 thousandths from the picture's edge: crops that keep this share of each side (engine/image/
+// augmentation.h) keep every figure whole, and so captions right.
+inline constexpr float kSceneCropSideMin = 0.98F;
+
 // What a picture shows. Where figures stand, and how their colours vary, no caption tells.
 struct Scene {
   SceneKind kind = SceneKind::kSingle;

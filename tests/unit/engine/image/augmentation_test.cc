@@ -1,6 +1,8 @@
 #include "engine/image/augmentation.h"
 
+#include <algorithm>
 #include <set>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -44,6 +46,32 @@ TEST(AugmentationTest, WholePictureWhereNothingIsCropped) {
   const auto [region, flip] = ChooseAugmentation({.side_min = 1}, 33, 9, 1, 2);
   EXPECT_THAT((std::vector<uint32_t>{region.x, region.y, region.width, region.height, flip}),
               ElementsAre(0, 0, 33, 9, 0));
+}
+
+// What a model learns from is what it will be asked about: no shape is stretched.
+TEST(AugmentationTest, WholePictureIsWhatAModelIsGiven) {
+  Image image = Image::Blank(40, 20);
+  for (size_t i = 0; i < image.rgb.size(); ++i) image.rgb[i] = static_cast<uint8_t>(i * i >> 3);
+  const PixelScale scale = {.mean = {0, 0.5F, 1}};
+  const Augmentation whole = {.region = {0, 0, 40, 20}};
+  EXPECT_EQ(Augmented(image, whole, 16, scale).rgb, FitSquare(image, 16, scale).rgb);
+  // A region is fitted as the picture would be that is cut out of it.
+  Image half = Image::Blank(20, 20);
+  for (uint32_t y = 0; y < 20; ++y) std::copy_n(image.pixel(7, y), 60, half.pixel(0, y));
+  EXPECT_EQ(Augmented(image, {.region = {7, 0, 20, 20}}, 16, scale).rgb, FitSquare(half, 16, scale).rgb);
+}
+
+TEST(AugmentationTest, ShareIsKeptWhereItIsNoWholeNumberOfPixels) {
+  for (uint64_t sample = 0; sample < 500; ++sample) {
+    EXPECT_GE(ChooseAugmentation({.side_min = 0.98F}, 75, 64, 5, sample).region.width, 74U);  // 73.5
+  }
+}
+
+TEST(AugmentationTest, NothingIsCroppedUnlessAsked) {
+  for (uint64_t sample = 0; sample < 20; ++sample) {
+    const auto [region, flip] = ChooseAugmentation({}, 64, 40, 5, sample);
+    EXPECT_TRUE(region.width == 64 && region.height == 40 && !flip) << sample;
+  }
 }
 
 TEST(AugmentationTest, FlipMirrors) {

@@ -1,13 +1,20 @@
 #include "eval/scenes/scene.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <map>
 #include <set>
+#include <string>
+#include <unordered_set>
+#include <utility>
+#include <vector>
 
 #include <absl/strings/match.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/image/augmentation.h"
 #include "eval/scenes/scene_captions.h"
 #include "eval/scenes/scene_picture.h"
 
@@ -38,6 +45,65 @@ TEST(SceneTest, FiguresLieWithinThePictureAndApart) {
       ASSERT_EQ(figure.is_large, figure.radius > 150);
       for (size_t j = 0; j < i; ++j) ASSERT_GE(Apart(figure, scene.figures[j]), 35) << number;
     }
+  }
+}
+
+TEST(SceneTest, CropsKeepEveryFigureWhole) {
+  const engine::AugmentationOptions options = {.side_min = kSceneCropSideMin};
+  uint32_t shortest = 1000;
+  for (uint64_t number = 0; number < kScenes; ++number) {
+    const uint32_t side = std::array{64U, 75U, 1000U}[number % 3];
+    const Scene scene = MakeScene(kSeed, number, false);
+    const auto [region, flip] = engine::ChooseAugmentation(options, side, side, 3, number);
+    if (side == 1000) shortest = std::min(shortest, region.width);
+    for (const Figure& figure : scene.figures) {
+      ASSERT_GE(uint64_t{side} * (figure.x - figure.radius), 1000 * uint64_t{region.x});
+      ASSERT_GE(uint64_t{side} * (figure.y - figure.radius), 1000 * uint64_t{region.y});
+      ASSERT_LE(uint64_t{side} * (figure.x + figure.radius), 1000 * uint64_t{region.x + region.width});
+      ASSERT_LE(uint64_t{side} * (figure.y + figure.radius), 1000 * uint64_t{region.y + region.height});
+    }
+  }
+  EXPECT_LE(shortest, 982U);  // something is cropped
+}
+
+std::vector<Figure> AllFigures() {
+  std::vector<Figure> figures;
+  for (size_t i = 0; i < kShapes * kFigureColours * 2; ++i) {
+    figures.push_back({static_cast<Shape>(i / 2 % kShapes), static_cast<FigureColour>(i / 2 / kShapes), i % 2 == 1});
+  }
+  return figures;
+}
+
+// The numbers that data/scenes/README.md tells.
+TEST(SceneTest, CombinationsAreSoMany) {
+  const std::vector<Figure> all = AllFigures();
+  std::unordered_set<std::string> facts[kSceneKinds];
+  const auto add = [&](Scene scene, SceneKind kind, std::vector<Figure> figures) {
+    scene.kind = kind;
+    scene.figures = std::move(figures);
+    facts[static_cast<size_t>(kind)].insert(scene.Facts());
+  };
+  for (size_t background = 0; background < kBackgrounds; ++background) {
+    Scene scene;
+    scene.background = static_cast<Background>(background);
+    for (const Figure& figure : all) {
+      add(scene, SceneKind::kSingle, {figure});
+      for (size_t count = 2; count <= 5; ++count) add(scene, SceneKind::kCount, std::vector<Figure>(count, figure));
+      for (const Figure& other : all) {
+        if (figure.shape == other.shape && figure.colour == other.colour) continue;
+        for (const Relation relation : {Relation::kLeftOf, Relation::kAbove}) {
+          scene.relation = relation;
+          add(scene, SceneKind::kPair, {figure, other});
+        }
+      }
+    }
+  }
+  EXPECT_EQ(facts[0].size(), 768U);
+  EXPECT_EQ(facts[1].size(), 193'536U);
+  EXPECT_EQ(facts[2].size(), 1'536U);
+  for (uint64_t number = 0; number < kScenes; ++number) {
+    const Scene scene = MakeScene(kSeed, number, number % 2 == 1);
+    ASSERT_TRUE(facts[static_cast<size_t>(scene.kind)].contains(scene.Facts())) << scene.Facts();
   }
 }
 
