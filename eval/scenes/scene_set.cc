@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <span>
+#include <string>
 #include <system_error>
 
 #include <absl/strings/str_cat.h>
@@ -36,28 +37,39 @@ SceneJson FactsOf(const Scene& scene) {
   return facts;
 }
 
-absl::Status CheckFolder(const std::string& folder) {
+// OK where there is no such folder, and where it holds nothing but what is `allowed`.
+absl::Status CheckHoldsNothing(const fs::path& folder, const char* allowed) {
   std::error_code error;
-  fs::create_directories(fs::path(folder) / "images", error);
-  if (error) return absl::InvalidArgumentError(absl::StrCat(folder, " cannot be made: ", error.message()));
-  // "images" is empty, and alone.
-  for (const fs::path& path : {fs::path(folder) / "images", fs::path(folder)}) {
-    for (const auto& entry : fs::directory_iterator(path, error)) {
-      if (entry.path().filename() == "images" && path == fs::path(folder)) continue;
-      return absl::AlreadyExistsError(absl::StrCat(folder, " holds ", entry.path().filename().string(),
-                                                   " already; name a folder that is new or empty"));
-    }
-    if (error) return absl::InvalidArgumentError(absl::StrCat(folder, " cannot be read: ", error.message()));
+  fs::directory_iterator entry(folder, error);
+  if (error == std::errc::no_such_file_or_directory) return absl::OkStatus();
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    if (entry->path().filename() == allowed) continue;
+    return absl::AlreadyExistsError(absl::StrCat(folder.string(), " holds ", entry->path().filename().string(),
+                                                 " already; name a folder that is new or empty"));
   }
+  if (error) return absl::InvalidArgumentError(absl::StrCat(folder.string(), " cannot be read: ", error.message()));
   return absl::OkStatus();
+}
+
+// Looks first: what is refused stays as it was.
+absl::Status MakeFolder(const fs::path& folder) {
+  ENIGMA_RETURN_IF_ERROR(CheckHoldsNothing(folder, "images"));
+  ENIGMA_RETURN_IF_ERROR(CheckHoldsNothing(folder / "images", ""));
+  std::error_code error;
+  fs::create_directories(folder / "images", error);
+  if (!error) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(folder.string(), " cannot be made: ", error.message()));
+}
+
+absl::Status CannotBeWritten(const fs::path& path) {
+  return absl::ResourceExhaustedError(absl::StrCat(path.string(), " cannot be written; is the disk full?"));
 }
 
 absl::Status WriteWhole(const fs::path& path, std::span<const char> bytes) {
   std::ofstream out(path, std::ios::binary | std::ios::trunc);
   out.write(bytes.data(), std::ssize(bytes));
   out.close();
-  if (out) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat(path.string(), " cannot be written; is the disk full?"));
+  return out ? absl::OkStatus() : CannotBeWritten(path);
 }
 
 }  // namespace
@@ -69,21 +81,26 @@ std::string SceneLine(const Scene& scene, const std::string& image, const std::s
 }
 
 absl::StatusOr<uint64_t> WriteSceneSet(const SceneSetOptions& options) {
-  ENIGMA_RETURN_IF_ERROR(CheckFolder(options.folder));
-  const fs::path folder = options.folder;
+  const fs::path folder = options.folder, captions = folder / "captions.jsonl",
+                 partial = captions.string() + ".partial";
+  ENIGMA_RETURN_IF_ERROR(MakeFolder(folder));
   uint64_t bytes = 0;
-  std::string lines;
+  std::ofstream lines(partial, std::ios::binary | std::ios::trunc);
   for (uint64_t number = 0; number < options.count; ++number) {
     const Scene scene = MakeScene(options.seed, number, options.held_out);
     const std::string image = absl::StrFormat("images/%06d.png", number);
     ENIGMA_ASSIGN_OR_RETURN(const auto png, engine::EncodePng(DrawPicture(scene, options.size)));
     ENIGMA_RETURN_IF_ERROR(WriteWhole(folder / image, {reinterpret_cast<const char*>(png.data()), png.size()}));
-    lines += SceneLine(scene, image, ChosenCaption(scene, options.seed, number)) + "\n";
-    bytes += png.size();
+    const std::string line = SceneLine(scene, image, ChosenCaption(scene, options.seed, number)) + "\n";
+    if (!lines.write(line.data(), std::ssize(line))) return CannotBeWritten(partial);
+    bytes += png.size() + line.size();
     if (options.progress) options.progress(number + 1);
   }
-  ENIGMA_RETURN_IF_ERROR(WriteWhole(folder / "captions.jsonl", lines));
-  return bytes + lines.size();
+  lines.close();
+  std::error_code error;
+  if (lines) fs::rename(partial, captions, error);
+  if (!lines || error) return CannotBeWritten(captions);
+  return bytes;
 }
 
 }  // namespace enigma::eval

@@ -23,7 +23,8 @@ struct SceneSetOptions {
 // that are right) and "facts".
 std::string SceneLine(const Scene& scene, const std::string& image, const std::string& caption);
 
-// Writes images/000000.png, ... and then captions.jsonl. Pictures and lines depend on seed, number, size and held_out
+// Writes images/000000.png, ... and beside them captions.jsonl, which has its name when all is written
+// (captions.jsonl.partial before). Pictures and lines depend on seed, number, size and held_out
 // alone. AlreadyExists where the folder holds something; else what the disk says, with the path.
 // Returns the bytes written.
 absl::StatusOr<uint64_t> WriteSceneSet(const SceneSetOptions& options);

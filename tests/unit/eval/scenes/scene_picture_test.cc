@@ -1,7 +1,11 @@
 #include "eval/scenes/scene_picture.h"
 
 #include <filesystem>
+#include <fstream>
 #include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,6 +15,7 @@
 #include "engine/spec/manifest.h"
 #include "eval/scenes/scene_captions.h"
 #include "eval/scenes/scene_set.h"
+#include "tests/support/process.h"
 #include "tests/support/test_data.h"
 
 namespace enigma::eval {
@@ -73,8 +78,8 @@ TEST(ScenePictureTest, PixelsAreTheseOnEveryMachine) {
 }
 
 TEST(SceneSetTest, PicturesAndLinesBelongTogether) {
-  const std::string folder = (std::filesystem::path(::testing::TempDir()) / "scene_set_test").string();
-  std::filesystem::remove_all(folder);
+  const enigma::testing::TemporaryDirectory directory;
+  const std::string folder = directory.path() + "/set";
   SceneSetOptions options;
   options.folder = folder;
   options.count = 25;
@@ -101,9 +106,21 @@ TEST(SceneSetTest, PicturesAndLinesBelongTogether) {
   }
   EXPECT_EQ(number, 25U);
   EXPECT_EQ(total, *bytes);
+  EXPECT_FALSE(std::filesystem::exists(folder + "/captions.jsonl.partial"));
   const auto again = WriteSceneSet(options);
   EXPECT_EQ(again.status().code(), absl::StatusCode::kAlreadyExists);
-  std::filesystem::remove_all(folder);
+}
+
+TEST(SceneSetTest, AFolderThatIsRefusedStaysAsItWas) {
+  const enigma::testing::TemporaryDirectory directory;
+  std::ofstream(directory.path() + "/notes.txt") << "mine";
+  SceneSetOptions options;
+  options.folder = directory.path();
+  options.count = 1;
+  EXPECT_EQ(WriteSceneSet(options).status().code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_FALSE(std::filesystem::exists(directory.path() + "/images"));
+  options.folder += "/notes.txt";
+  EXPECT_EQ(WriteSceneSet(options).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(SceneSetTest, LinesAreTheseOnEveryMachine) {
