@@ -20,7 +20,8 @@ constexpr int32_t kFirstExponent = 24;
 
 bool EndsWith(std::string_view text, std::string_view end) { return text.ends_with(end); }
 
-void FillInitial(const Parameter& parameter, const ModelSpec& spec, uint64_t seed, uint32_t stream, float* out) {
+// `layers`: of the stack that the parameter is part of.
+void FillInitial(const Parameter& parameter, size_t layers, uint64_t seed, uint32_t stream, float* out) {
   const std::string_view name = parameter.name;
   if (parameter.shape.size() == 1) {
     std::fill_n(out, parameter.count, EndsWith(name, ".bias") ? 0.0F : 1.0F);
@@ -38,7 +39,7 @@ void FillInitial(const Parameter& parameter, const ModelSpec& spec, uint64_t see
     for (size_t i = 0; i < parameter.count; ++i) out[i] *= factor;
   }
   if (EndsWith(name, "attn_output.weight") || EndsWith(name, "ffn_down.weight")) {
-    const auto factor = static_cast<float>(1.0 / std::sqrt(2.0 * spec.layer_count()));
+    const auto factor = static_cast<float>(1.0 / std::sqrt(2.0 * static_cast<double>(layers)));
     for (size_t i = 0; i < parameter.count; ++i) out[i] *= factor;
   }
 }
@@ -141,9 +142,14 @@ TrainingState EmptyState(const ParameterLayout& layout) {
 
 TrainingState InitialState(const ModelSpec& spec, const ParameterLayout& layout, uint64_t seed) {
   TrainingState state = EmptyState(layout);
+  const auto encoder_layers = static_cast<size_t>(
+      std::count_if(layout.parameters().begin(), layout.parameters().end(), [](const Parameter& parameter) {
+        return parameter.name.starts_with("v.blk.") && EndsWith(parameter.name, "ffn_down.weight");
+      }));
   uint32_t stream = 0;
   for (const Parameter& parameter : layout.parameters()) {
-    FillInitial(parameter, spec, seed, stream++, state.weights.data() + parameter.offset);
+    const size_t layers = parameter.name.starts_with("v.") ? encoder_layers : spec.layer_count();
+    FillInitial(parameter, layers, seed, stream++, state.weights.data() + parameter.offset);
   }
   return state;
 }

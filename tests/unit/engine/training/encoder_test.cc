@@ -218,6 +218,15 @@ TEST(EncoderTest, TheDecoderLiesAsInALayoutOfItsOwn) {
   }
 }
 
+TEST(EncoderTest, FirstWeightsDoNotDependOnTheDecodersDepth) {
+  const Subject subject;
+  ModelSpec deep = subject.decoder;
+  deep.layers.assign(7, LayerSpec{});
+  const TrainingState state = InitialState(subject.decoder, *subject.layout, 3);
+  const TrainingState other = InitialState(deep, ParameterLayout::WithEncoder(subject.vision, deep), 3);
+  EXPECT_EQ(std::memcmp(state.weights.data(), other.weights.data(), subject.encoder_end() * sizeof(float)), 0);
+}
+
 // A document of nine given rows and three tokens, and one of tokens alone.
 SlotBatch PictureBatch(const Subject& subject) {
   SlotBatch batch;
