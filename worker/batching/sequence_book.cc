@@ -20,25 +20,26 @@ absl::Status SequenceBook::Open(v1::OpenSequence open) {
     return absl::AlreadyExistsError(absl::StrCat("sequence ", open.sequence(), " is already running"));
   }
   const bool pooled = open.pooling() != v1::POOLING_NONE;
-  if (pooled && prompt > options_.context) {
+  const bool only_read = pooled || open.has_labels();  // no token comes of it
+  if (only_read && prompt > options_.context) {
     return absl::InvalidArgumentError(absl::StrCat("the text has ", prompt, " tokens, the context holds ",
                                                    options_.context,
                                                    "; shorten it, or load the model with a larger context"));
   }
-  if (!pooled && prompt >= options_.context) {
+  if (!only_read && prompt >= options_.context) {
     return absl::InvalidArgumentError(absl::StrCat("the prompt has ", prompt,
                                                    " tokens and leaves no room in a context of ", options_.context,
                                                    "; shorten it, or load the model with a larger context"));
   }
   const uint64_t budget =
       open.sampling().has_max_tokens() ? open.sampling().max_tokens() : engine::SamplingParams{}.max_tokens;
-  if (budget == 0 && !pooled) return absl::InvalidArgumentError("max_tokens is 0; ask for at least one token");
+  if (budget == 0 && !only_read) return absl::InvalidArgumentError("max_tokens is 0; ask for at least one token");
   // The last token sampled is never fed back, so it needs no place in the cache.
-  const uint64_t answer = pooled ? 0 : budget - 1;
+  const uint64_t answer = only_read ? 0 : budget - 1;
   const auto most = static_cast<uint32_t>(std::min<uint64_t>(prompt + answer, options_.context));
   if (BlocksFor(most) > options_.kv_blocks) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("a prompt of ", prompt, " tokens", pooled ? "" : absl::StrCat(" with max_tokens ", budget),
+        absl::StrCat("a prompt of ", prompt, " tokens", only_read ? "" : absl::StrCat(" with max_tokens ", budget),
                      " needs ", BlocksFor(most), " KV blocks of 32 tokens; the replica has ", options_.kv_blocks,
                      "; lower max_tokens, or load the model with more KV memory"));
   }

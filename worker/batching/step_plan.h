@@ -38,7 +38,7 @@ struct StepPlan {
 struct SampledToken {
   uint64_t sequence = 0;
   uint32_t position = 0;  // index of the token in its sequence
-  int32_t id = 0;         // -1: none, of a sequence with pooling
+  int32_t id = 0;         // -1: none, of a sequence with pooling or labels
   bool finished = false;  // no further token is wanted
 };
 

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "engine/sampling/sampler.h"
 #include "telemetry/log.h"
+#include "worker/pipeline/label_question.h"
 #include "worker/pipeline/sampling_params.h"
 
 namespace enigma::worker {
@@ -240,6 +241,7 @@ void StageExecutor::HandleOpen(v1::OpenSequence open) {
   if (taken.ok() && !v1::Pooling_IsValid(open.pooling())) {
     taken = absl::InvalidArgumentError(absl::StrCat("pooling ", static_cast<int>(open.pooling()), " is unknown"));
   }
+  if (taken.ok() && open.has_labels()) taken = CheckLabelQuestion(open, vocab);
   for (const int32_t id : open.prompt()) {
     if (taken.ok() && (id < 0 || static_cast<uint32_t>(id) >= vocab)) {
       taken = absl::InvalidArgumentError(absl::StrCat("prompt token ", id, " is not in the vocabulary of ", vocab));

@@ -6,6 +6,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
+#include "worker/pipeline/label_question.h"
 #include "worker/pipeline/sampling_params.h"
 
 namespace enigma::worker {
@@ -18,6 +19,12 @@ void TokenSampler::Open(const v1::OpenSequence& open) {
 }
 
 absl::Status TokenSampler::Start(const v1::OpenSequence& open, Sequence& sequence) {
+  if (open.has_labels()) {
+    // It may have come in a peer's frame, from a stage that did not look.
+    ENIGMA_RETURN_IF_ERROR(CheckLabelQuestion(open, vocab_));
+    sequence.labels = open.labels();
+    return absl::OkStatus();
+  }
   engine::SamplingParams params = FromProto(open.sampling());
   if (open.constrained()) {
     params.constraint = constraints_.Take(open.sequence());
@@ -59,11 +66,16 @@ absl::StatusOr<SampledToken> TokenSampler::Sample(uint64_t sequence_id, uint32_t
   }
   const bool finished = !event.has_token() || !event.finish_reason().empty();
   if (finished) sequences_.erase(found);
-  return SampledToken{.sequence = sequence_id, .position = position, .id = event.id(), .finished = finished};
+  return SampledToken{
+      .sequence = sequence_id, .position = position, .id = event.has_token() ? event.id() : -1, .finished = finished};
 }
 
 void TokenSampler::Choose(Sequence& sequence, uint32_t position, std::span<const float> logits,
                           v1::TokenEvent& event) const {
+  if (sequence.labels) {
+    sequence.status = WeighLabels(*sequence.labels, logits, event);
+    return;
+  }
   const engine::Sampler::Choice choice = sequence.sampler->Sample(logits, position);
   sequence.sampler->Accept(choice.id);
   if (const absl::Status& kept = sequence.sampler->constraint_status(); !kept.ok()) {
@@ -82,6 +94,14 @@ void TokenSampler::Choose(Sequence& sequence, uint32_t position, std::span<const
     top->set_id(id);
     top->set_logprob(logprob);
   }
+}
+
+absl::Status TokenSampler::WeighLabels(const v1::LabelQuestion& labels, std::span<const float> logits,
+                                       v1::TokenEvent& event) {
+  ENIGMA_ASSIGN_OR_RETURN(const engine::LabelScores scores, AnswerLabelQuestion(labels, logits));
+  event.mutable_label_probabilities()->Add(scores.probabilities.begin(), scores.probabilities.end());
+  event.set_finish_reason("stop");
+  return absl::OkStatus();
 }
 
 const char* TokenSampler::FinishReason(Sequence& sequence, int32_t id, uint32_t position) const {

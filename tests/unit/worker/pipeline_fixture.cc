@@ -98,6 +98,7 @@ void PipelineFixture::Take(const v1::TokenEvents& events) {
     if (event.has_token()) ended.ids.push_back(event.id());
     ended.finish_reason = event.finish_reason();
     ended.embedding.assign(event.embedding().begin(), event.embedding().end());
+    ended.label_probabilities.assign(event.label_probabilities().begin(), event.label_probabilities().end());
     ended.error = event.error();
   }
 }

@@ -41,6 +41,7 @@ class PipelineFixture {
     std::vector<int32_t> ids;
     std::string finish_reason;
     std::vector<float> embedding;
+    std::vector<double> label_probabilities;
     std::string error;
   };
   // Collects events until `count` sequences have ended, or a minute has passed.

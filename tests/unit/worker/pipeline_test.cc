@@ -1,9 +1,11 @@
+#include <functional>
 #include <numeric>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "engine/model/hidden_pool.h"
+#include "engine/sampling/label_scorer.h"
 #include "engine/sampling/local_generator.h"
 #include "tests/support/synthetic_models.h"
 #include "tests/unit/worker/pipeline_fixture.h"
@@ -55,8 +57,9 @@ class Pipeline : public ::testing::Test {
     return open;
   }
 
-  // In one pass of the whole model.
-  static std::vector<float> ExpectedEmbedding(const v1::OpenSequence& open) {
+  // Reads the prompt in one pass of the whole model. `take` is given what comes of it.
+  static void Read(const v1::OpenSequence& open, uint32_t states,
+                   const std::function<void(const engine::Stage::Output&)>& take) {
     auto weights = engine::OpenGgufWeights(*path_);
     EXPECT_TRUE(weights.ok()) << weights.status();
     engine::ThreadPool pool(1);
@@ -65,16 +68,43 @@ class Pipeline : public ::testing::Test {
     EXPECT_TRUE(stage.ok()) << stage.status();
     std::vector<uint32_t> blocks(16);
     std::iota(blocks.begin(), blocks.end(), 0);
-    const auto tokens = static_cast<uint32_t>(open.prompt_size());
-    engine::HiddenPool hidden(open.pooling() == v1::POOLING_LAST ? engine::Pooling::kLast : engine::Pooling::kMean,
-                              tokens, (*stage)->spec().hidden);
     engine::Batch batch;
-    batch.runs = {{.first = 0, .count = tokens, .blocks = blocks, .logits = false, .states = hidden.Wants(0, tokens)}};
+    batch.runs = {{.first = 0,
+                   .count = static_cast<uint32_t>(open.prompt_size()),
+                   .blocks = blocks,
+                   .logits = states == 0,
+                   .states = states}};
     batch.tokens.assign(open.prompt().begin(), open.prompt().end());
     const auto output = (*stage)->Forward(batch);
     EXPECT_TRUE(output.ok()) << output.status();
-    EXPECT_TRUE(hidden.Add(0, tokens, output->states).ok());
+    take(*output);
+  }
+
+  static std::vector<float> ExpectedEmbedding(const v1::OpenSequence& open) {
+    const auto file = engine::GgufFile::Open(*path_);
+    const auto spec = engine::ModelSpecFromGguf(**file);
+    const auto tokens = static_cast<uint32_t>(open.prompt_size());
+    engine::HiddenPool hidden(open.pooling() == v1::POOLING_LAST ? engine::Pooling::kLast : engine::Pooling::kMean,
+                              tokens, spec->hidden);
+    Read(open, hidden.Wants(0, tokens),
+         [&](const engine::Stage::Output& output) { EXPECT_TRUE(hidden.Add(0, tokens, output.states).ok()); });
     return hidden.Embedding();
+  }
+
+  static v1::OpenSequence Question(uint64_t id, int tokens, const std::vector<int32_t>& labels) {
+    v1::OpenSequence open = Request(id, tokens, 1);
+    open.clear_sampling();
+    open.mutable_labels()->mutable_tokens()->Assign(labels.begin(), labels.end());
+    open.mutable_labels()->set_temperature(0.7);
+    return open;
+  }
+
+  static std::vector<double> ExpectedProbabilities(const v1::OpenSequence& open) {
+    std::vector<float> logits;
+    Read(open, 0, [&](const engine::Stage::Output& output) {
+      for (const int32_t id : open.labels().tokens()) logits.push_back(output.logits[static_cast<size_t>(id)]);
+    });
+    return engine::ScoreLabels(logits, open.labels().temperature()).probabilities;
   }
 
   static std::string* path_;
@@ -255,6 +285,47 @@ TEST_F(Pipeline, PreemptionChangesNoEmbedding) {
   }
   EXPECT_EQ(ended.at(9).ids, Expected(answer));
   EXPECT_TRUE(pipeline.failures().empty());
+}
+
+TEST_F(Pipeline, LabelsAreWeighedTheSameForAnyStagesAloneAndAmongOthers) {
+  const v1::OpenSequence question = Question(1, 70, {400, 7, 31});
+  const std::vector<double> expected = ExpectedProbabilities(question);
+  ASSERT_EQ(expected.size(), 3U);
+  EXPECT_NEAR(std::accumulate(expected.begin(), expected.end(), 0.0), 1.0, 1e-12);
+  for (const auto& cuts : Cuts()) {
+    PipelineFixture pipeline({.model_path = *path_, .cuts = cuts, .max_rows = 64});
+    ASSERT_TRUE(pipeline.first().Open(question).ok());
+    const PipelineFixture::Ended ended = pipeline.Collect(1).at(1);
+    EXPECT_EQ(ended.label_probabilities, expected) << "alone, " << cuts.size() << " stages";
+    EXPECT_EQ(ended.finish_reason, "stop");
+    EXPECT_TRUE(ended.ids.empty());
+
+    const v1::OpenSequence other = Request(2, 20, 12);
+    ASSERT_TRUE(pipeline.first().Open(other).ok());
+    for (uint64_t id = 3; id <= 5; ++id) ASSERT_TRUE(pipeline.first().Open(Question(id, 9, {1, 2})).ok());
+    const auto all = pipeline.Collect(5);
+    EXPECT_EQ(all.at(2).ids, Expected(other));
+    for (uint64_t id = 3; id <= 5; ++id) {
+      EXPECT_EQ(all.at(id).label_probabilities, ExpectedProbabilities(Question(id, 9, {1, 2}))) << id;
+    }
+  }
+}
+
+TEST_F(Pipeline, WrongQuestionsOfLabelsAreRefused) {
+  PipelineFixture pipeline({.model_path = *path_, .cuts = {0, 2}});
+  std::vector<v1::OpenSequence> wrong = {Question(1, 5, {1}), Question(2, 5, {1, 512}), Question(3, 5, {1, -1}),
+                                         Question(4, 5, {1, 2}), Question(5, 5, {1, 2})};
+  wrong[3].mutable_labels()->set_temperature(0);
+  wrong[4].set_pooling(v1::POOLING_MEAN);
+  const char* const says[] = {"2 to 1024 tokens, not 1", "label token 512", "label token -1", "is not above 0",
+                              "neither with a pooling"};
+  for (size_t i = 0; i < wrong.size(); ++i) {
+    ASSERT_TRUE(pipeline.first().Open(wrong[i]).ok());
+    const auto reply = pipeline.replies().Pop(absl::Seconds(30));
+    ASSERT_TRUE(reply.has_value());
+    EXPECT_EQ(reply->sequence(), wrong[i].sequence());
+    EXPECT_THAT(reply->error(), HasSubstr(says[i]));
+  }
 }
 
 TEST_F(Pipeline, ACancelledEmbeddingFreesItsBlocks) {

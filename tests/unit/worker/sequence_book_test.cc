@@ -83,6 +83,21 @@ TEST(SequenceBook, ATextThatIsEmbeddedMayFillTheContextAndEndsWithItsResult) {
   EXPECT_EQ(book.free_blocks(), 4U);
 }
 
+TEST(SequenceBook, AQuestionOfLabelsMayFillTheContextAndNeedsNoRoomForAnAnswer) {
+  SequenceBook book({.kv_blocks = 3, .context = 96});
+  v1::OpenSequence open = Open(9, 97, 1000);
+  open.mutable_labels()->add_tokens(1);
+  EXPECT_THAT(Refusal(book, open), HasSubstr("97 tokens, the context holds 96"));
+  open.mutable_prompt()->RemoveLast();
+  ASSERT_TRUE(book.Open(open).ok());
+  const std::optional<StepPlan> plan = book.FormStep();
+  ASSERT_TRUE(plan);
+  EXPECT_TRUE(plan->runs[0].logits);
+  const SampledToken done{.sequence = 9, .position = 96, .id = -1, .finished = true};
+  ASSERT_TRUE(book.Finish(plan->step, {&done, 1}).ok());
+  EXPECT_EQ(book.sequences(), 0U);
+}
+
 TEST(SequenceBook, CancelFreesBlocksAtOnceAndIgnoresLateTokens) {
   SequenceBook book({.kv_blocks = 4, .context = 256});
   ASSERT_TRUE(book.Open(Open(9, 40, 20)).ok());
