@@ -1,0 +1,64 @@
+#include "coordinator/routing/capability_gate.h"
+
+#include <optional>
+#include <vector>
+
+#include <absl/strings/str_cat.h>
+
+namespace enigma::coordinator {
+namespace {
+
+// What a chat template puts around the texts, generously.
+constexpr uint64_t kTemplateTokens = 64;
+
+}  // namespace
+
+absl::StatusOr<const Task*> TaskForImages(const Specialists& specialists) {
+  const Task* task = specialists.FindTask(kVisionTask);
+  if (task == nullptr) task = specialists.TaskOfIntent(kVisionTask);
+  if (task != nullptr) return task;
+  return absl::InvalidArgumentError(
+      absl::StrCat("messages: an image was sent, and no specialist here takes images; there are the tasks ",
+                   specialists.TaskNames(), ", and none of them is '", kVisionTask, "'"));
+}
+
+std::string ReasonAgainst(const std::string& model, const RequestFeatures& features, const ModelView& models) {
+  const std::optional<ModelAbilities> abilities = models.abilities(model);
+  if (!abilities) return "is not there";
+  if (features.wants_tools && !abilities->tools) return "has no place for tools";
+  // Counting tokens costs; most prompts are short enough whatever their tokens are.
+  if (features.prompt_bytes + kTemplateTokens < abilities->context) return "";
+  const uint64_t tokens = models.prompt_tokens(model);
+  if (tokens < abilities->context) return "";
+  return absl::StrCat("holds ", abilities->context, " tokens, and the prompt has ", tokens);
+}
+
+Decision PassGate(const Specialists& specialists, const RequestFeatures& features, const ModelView& models,
+                  Decision decision) {
+  const auto without_unfit = [&](const std::vector<std::string>& all) {
+    std::vector<std::string> fit;
+    for (const std::string& model : all) {
+      if (ReasonAgainst(model, features, models).empty()) fit.push_back(model);
+    }
+    return fit;
+  };
+  decision.fallback = without_unfit(decision.fallback);
+  const std::string reason = ReasonAgainst(decision.model, features, models);
+  // A model that is gone may have a fallback; what a model says of itself is told to the client as an error.
+  if (reason.empty() || !models.abilities(decision.model)) return decision;
+  std::vector<const Task*> others = {&specialists.DefaultTask()};
+  for (const Task& task : specialists.tasks) others.push_back(&task);
+  for (const Task* other : others) {
+    if (other->name == decision.task || !ReasonAgainst(other->model, features, models).empty()) continue;
+    decision.why = absl::StrCat("'", decision.model, "' ", reason, "; '", other->model, "' can take it");
+    decision.task = other->name;
+    decision.model = other->model;
+    decision.fallback = without_unfit(other->fallback);
+    decision.method = RouteMethod::kCapability;
+    return decision;
+  }
+  absl::StrAppend(&decision.why, " ('", decision.model, "' ", reason, ", but no other specialist can take it)");
+  return decision;
+}
+
+}  // namespace enigma::coordinator
