@@ -207,7 +207,7 @@ void PlacementKeeper::Place(const WantedPlacement& wanted) {
   const absl::Duration now = plane_.clock.Monotonic();
   pacing->second.AttemptFailed(now);
   const std::string reason = ToString(placed.message());
-  plane_.wanted.SetReason(wanted.id, reason);
+  plane_.wanted.SetUnplaceable(wanted.id, reason);
   if (pacing->second.IsNews(reason, now)) LogWarn("{} cannot be placed again: {}", wanted.model, Describe(placed));
 }
 

@@ -51,7 +51,8 @@ class Load {
       if (there) {
         replica_ = *std::move(there);
         was_loaded_ = true;
-        return absl::OkStatus();
+        // Who asks for it by name wants it to stay.
+        return call_.options.on_demand() ? absl::OkStatus() : KeepForGood();
       }
     }
     ENIGMA_ASSIGN_OR_RETURN(planned_, PlanModel(plane_, call_.model, call_.options));
@@ -67,6 +68,13 @@ class Load {
     replica_.context = planned_.context;
     replica_.kv_blocks = plan.kv_blocks();
     plane_.replicas.Add(replica_);
+    return absl::OkStatus();
+  }
+
+  absl::Status KeepForGood() {
+    for (const WantedPlacement& wanted : plane_.wanted.List()) {
+      if (wanted.id == replica_.wanted && wanted.options.on_demand()) return plane_.wanted.KeepForGood(wanted.id);
+    }
     return absl::OkStatus();
   }
 

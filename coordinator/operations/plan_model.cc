@@ -16,7 +16,6 @@
 namespace enigma::coordinator {
 namespace {
 
-constexpr uint32_t kDefaultContextMax = 8192;
 constexpr uint32_t kDefaultSequences = 4;
 constexpr uint32_t kSequencesMax = 4096;
 
@@ -43,7 +42,7 @@ std::map<std::string, uint64_t> PromisedBytes(const ControlPlane& plane) {
 
 // Splits the nodes into candidates (returned) and those that cannot be, with reasons.
 absl::StatusOr<std::vector<Node>> Candidates(const ControlPlane& plane, const enigma::v1::PlanOptions& options,
-                                             PlacementSnapshot& snapshot) {
+                                             const NodeBytes& free_beside, PlacementSnapshot& snapshot) {
   std::set<std::string> asked;
   for (const std::string& name : options.nodes()) {
     ENIGMA_ASSIGN_OR_RETURN(const Node node, plane.nodes.Resolve(name));
@@ -67,7 +66,9 @@ absl::StatusOr<std::vector<Node>> Candidates(const ControlPlane& plane, const en
       snapshot.excluded.push_back({node.id, node.Label(), reason});
       continue;
     }
-    const uint64_t free = capability.memory_free_bytes() - std::min(capability.memory_free_bytes(), promised[node.id]);
+    uint64_t free = capability.memory_free_bytes();
+    if (const auto more = free_beside.find(node.id); more != free_beside.end()) free += more->second;
+    free -= std::min(free, promised[node.id]);
     snapshot.candidates.push_back(
         {node.id, node.Label(), free, capability.memory_bytes_per_second(), capability.flops_per_second()});
     candidates.push_back(node);
@@ -78,7 +79,7 @@ absl::StatusOr<std::vector<Node>> Candidates(const ControlPlane& plane, const en
 }  // namespace
 
 absl::StatusOr<PlannedModel> PlanModel(ControlPlane& plane, std::string_view name,
-                                       const enigma::v1::PlanOptions& options) {
+                                       const enigma::v1::PlanOptions& options, const NodeBytes& free_beside) {
   PlannedModel planned;
   ENIGMA_ASSIGN_OR_RETURN(planned.model, plane.models.Find(name));
   ENIGMA_ASSIGN_OR_RETURN(const GgufPtr file, plane.files.Open(*planned.model));
@@ -97,7 +98,7 @@ absl::StatusOr<PlannedModel> PlanModel(ControlPlane& plane, std::string_view nam
   snapshot.context = planned.context;
   snapshot.sequences = options.sequences() == 0 ? kDefaultSequences : options.sequences();
   snapshot.stages = options.stages();
-  ENIGMA_ASSIGN_OR_RETURN(const std::vector<Node> candidates, Candidates(plane, options, snapshot));
+  ENIGMA_ASSIGN_OR_RETURN(const std::vector<Node> candidates, Candidates(plane, options, free_beside, snapshot));
   MeasuredLinks measured;
   if (NeedsLinks(snapshot)) {
     measured = MeasureLinks(plane, candidates);

@@ -1,6 +1,7 @@
 #include "coordinator/scheduling/dispatcher.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -117,6 +118,33 @@ bool Dispatcher::Retire(uint64_t replica) {
   const std::string& model = found->second->replica.model->name;
   const bool awaited = WaitingFor(model) > 0 && !AnyTakesWork(model);
   return found->second->running == 0 && (!awaited || found->second->broken);
+}
+
+bool Dispatcher::RetireIdle(std::span<const uint64_t> replicas) {
+  absl::MutexLock lock(&mutex_);
+  for (const uint64_t replica : replicas) {
+    const auto found = replicas_.find(replica);
+    if (found == replicas_.end()) continue;
+    if (found->second->running > 0 || WaitingFor(found->second->replica.model->name) > 0) return false;
+  }
+  for (const uint64_t replica : replicas) {
+    if (const auto found = replicas_.find(replica); found != replicas_.end()) found->second->retiring = true;
+  }
+  return true;
+}
+
+void Dispatcher::Unretire(std::span<const uint64_t> replicas) {
+  std::set<std::string> models;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const uint64_t replica : replicas) {
+      const auto found = replicas_.find(replica);
+      if (found == replicas_.end()) continue;
+      found->second->retiring = false;
+      models.insert(found->second->replica.model->name);
+    }
+  }
+  for (const std::string& model : models) StartWaiting(model);
 }
 
 void Dispatcher::SetStalled(uint64_t replica, bool stalled) {

@@ -74,6 +74,11 @@ class Dispatcher {
   // not here.
   bool Retire(uint64_t replica);
 
+  // As Retire, for all of these at once, and only where every one is idle: else nothing changes, and it is false.
+  bool RetireIdle(std::span<const uint64_t> replicas);
+  // They take work again, where they are still here.
+  void Unretire(std::span<const uint64_t> replicas);
+
   // Others are preferred to a replica that has work and makes no progress. Nothing when it is not here.
   void SetStalled(uint64_t replica, bool stalled);
 

@@ -18,8 +18,9 @@ absl::StatusOr<FileStamp> StampOf(const std::string& path) {
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
   }
   if (!S_ISREG(status.st_mode)) return absl::InvalidArgumentError(absl::StrCat(path, " is not a file"));
-  return FileStamp{static_cast<uint64_t>(status.st_size),
-                   int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec};
+  return FileStamp{
+      static_cast<uint64_t>(status.st_size), int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec,
+      static_cast<uint64_t>(status.st_ino), int64_t{status.st_ctim.tv_sec} * 1'000'000'000 + status.st_ctim.tv_nsec};
 }
 
 absl::StatusOr<GgufPtr> ModelFiles::Open(const Model& model) {

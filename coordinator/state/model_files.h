@@ -25,6 +25,10 @@ using ChatTemplatePtr = std::shared_ptr<const engine::ChatTemplate>;
 struct FileStamp {
   uint64_t bytes = 0;
   int64_t modified_ns = 0;
+  // Tell one file from another that took its name, however coarse the clock of the file system.
+  uint64_t inode = 0;
+  int64_t changed_ns = 0;
+  bool operator==(const FileStamp&) const = default;
 };
 // NOT_FOUND or PERMISSION_DENIED name the path.
 absl::StatusOr<FileStamp> StampOf(const std::string& path);

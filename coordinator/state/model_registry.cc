@@ -61,6 +61,10 @@ absl::StatusOr<ModelPtr> ModelFromRecord(std::string_view key, std::string_view 
 }  // namespace
 
 absl::Status CheckModelName(std::string_view name) {
+  if (name == kAutoModel) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", kAutoModel, "' cannot name a model: it stands for whichever specialist suits a request"));
+  }
   bool good = !name.empty() && name.size() <= 128 && absl::ascii_isalnum(static_cast<unsigned char>(name.front()));
   for (const char c : name) {
     good = good && (absl::ascii_isalnum(static_cast<unsigned char>(c)) ||

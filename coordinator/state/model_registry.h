@@ -18,6 +18,9 @@
 
 namespace enigma::coordinator {
 
+// Stands for whichever specialist suits a request (docs/routing.md), so no model is called so.
+inline constexpr char kAutoModel[] = "auto";
+
 // What is to become of a name.
 enum class ModelChange {
   kAdd,      // it is taken
@@ -62,7 +65,7 @@ class ModelRegistry {
   absl::flat_hash_map<std::string, std::pair<ModelPtr, const engine::Blob*>> pieces_ ABSL_GUARDED_BY(mutex_);
 };
 
-// 1 to 128 letters, digits, '.', '_', '-', ':' and '/', beginning with a letter or digit.
+// 1 to 128 letters, digits, '.', '_', '-', ':' and '/', beginning with a letter or digit; not kAutoModel.
 absl::Status CheckModelName(std::string_view name);
 
 }  // namespace enigma::coordinator

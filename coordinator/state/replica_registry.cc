@@ -1,5 +1,6 @@
 #include "coordinator/state/replica_registry.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <absl/strings/numbers.h>
@@ -94,6 +95,12 @@ std::vector<Replica> ReplicaRegistry::OfModel(std::string_view model) const {
     if (entry.second.model->name == model) replicas.push_back(entry.second);
   }
   return replicas;
+}
+
+bool ReplicaRegistry::Serves(std::string_view model) const {
+  absl::MutexLock lock(&mutex_);
+  return std::any_of(replicas_.begin(), replicas_.end(),
+                     [&](const auto& entry) { return entry.second.model->name == model && entry.second.serves(); });
 }
 
 }  // namespace enigma::coordinator

@@ -37,6 +37,7 @@ class ReplicaRegistry {
   std::vector<Replica> List() const;  // by id
   std::optional<Replica> Find(uint64_t id) const;
   std::vector<Replica> OfModel(std::string_view model) const;
+  bool Serves(std::string_view model) const;  // any replica of it does (Replica::serves)
 
  private:
   Store& store_;

@@ -66,12 +66,32 @@ absl::Status WantedRegistry::SetNodes(uint64_t id, std::vector<std::string> node
   if (found == wanted_.end()) return absl::NotFoundError(absl::StrCat("placement ", id, " is not wanted any more"));
   found->second.last_nodes = std::move(nodes);
   found->second.state_reason.clear();
+  found->second.unplaceable = false;
   return store_.Put(KeyOf(id), RecordOfWanted(found->second));
 }
 
 void WantedRegistry::SetReason(uint64_t id, std::string_view reason) {
   absl::MutexLock lock(&mutex_);
   if (const auto found = wanted_.find(id); found != wanted_.end()) found->second.state_reason = std::string(reason);
+}
+
+void WantedRegistry::SetUnplaceable(uint64_t id, std::string_view reason) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = wanted_.find(id);
+  if (found == wanted_.end()) return;
+  found->second.state_reason = std::string(reason);
+  found->second.unplaceable = true;
+}
+
+absl::Status WantedRegistry::KeepForGood(uint64_t id) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = wanted_.find(id);
+  if (found == wanted_.end()) return absl::NotFoundError(absl::StrCat("placement ", id, " is not wanted any more"));
+  WantedPlacement kept = found->second;
+  kept.options.set_on_demand(false);
+  ENIGMA_RETURN_IF_ERROR(store_.Put(KeyOf(id), RecordOfWanted(kept)));
+  found->second = std::move(kept);
+  return absl::OkStatus();
 }
 
 absl::Status WantedRegistry::RemoveModel(std::string_view model) {

@@ -16,13 +16,15 @@
 
 namespace enigma::coordinator {
 
-// One replica that an operator asked for and has not taken back.
+// One replica that an operator asked for and has not taken back, or that a request to a specialist had loaded
+// (PlanOptions.on_demand) and nobody has unloaded since.
 struct WantedPlacement {
   uint64_t id = 0;
   std::string model;
   enigma::v1::PlanOptions options;
   std::vector<std::string> last_nodes;  // where it stood last, stage by stage
   std::string state_reason;             // why it has no replica; not stored
+  bool unplaceable = false;             // that was found when it was to be placed again; not stored
 };
 
 // What should be in service, across restarts (store keys "wanted/<id>"). Thread-safe.
@@ -38,6 +40,10 @@ class WantedRegistry {
   absl::Status Add(WantedPlacement wanted);
   absl::Status SetNodes(uint64_t id, std::vector<std::string> nodes);
   void SetReason(uint64_t id, std::string_view reason);
+  // Likewise, of one that could not be placed again.
+  void SetUnplaceable(uint64_t id, std::string_view reason);
+  // What was loaded on demand is an operator's from now on. NOT_FOUND when it is not wanted any more.
+  absl::Status KeepForGood(uint64_t id);
   absl::Status RemoveModel(std::string_view model);
   absl::Status Remove(uint64_t id);
 

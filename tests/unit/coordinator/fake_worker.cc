@@ -24,6 +24,19 @@ void FakePipelines::SetWholeAnswer(std::vector<int32_t> ids) {
   once_ = true;
 }
 
+void FakePipelines::SetLabels(std::vector<double> probabilities) {
+  absl::MutexLock lock(&mutex_);
+  labels_ = std::move(probabilities);
+}
+
+void FakePipelines::HoldLabels(bool hold) {
+  absl::MutexLock lock(&mutex_);
+  hold_labels_ = hold;
+  if (hold) return;
+  for (const auto& [replica, open] : questions_) WeighLabels(replica, open);
+  questions_.clear();
+}
+
 void FakePipelines::SetManner(Manner manner) {
   absl::MutexLock lock(&mutex_);
   manner_ = manner;
@@ -34,6 +47,12 @@ void FakePipelines::Open(uint64_t replica, const enigma::v1::OpenSequence& open)
   opened_.push_back(open);
   if (open.pooling() != enigma::v1::POOLING_NONE) {
     if (manner_ == Manner::kAnswer) Embed(replica, open);
+    return;
+  }
+  if (manner_ == Manner::kSilent) return;
+  if (open.has_labels()) {
+    if (hold_labels_) questions_.emplace_back(replica, open);
+    if (manner_ == Manner::kAnswer && !hold_labels_) WeighLabels(replica, open);
     return;
   }
   uint32_t tokens = manner_ == Manner::kHold ? 1 : open.sampling().max_tokens();
@@ -63,6 +82,14 @@ void FakePipelines::Embed(uint64_t replica, const enigma::v1::OpenSequence& open
   event.mutable_embedding()->Resize(kEmbeddingWidth, 0);
   event.set_embedding(0, 0.6F);
   event.set_embedding(1 + open.prompt_size() % (kEmbeddingWidth - 1), 0.8F);
+}
+
+void FakePipelines::WeighLabels(uint64_t replica, const enigma::v1::OpenSequence& open) {
+  TokenEvent& event = events_[replica].emplace_back();
+  event.set_sequence(open.sequence());
+  event.set_epoch(open.epoch());
+  event.set_finish_reason("stop");
+  event.mutable_label_probabilities()->Add(labels_.begin(), labels_.end());
 }
 
 void FakePipelines::FinishHeld() {
@@ -198,7 +225,7 @@ void FakeWorker::AttendOnce(const std::string& coordinator) {
         }
         for (const enigma::v1::WorkerReport& one : news) stream->Write(one);
         enigma::v1::WorkerReport beat;
-        beat.mutable_heartbeat()->set_memory_free_bytes(options_.memory_bytes);
+        beat.mutable_heartbeat()->set_memory_free_bytes(FreeBytes());
         beat.mutable_heartbeat()->set_leaving(leaving_);
         for (const uint64_t replica : stages()) {
           enigma::v1::StageStatus& stage = *beat.mutable_heartbeat()->add_stages();
@@ -227,7 +254,7 @@ void FakeWorker::AttendOnce(const std::string& coordinator) {
 
 enigma::v1::Capability FakeWorker::Capability() const {
   enigma::v1::Capability capability;
-  capability.set_memory_free_bytes(options_.memory_bytes);
+  capability.set_memory_free_bytes(FreeBytes());
   capability.set_memory_total_bytes(options_.memory_bytes);
   capability.set_contract("fake-v1");
   if (!measured_) return capability;
@@ -238,8 +265,9 @@ enigma::v1::Capability FakeWorker::Capability() const {
 
 void FakeWorker::Measure() {
   measured_ = true;
+  const enigma::v1::Capability capability = Capability();
   absl::MutexLock lock(&mutex_);
-  *reports_.emplace_back().mutable_capability() = Capability();
+  *reports_.emplace_back().mutable_capability() = capability;
 }
 
 void FakeWorker::ReportFailure(uint64_t replica, const std::string& reason, const std::string& lost) {

@@ -26,14 +26,18 @@ namespace enigma::coordinator::testing {
 // What fake workers share: it stands for the links between stages, and is where tests look. Thread-safe.
 class FakePipelines {
  public:
-  enum class Manner { kAnswer, kHold, kRefuse };
+  enum class Manner { kAnswer, kHold, kRefuse, kSilent };
 
   // The tokens that every sequence is answered with, over and over.
   void SetAnswer(std::vector<int32_t> ids);
   void SetWholeAnswer(std::vector<int32_t> ids);  // once, and then it stops
-  void SetManner(Manner manner);                  // kHold: one token, then nothing
+  void SetManner(Manner manner);                  // kHold: one token, then nothing; kSilent: nothing at all
   // What a text of n tokens is embedded as: 0.6 at first, 0.8 at 1 + n % 63, as wide as the small model.
   static constexpr int kEmbeddingWidth = 64;
+
+  // How a question of labels is answered; more or fewer than it asks about are no answer.
+  void SetLabels(std::vector<double> probabilities);
+  void HoldLabels(bool hold);  // while true, no such question is answered
 
   // Of the first stage.
   void Open(uint64_t replica, const enigma::v1::OpenSequence& open);
@@ -57,10 +61,14 @@ class FakePipelines {
   std::vector<enigma::v1::OpenSequence> opened() const;
 
  private:
+  void WeighLabels(uint64_t replica, const enigma::v1::OpenSequence& open) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Embed(uint64_t replica, const enigma::v1::OpenSequence& open) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable absl::Mutex mutex_;
   std::vector<int32_t> answer_ ABSL_GUARDED_BY(mutex_) = {5, 6, 7};
+  std::vector<double> labels_ ABSL_GUARDED_BY(mutex_);
+  bool hold_labels_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::pair<uint64_t, enigma::v1::OpenSequence>> questions_ ABSL_GUARDED_BY(mutex_);  // held, with replicas
   bool once_ ABSL_GUARDED_BY(mutex_) = false;
   Manner manner_ ABSL_GUARDED_BY(mutex_) = Manner::kAnswer;
   std::map<uint64_t, std::deque<enigma::v1::TokenEvent>> events_ ABSL_GUARDED_BY(mutex_);
@@ -80,7 +88,8 @@ class FakeWorker final : public enigma::v1::Worker::Service {
     std::string host_name;
     uint64_t memory_bytes = uint64_t{1} << 32;
     double bytes_per_second = 1e10;
-    bool measured = true;  // when it attends; else once Measure is called
+    size_t stages_max = SIZE_MAX;  // with so many it says that no memory is left
+    bool measured = true;          // when it attends; else once Measure is called
     uint64_t incarnation = 1;
     const NodeIdentity* identity = nullptr;
     grpc::Service* ranks = nullptr;  // served beside, where it is given
@@ -109,6 +118,7 @@ class FakeWorker final : public enigma::v1::Worker::Service {
   std::vector<enigma::v1::LoadStageRequest> loaded() const;
   std::set<uint64_t> stages() const;  // replicas that it holds a stage of
   int load_calls() const { return load_calls_; }
+  int port() const { return server_->port(); }
 
   grpc::Status LoadStage(grpc::ServerContext* context, const enigma::v1::LoadStageRequest* request,
                          grpc::ServerWriter<enigma::v1::LoadStageProgress>* writer) override;
@@ -130,6 +140,7 @@ class FakeWorker final : public enigma::v1::Worker::Service {
 
   void AttendOnce(const std::string& coordinator);
   enigma::v1::Capability Capability() const;
+  uint64_t FreeBytes() const { return stages().size() < options_.stages_max ? options_.memory_bytes : 0; }
   bool IsCutFrom(const std::string& node_id) const;
 
   FakePipelines& pipelines_;

@@ -237,7 +237,8 @@ TEST(ModelRegistryTest, AGuardIsAskedBeforeAnythingChanges) {
 
 TEST(ModelRegistryTest, NamesAreChecked) {
   for (const std::string good : {"a", "llama-3.2:1b", "org/model_v1"}) EXPECT_TRUE(CheckModelName(good).ok()) << good;
-  for (const std::string bad : {"", "-a", "a b", "a\n", ".hidden"}) EXPECT_FALSE(CheckModelName(bad).ok()) << bad;
+  for (const std::string bad : {"", "-a", "a b", "a\n", ".hidden", "auto"})
+    EXPECT_FALSE(CheckModelName(bad).ok()) << bad;
   EXPECT_FALSE(CheckModelName(std::string(200, 'a')).ok());
 }
 

@@ -1,0 +1,83 @@
+// Replicas that are taken out of service while they are idle, and put back.
+#include "coordinator/scheduling/dispatcher.h"
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include <absl/base/thread_annotations.h>
+#include <absl/strings/str_cat.h>
+#include <absl/synchronization/mutex.h>
+#include <gtest/gtest.h>
+
+#include "rpc/channel.h"
+#include "tests/support/eventually.h"
+#include "tests/unit/coordinator/fake_worker.h"
+
+namespace enigma::coordinator::testing {
+namespace {
+
+class EndSink final : public TokenSink {
+ public:
+  void OnStart(const Replica&) override {}
+  void OnTokens(std::span<const enigma::v1::TokenEvent* const>) override {}
+  void OnEnd(const absl::Status& status) override {
+    absl::MutexLock lock(&mutex_);
+    end_ = status;
+  }
+  std::optional<absl::Status> end() {
+    absl::MutexLock lock(&mutex_);
+    return end_;
+  }
+
+ private:
+  absl::Mutex mutex_;
+  std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
+};
+
+class RetiringTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto model = std::make_shared<Model>();
+    model->name = "tale";
+    Replica replica;
+    replica.id = 1;
+    replica.model = model;
+    const auto channel = MakeChannel(absl::StrCat("127.0.0.1:", worker_.port()), nullptr, ExpectedPeer::AnyNode());
+    ASSERT_TRUE(dispatcher_.AddReplica(replica, channel, channel).ok());
+  }
+  absl::Status Submit(const std::shared_ptr<EndSink>& sink) {
+    enigma::v1::OpenSequence open;
+    open.add_prompt(1);
+    open.mutable_sampling()->set_max_tokens(2);
+    return dispatcher_.Submit("tale", enigma::v1::PRIORITY_NORMAL, std::move(open), sink).status();
+  }
+
+  static constexpr std::array<uint64_t, 1> kReplicas = {1};
+  Metrics metrics_;
+  FakePipelines pipelines_;
+  FakeWorker worker_{pipelines_, FakeWorker::Options()};
+  Dispatcher dispatcher_{Dispatcher::Options(), metrics_};
+};
+
+TEST_F(RetiringTest, OneThatStaysAfterAllTakesWorkAgain) {
+  ASSERT_TRUE(dispatcher_.RetireIdle(kReplicas));
+  const auto sink = std::make_shared<EndSink>();
+  EXPECT_FALSE(Submit(sink).ok()) << "nobody takes it";
+  dispatcher_.Unretire(kReplicas);
+  ASSERT_TRUE(Submit(sink).ok());
+  ASSERT_TRUE(enigma::testing::Eventually([&] { return sink->end().has_value(); }));
+  EXPECT_TRUE(sink->end()->ok()) << *sink->end();
+}
+
+TEST_F(RetiringTest, OneWithWorkIsNotIdle) {
+  pipelines_.SetManner(FakePipelines::Manner::kHold);
+  const auto sink = std::make_shared<EndSink>();
+  ASSERT_TRUE(Submit(sink).ok());
+  EXPECT_FALSE(dispatcher_.RetireIdle(kReplicas));
+  ASSERT_TRUE(Submit(std::make_shared<EndSink>()).ok()) << "it takes work as before";
+}
+
+}  // namespace
+}  // namespace enigma::coordinator::testing
