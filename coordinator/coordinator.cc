@@ -16,6 +16,8 @@
 #include "coordinator/background/progress_watcher.h"
 #include "coordinator/background/sighting_watcher.h"
 #include "coordinator/background/silence_checker.h"
+#include "coordinator/background/specialist_keeper.h"
+#include "coordinator/background/specialists_watcher.h"
 #include "coordinator/credentials.h"
 #include "coordinator/endpoint_file.h"
 #include "coordinator/gateway/cluster_service.h"
@@ -24,6 +26,8 @@
 #include "coordinator/gateway/inference_service.h"
 #include "coordinator/gateway/job_files_service.h"
 #include "coordinator/gateway/membership_service.h"
+#include "coordinator/gateway/request_router.h"
+#include "coordinator/gateway/specialists_office.h"
 #include "coordinator/gateway/training_service.h"
 #include "coordinator/jobs/job_keeper.h"
 #include "coordinator/operations/create_token.h"
@@ -80,6 +84,7 @@ class CoordinatorImpl final : public Coordinator {
   void SetServing(const std::string& service, bool serving);
   absl::Status Restore();
   void MakeParts();
+  void MakeRouting();
   absl::Status Listen();
   absl::Status StartBeacons();
   void WarnWhenNobodyMayAsk() const;
@@ -108,8 +113,13 @@ class CoordinatorImpl final : public Coordinator {
   std::unique_ptr<ControlPlane> plane_;
   std::unique_ptr<PlacementKeeper> keeper_;
   std::unique_ptr<FailureWatcher> failures_;
+  SpecialistRegistry specialists_;
+  std::unique_ptr<SpecialistKeeper> specialist_keeper_;
+  std::unique_ptr<SpecialistsWatcher> specialists_watcher_;
+  std::unique_ptr<RequestRouter> router_;
   std::unique_ptr<Access> access_;
   std::unique_ptr<AuditLog> audit_;
+  std::unique_ptr<SpecialistsOffice> specialists_office_;
   std::unique_ptr<MembershipService> membership_;
   std::unique_ptr<ClusterService> cluster_;
   std::unique_ptr<ContentService> content_;
@@ -136,7 +146,9 @@ absl::Status CoordinatorImpl::Start() {
   ENIGMA_RETURN_IF_ERROR(credentials_.Open());
   ENIGMA_ASSIGN_OR_RETURN(audit_, AuditLog::Open(options_.data_dir + "/audit.log", *options_.clock));
   MakeParts();
+  if (specialists_watcher_ != nullptr) ENIGMA_RETURN_IF_ERROR(specialists_watcher_->ReadFirst());
   ENIGMA_RETURN_IF_ERROR(Listen());
+  if (specialists_watcher_ != nullptr) specialists_watcher_->Start();
   job_keeper_->Start();
   ENIGMA_RETURN_IF_ERROR(StartBeacons());
   HttpGateway::Options http;
@@ -151,7 +163,8 @@ absl::Status CoordinatorImpl::Start() {
   http.cors = *std::move(cors);
   http.request_time_max = options_.request_time_max;
   http.ping = options_.http_ping;
-  ENIGMA_ASSIGN_OR_RETURN(http_, HttpGateway::Start(std::move(http), *plane_, *access_));
+  ENIGMA_ASSIGN_OR_RETURN(http_,
+                          HttpGateway::Start(std::move(http), *plane_, *access_, *router_, *specialists_office_));
   WarnWhenNobodyMayAsk();
   ENIGMA_RETURN_IF_ERROR(WriteFiles());
   LogInfo("coordinator {} of cluster {} listens on {}", credentials_.node_id(), plane_->cluster_id,
@@ -224,10 +237,11 @@ void CoordinatorImpl::MakeParts() {
       *plane_, *access_,
       MembershipService::Options{.heartbeat_ms = options_.heartbeat_ms, .silence_ms = options_.silence_ms},
       [this](uint64_t replica, FailureReport report) { failures_->Suspect(replica, std::move(report)); });
-  cluster_ = std::make_unique<ClusterService>(*plane_, *access_, *audit_,
+  MakeRouting();
+  cluster_ = std::make_unique<ClusterService>(*plane_, *access_, *audit_, *specialists_office_,
                                               [this](enigma::v1::DiagnoseReply& reply) { DescribeDiscovery(reply); });
   content_ = std::make_unique<ContentService>(*plane_, *access_);
-  inference_ = std::make_unique<InferenceService>(*plane_, *access_, options_.request_time_max);
+  inference_ = std::make_unique<InferenceService>(*plane_, *access_, *router_, options_.request_time_max);
   job_keeper_ = std::make_unique<JobKeeper>(*plane_, jobs_, job_folders_,
                                             JobKeeper::Options{.return_grace = options_.return_grace});
   training_ = std::make_unique<TrainingService>(*plane_, jobs_, job_folders_, *job_keeper_, *access_, *audit_);
@@ -243,6 +257,19 @@ void CoordinatorImpl::MakeParts() {
     keeper_->Wake();
   });
   metrics_.Gauge(Metric::kBuildInfo, {{"version", options_.version}}).Set(1);
+}
+
+void CoordinatorImpl::MakeRouting() {
+  specialist_keeper_ = std::make_unique<SpecialistKeeper>(*plane_, specialists_,
+                                                          SpecialistKeeper::Options{.lost_wait = options_.lost_wait});
+  router_ = std::make_unique<RequestRouter>(
+      *plane_, specialists_, *specialist_keeper_,
+      RequestRouter::Options{.patience = options_.router_patience, .pause = options_.router_pause});
+  const std::string file = AbsolutePath(options_.specialists_file);
+  specialists_office_ = std::make_unique<SpecialistsOffice>(*plane_, specialists_, file);
+  if (file.empty()) return;
+  specialists_watcher_ = std::make_unique<SpecialistsWatcher>(
+      *plane_, specialists_, SpecialistsWatcher::Options{.path = file, .period = options_.specialists_look});
 }
 
 absl::Status CoordinatorImpl::Listen() {
@@ -273,7 +300,9 @@ absl::Status CoordinatorImpl::Listen() {
   }
   silence_ =
       std::make_unique<SilenceChecker>(nodes_, *options_.clock, metrics_, absl::Milliseconds(options_.silence_ms));
-  progress_ = std::make_unique<ProgressWatcher>(*plane_, ProgressWatcher::Options{.stall_after = options_.stall_after});
+  progress_ = std::make_unique<ProgressWatcher>(
+      *plane_, ProgressWatcher::Options{.stall_after = options_.stall_after,
+                                        .has_specialists = [this] { return router_->in_force(); }});
   return absl::OkStatus();
 }
 
@@ -373,6 +402,8 @@ void CoordinatorImpl::Stop() {
   // From the edge inwards; nothing below calls what is already gone.
   constexpr char kWhy[] = "the coordinator is stopping";
   intake_.Close(absl::UnavailableError(kWhy));
+  specialists_watcher_.reset();
+  if (specialist_keeper_ != nullptr) specialist_keeper_->Stop();
   if (keeper_ != nullptr) keeper_->Stop();
   if (job_keeper_ != nullptr) job_keeper_->Stop();  // ranks go on without it
   silence_.reset();
@@ -385,6 +416,7 @@ void CoordinatorImpl::Stop() {
   if (http_ != nullptr) http_->Stop(absl::Seconds(1));  // its answers have just ended, with the reason
   if (membership_ != nullptr) membership_->Stop(kWhy);
   if (server_ != nullptr) server_->Shutdown();
+  if (router_ != nullptr) router_->executor().Stop();  // what it still decides is of calls that have ended
   credentials_.RemovePublicPem();
   failures_.reset();
   sightings_.reset();

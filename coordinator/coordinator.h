@@ -47,7 +47,12 @@ class Coordinator {
     bool insecure = false;                  // no TLS, no tokens
     std::vector<std::string> cors_origins;  // whose pages may use HTTP from a browser; empty: none (openai/cors.h)
     bool no_auth = false;                   // inference for everybody who can connect
-    std::string token_file;                 // where a join token is written at each start; empty: nowhere
+    std::string specialists_file;           // behind the model "auto" (routing/specialists.h); empty: none yet
+    absl::Duration specialists_look = absl::Seconds(1);  // how often that file is looked at
+    absl::Duration router_patience = absl::Seconds(1);   // how long a request waits for the router
+    absl::Duration router_pause = absl::Seconds(5);      // how long nobody does after it was too slow
+    absl::Duration lost_wait = absl::Seconds(30);        // likewise for a specialist that has lost a node
+    std::string token_file;                              // where a join token is written at each start; empty: nowhere
     uint32_t heartbeat_ms = 200;
     uint32_t silence_ms = 1000;                       // without a heartbeat for so long a node is dead
     absl::Duration stall_after = absl::Seconds(60);   // a stage with work that finishes no step for so long is stalled

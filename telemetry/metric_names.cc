@@ -34,6 +34,11 @@ const std::vector<double>& TokenCountBuckets() {
   return bounds;
 }
 
+const std::vector<double>& ConfidenceBuckets() {
+  static const std::vector<double> bounds = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1};
+  return bounds;
+}
+
 const std::vector<double>& RowBuckets() {
   static const std::vector<double> bounds = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048};
   return bounds;
@@ -146,6 +151,21 @@ std::vector<MetricInfo> MakeTable() {
        "enigma_weight_fetch_failures_total",
        "Pieces of weights that a source failed to deliver or delivered wrong.",
        {}},
+      {Metric::kRoutes,
+       kCounter,
+       "enigma_route_total",
+       "Requests routed to a specialist, by task, method and the model decided on.",
+       {}},
+      {Metric::kRouteIntents,
+       kCounter,
+       "enigma_route_intent_total",
+       "Routed requests that the router read, by the intent it found likeliest; \"other\": one that no task has.",
+       {}},
+      {Metric::kRouteConfidence, kHistogram, "enigma_route_confidence",
+       "How sure the router was of the intent that it found likeliest.", ConfidenceBuckets()},
+      {Metric::kRouteSeconds, kHistogram, "enigma_route_seconds",
+       "Time from a routed request's arrival to the decision, its waiting and the router's reading included.",
+       LatencyBuckets()},
       {Metric::kRequestsWaiting,
        kGauge,
        "vllm:num_requests_waiting",

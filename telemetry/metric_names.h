@@ -42,6 +42,10 @@ enum class Metric {
   kPieceBytesServed,
   kPieceFetchFailures,
   // Requests
+  kRoutes,
+  kRouteIntents,
+  kRouteConfidence,
+  kRouteSeconds,
   kRequestsWaiting,
   kRequestsRunning,
   kKvCacheUsage,

@@ -25,7 +25,8 @@ ProgressWatcher::~ProgressWatcher() {
 void ProgressWatcher::Run() {
   while (!stopping_.WaitForNotificationWithTimeout(options_.period)) {
     LookAtReplicas();
-    plane_.metrics.Gauge(Metric::kReady).Set(ReadinessOf(plane_).ready ? 1 : 0);
+    plane_.metrics.Gauge(Metric::kReady)
+        .Set(ReadinessOf(plane_, options_.has_specialists && options_.has_specialists()).ready ? 1 : 0);
   }
 }
 

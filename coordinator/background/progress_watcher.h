@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <thread>
@@ -19,6 +20,8 @@ class ProgressWatcher {
   struct Options {
     absl::Duration stall_after = absl::Seconds(60);
     absl::Duration period = absl::Milliseconds(200);
+    // Whether requests are routed to specialists, for readiness; null: they are not.
+    std::function<bool()> has_specialists = {};
   };
   ProgressWatcher(ControlPlane& plane, const Options& options);
   ~ProgressWatcher();

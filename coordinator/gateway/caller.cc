@@ -63,9 +63,9 @@ uint64_t EstimateTokens(const enigma::v1::EmbedRequest& request) {
 }
 
 absl::StatusOr<KeyLease> AdmitRequest(KeyLimits& limits, const Caller& caller, std::string_view model,
-                                      uint64_t tokens_estimated) {
+                                      uint64_t tokens_estimated, bool routed) {
   if (caller.key == nullptr) return KeyLease();
-  ENIGMA_RETURN_IF_ERROR(CheckModel(caller, model));
+  if (!routed) ENIGMA_RETURN_IF_ERROR(CheckModel(caller, model));
   return limits.Admit(*caller.key, tokens_estimated);
 }
 

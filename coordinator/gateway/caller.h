@@ -38,22 +38,23 @@ uint64_t EstimateTokens(const enigma::v1::GenerateRequest& request, size_t choic
 uint64_t EstimateTokens(uint64_t prompt_bytes, const enigma::v1::SamplingParams& sampling, size_t choices = 1);
 uint64_t EstimateTokens(const enigma::v1::EmbedRequest& request);  // all inputs; there is no answer
 
-// One more request of the caller for the model: allowed to use it, and within the key's limits (KeyLimits::Admit). A
-// caller without a key always is. The lease is the front's, who ends it before it tells the client the end.
+// One more request of the caller for the model: allowed to use it, unless it is `routed` (which model answers, and
+// whether the key may use that, is known later), and within the key's limits (KeyLimits::Admit). A caller without a key
+// always is. The lease is the front's, who ends it before it tells the client the end.
 absl::StatusOr<KeyLease> AdmitRequest(KeyLimits& limits, const Caller& caller, std::string_view model,
-                                      uint64_t tokens_estimated);
+                                      uint64_t tokens_estimated, bool routed = false);
 
 // Likewise for what is generated or embedded: `requests`, all of one model, count as one, and the priority of each is
 // settled.
 template <class Request>
 absl::StatusOr<KeyLease> AdmitRequests(KeyLimits& limits, const Caller& caller, std::span<Request> requests,
-                                       uint64_t tokens_estimated) {
+                                       uint64_t tokens_estimated, bool routed = false) {
   for (Request& request : requests) {
     const absl::StatusOr<enigma::v1::Priority> priority = PriorityFor(caller, request.priority());
     if (!priority.ok()) return priority.status();
     request.set_priority(*priority);
   }
-  return AdmitRequest(limits, caller, requests.front().model(), tokens_estimated);
+  return AdmitRequest(limits, caller, requests.front().model(), tokens_estimated, routed);
 }
 
 }  // namespace enigma::coordinator

@@ -8,9 +8,7 @@
 #include "coordinator/gateway/chat_messages.h"
 
 namespace enigma::coordinator {
-namespace {
 
-// As OpenAI writes it, so that one reader checks both.
 Json MessageJson(const enigma::v1::ChatMessage& message) {
   Json json = {{"role", message.role()}, {"content", message.content()}};
   if (!message.name().empty()) json["name"] = message.name();
@@ -24,6 +22,8 @@ Json MessageJson(const enigma::v1::ChatMessage& message) {
   }
   return json;
 }
+
+namespace {
 
 // A field that holds JSON in a text; null for an empty one.
 absl::StatusOr<Json> ObjectIn(const std::string& text, absl::string_view field) {

@@ -15,6 +15,9 @@ namespace enigma::coordinator {
 // INVALID_ARGUMENT when there is no template, or it refuses the messages.
 absl::StatusOr<std::string> RenderChat(ControlPlane& plane, const Model& model, const engine::ChatRequest& chat);
 
+// A message as OpenAI writes it, so that one reader checks both.
+Json MessageJson(const enigma::v1::ChatMessage& message);
+
 // Makes a rendered conversation the prompt of a request.
 void SetRendered(std::string prompt, enigma::v1::GenerateRequest& request);
 

@@ -172,4 +172,21 @@ grpc::Status ClusterService::Diagnose(grpc::ServerContext* context, const enigma
   return grpc::Status::OK;
 }
 
+grpc::Status ClusterService::ShowSpecialists(grpc::ServerContext* context, const enigma::v1::ShowSpecialistsRequest*,
+                                             enigma::v1::SpecialistsReply* reply) {
+  if (const absl::Status admitted = Admit(*context); !admitted.ok()) return ToGrpc(admitted);
+  *reply = specialists_.Describe();
+  return grpc::Status::OK;
+}
+
+grpc::Status ClusterService::ReplaceSpecialists(grpc::ServerContext* context,
+                                                const enigma::v1::ReplaceSpecialistsRequest* request,
+                                                enigma::v1::SpecialistsReply* reply) {
+  return Act(*context, "specialists.replace", specialists_.path(), [&](std::string&) -> absl::Status {
+    ENIGMA_RETURN_IF_ERROR(specialists_.Replace(request->text()));
+    *reply = specialists_.Describe();
+    return absl::OkStatus();
+  });
+}
+
 }  // namespace enigma::coordinator

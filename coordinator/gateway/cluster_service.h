@@ -2,12 +2,14 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 
 #include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
 
 #include "coordinator/gateway/access.h"
 #include "coordinator/gateway/audit.h"
+#include "coordinator/gateway/specialists_office.h"
 #include "coordinator/operations/control_plane.h"
 #include "proto/cluster.grpc.pb.h"
 
@@ -20,8 +22,13 @@ class ClusterService final : public enigma::v1::Cluster::Service {
  public:
   using DescribeDiscovery = std::function<void(enigma::v1::DiagnoseReply&)>;
   // All but the last must outlive it.
-  ClusterService(ControlPlane& plane, const Access& access, AuditLog& audit, DescribeDiscovery describe_discovery)
-      : plane_(plane), access_(access), audit_(audit), describe_discovery_(std::move(describe_discovery)) {}
+  ClusterService(ControlPlane& plane, const Access& access, AuditLog& audit, SpecialistsOffice& specialists,
+                 DescribeDiscovery describe_discovery)
+      : plane_(plane),
+        access_(access),
+        audit_(audit),
+        specialists_(specialists),
+        describe_discovery_(std::move(describe_discovery)) {}
 
   grpc::Status ListNodes(grpc::ServerContext* context, const enigma::v1::ListNodesRequest* request,
                          enigma::v1::ListNodesReply* reply) override;
@@ -49,6 +56,10 @@ class ClusterService final : public enigma::v1::Cluster::Service {
                          enigma::v1::RevokeKeyReply* reply) override;
   grpc::Status Diagnose(grpc::ServerContext* context, const enigma::v1::DiagnoseRequest* request,
                         enigma::v1::DiagnoseReply* reply) override;
+  grpc::Status ShowSpecialists(grpc::ServerContext* context, const enigma::v1::ShowSpecialistsRequest* request,
+                               enigma::v1::SpecialistsReply* reply) override;
+  grpc::Status ReplaceSpecialists(grpc::ServerContext* context, const enigma::v1::ReplaceSpecialistsRequest* request,
+                                  enigma::v1::SpecialistsReply* reply) override;
 
  private:
   absl::Status Admit(const grpc::ServerContext& context) const;
@@ -59,6 +70,7 @@ class ClusterService final : public enigma::v1::Cluster::Service {
   ControlPlane& plane_;
   const Access& access_;
   AuditLog& audit_;
+  SpecialistsOffice& specialists_;
   const DescribeDiscovery describe_discovery_;
 };
 

@@ -6,7 +6,7 @@ namespace enigma::coordinator {
 
 std::shared_ptr<EmbedCall> EmbedCall::Make(ControlPlane& plane, enigma::v1::EmbedRequest request,
                                            enigma::v1::EmbedReply& reply, grpc::CallbackServerContext& context) {
-  std::shared_ptr<EmbedCall> call(new EmbedCall(reply, context));
+  std::shared_ptr<EmbedCall> call(new EmbedCall(request.model(), reply, context));
   call->self_ = call;
   // Weak: the dispatcher may hold on to the embeddings a little longer than gRPC to the call.
   call->embeddings_ = Embeddings::Make(plane, std::move(request), [weak = std::weak_ptr<EmbedCall>(call)] {
@@ -24,10 +24,11 @@ void EmbedCall::Hold(Intake::Pass pass, KeyLease lease, absl::Duration time_max)
   time_limit_.Start(context_, time_max, weak_from_this(), &EmbedCall::EndLate);
 }
 
-void EmbedCall::Begin() {
+void EmbedCall::Begin(SpecialistKeeper::Hold hold) {
   TokenCharge charge;
   {
     absl::MutexLock lock(&mutex_);
+    if (!done_) hold_ = std::move(hold);
     charge = lease_.charge();
   }
   embeddings_->Begin(charge);
@@ -60,6 +61,7 @@ void EmbedCall::OnDone() {
     absl::MutexLock lock(&mutex_);
     done_ = true;
     pass_.Leave();
+    hold_.reset();
   }
   self_.reset();
 }

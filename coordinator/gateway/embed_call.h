@@ -1,11 +1,14 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <utility>
 
 #include <absl/base/thread_annotations.h>
 #include <absl/synchronization/mutex.h>
 #include <grpcpp/support/server_callback.h>
 
+#include "coordinator/background/specialist_keeper.h"
 #include "coordinator/gateway/call_end.h"
 #include "coordinator/gateway/embeddings.h"
 #include "coordinator/scheduling/intake.h"
@@ -25,17 +28,20 @@ class EmbedCall final : public grpc::ServerUnaryReactor, public std::enable_shar
   // What the caller's limits let in, and for how long at most; before Begin.
   void Hold(Intake::Pass pass, KeyLease lease, absl::Duration time_max);
 
-  void Begin();  // Embeddings::Begin
+  const std::string& model() const { return model_; }
+  void Begin(SpecialistKeeper::Hold hold);  // Embeddings::Begin; `hold`: of the model
 
   // ServerUnaryReactor.
   void OnCancel() override;
   void OnDone() override;
 
  private:
-  EmbedCall(enigma::v1::EmbedReply& reply, grpc::CallbackServerContext& context) : reply_(reply), context_(context) {}
+  EmbedCall(std::string model, enigma::v1::EmbedReply& reply, grpc::CallbackServerContext& context)
+      : model_(std::move(model)), reply_(reply), context_(context) {}
   void End();
   void EndLate();
 
+  const std::string model_;
   enigma::v1::EmbedReply& reply_;
   grpc::CallbackServerContext& context_;  // there until OnDone, as the reply is
   std::shared_ptr<EmbedCall> self_;       // until OnDone
@@ -45,6 +51,7 @@ class EmbedCall final : public grpc::ServerUnaryReactor, public std::enable_shar
   absl::Mutex mutex_;
   Intake::Pass pass_ ABSL_GUARDED_BY(mutex_);
   KeyLease lease_ ABSL_GUARDED_BY(mutex_);
+  SpecialistKeeper::Hold hold_ ABSL_GUARDED_BY(mutex_);
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;  // Finish was called
   bool done_ ABSL_GUARDED_BY(mutex_) = false;      // OnDone: the context goes
 };

@@ -125,7 +125,7 @@ void Generation::OnStart(const Replica& replica) {
                                                                                : engine::SamplingParams{}.max_tokens);
     contract_ = replica.contract;
     for (const auto& stage : replica.stages) pending_.add_nodes(stage.node_id());
-    has_pending_ = true;
+    has_pending_ = !options_.starts_with_token;
   }
   ready_();
 }

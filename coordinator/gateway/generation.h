@@ -29,6 +29,8 @@ class Generation final : public TokenSink, public std::enable_shared_from_this<G
  public:
   struct Options {
     int pending_tokens_max = 4096;  // that wait for a slow client
+    // There is nothing to take before its first token, so that one whose replica breaks before that has said nothing.
+    bool starts_with_token = false;
   };
   // Tells the front that there is something to take. Called on any thread, without a lock; must not block. May come
   // more often than there is something.

@@ -7,9 +7,10 @@
 namespace enigma::coordinator {
 
 absl::StatusOr<std::unique_ptr<HttpGateway>> HttpGateway::Start(Options options, ControlPlane& plane,
-                                                                const Access& access) {
+                                                                const Access& access, RequestRouter& router,
+                                                                SpecialistsOffice& specialists) {
   const HttpServer::Options server_options = std::move(options.server);
-  std::unique_ptr<HttpGateway> gateway(new HttpGateway(std::move(options), plane, access));
+  std::unique_ptr<HttpGateway> gateway(new HttpGateway(std::move(options), plane, access, router, specialists));
   absl::StatusOr<std::unique_ptr<HttpServer>> server = HttpServer::Start(
       server_options,
       [gateway = gateway.get()](HttpExchange& exchange) { return Route(gateway->api_, gateway->access_, exchange); });
@@ -24,6 +25,7 @@ HttpGateway::~HttpGateway() {
   if (server_ != nullptr) server_->Stop(absl::ZeroDuration());
   executor_.Stop();
   schema_executor_.Stop();
+  api_.router.executor().Stop();  // gRPC, whose it is too, has ended by now
 }
 
 }  // namespace enigma::coordinator

@@ -20,8 +20,9 @@ class HttpGateway {
     absl::Duration request_time_max;  // the longest deadline of a request, and that of one which asks for none
     absl::Duration ping;              // after which a stream with nothing to say sends a comment
   };
-  // Plane and access must outlive it. A busy port is an error that names it.
-  static absl::StatusOr<std::unique_ptr<HttpGateway>> Start(Options options, ControlPlane& plane, const Access& access);
+  // All but the options must outlive it. A busy port is an error that names it.
+  static absl::StatusOr<std::unique_ptr<HttpGateway>> Start(Options options, ControlPlane& plane, const Access& access,
+                                                            RequestRouter& router, SpecialistsOffice& specialists);
 
   ~HttpGateway();
 
@@ -30,10 +31,11 @@ class HttpGateway {
   void Stop(absl::Duration grace) { server_->Stop(grace); }
 
  private:
-  HttpGateway(Options options, ControlPlane& plane, const Access& access)
+  HttpGateway(Options options, ControlPlane& plane, const Access& access, RequestRouter& router,
+              SpecialistsOffice& specialists)
       : access_(access),
         cors_(std::move(options.cors)),
-        api_{plane, executor_, schema_executor_, cors_, options.request_time_max, options.ping} {}
+        api_{plane, executor_, schema_executor_, cors_, router, specialists, options.request_time_max, options.ping} {}
 
   const Access& access_;
   const CorsPolicy cors_;

@@ -7,6 +7,7 @@
 #include "coordinator/gateway/access.h"
 #include "coordinator/gateway/executor.h"
 #include "coordinator/gateway/generate_stream.h"
+#include "coordinator/gateway/request_router.h"
 #include "coordinator/operations/control_plane.h"
 #include "proto/inference.grpc.pb.h"
 
@@ -17,13 +18,15 @@ namespace enigma::coordinator {
 class InferenceService final : public enigma::v1::Inference::CallbackService {
  public:
   // `request_time_max`: after which a request ends, whatever deadline its caller set, or none.
-  InferenceService(ControlPlane& plane, const Access& access, absl::Duration request_time_max)
-      : plane_(plane), access_(access), request_time_max_(request_time_max) {}
+  InferenceService(ControlPlane& plane, const Access& access, RequestRouter& router, absl::Duration request_time_max)
+      : plane_(plane), access_(access), router_(router), request_time_max_(request_time_max) {}
 
   grpc::ServerWriteReactor<enigma::v1::GenerateChunk>* Generate(grpc::CallbackServerContext* context,
                                                                 const enigma::v1::GenerateRequest* request) override;
   grpc::ServerUnaryReactor* Embed(grpc::CallbackServerContext* context, const enigma::v1::EmbedRequest* request,
                                   enigma::v1::EmbedReply* reply) override;
+  grpc::ServerUnaryReactor* Classify(grpc::CallbackServerContext* context, const enigma::v1::ClassifyRequest* request,
+                                     enigma::v1::ClassifyReply* reply) override;
   grpc::ServerUnaryReactor* Tokenize(grpc::CallbackServerContext* context, const enigma::v1::TokenizeRequest* request,
                                      enigma::v1::TokenizeReply* reply) override;
   grpc::ServerUnaryReactor* Detokenize(grpc::CallbackServerContext* context,
@@ -41,9 +44,20 @@ class InferenceService final : public enigma::v1::Inference::CallbackService {
     if (!caller.ok()) return caller.status();
     return AdmitRequests(plane_.key_limits, *caller, std::span(&request, 1), EstimateTokens(request));
   }
+  // Decides who answers, off gRPC's threads, and has the stream follow.
+  void RouteThenBegin(RouteWishes wishes, const Caller& caller, const std::shared_ptr<GenerateStream>& stream,
+                      Executor& executor);
+  void Route(const QuestionPtr& question, const std::shared_ptr<GenerateStream>& stream, Executor& executor);
+  enigma::v1::ModelCard CardOf(const Model& model, bool ready) const;
+  absl::Status ClassifyFor(const Caller& caller, const enigma::v1::ClassifyRequest& request,
+                           enigma::v1::ClassifyReply& reply);
   // Runs `work` on the service's own threads, for who may ask, and finishes the call with its status. `bytes`: how
   // large the request is.
   grpc::ServerUnaryReactor* Unary(grpc::CallbackServerContext* context, uint64_t bytes,
+                                  std::function<absl::Status(const Caller& caller)> work) {
+    return Unary(executor_, context, bytes, std::move(work));
+  }
+  grpc::ServerUnaryReactor* Unary(Executor& executor, grpc::CallbackServerContext* context, uint64_t bytes,
                                   std::function<absl::Status(const Caller& caller)> work);
   // One that asks for a model, and so counts against the limits of the caller's key.
   grpc::ServerUnaryReactor* UnaryOfModel(grpc::CallbackServerContext* context, uint64_t bytes, const std::string& model,
@@ -51,9 +65,11 @@ class InferenceService final : public enigma::v1::Inference::CallbackService {
 
   ControlPlane& plane_;
   const Access& access_;
+  RequestRouter& router_;
   const absl::Duration request_time_max_;
   Executor executor_{2};
-  Executor schema_executor_{1};  // so that many new schemas hold nothing else up
+  Executor schema_executor_{1};    // so that many new schemas hold nothing else up
+  Executor classify_executor_{2};  // waits for routers that are asked by name, so that nobody else waits behind them
 };
 
 }  // namespace enigma::coordinator

@@ -1,8 +1,19 @@
 #include "coordinator/operations/readiness.h"
 
-namespace enigma::coordinator {
+#include <algorithm>
 
-Readiness ReadinessOf(const ControlPlane& plane) {
+namespace enigma::coordinator {
+namespace {
+
+bool AnyNodeReady(const ControlPlane& plane) {
+  const std::vector<Node> nodes = plane.nodes.List();
+  return std::any_of(nodes.begin(), nodes.end(),
+                     [](const Node& node) { return node.state == NodeState::kReady && !node.leaving; });
+}
+
+}  // namespace
+
+Readiness ReadinessOf(const ControlPlane& plane, bool specialists) {
   Readiness readiness;
   for (const ModelPtr& model : plane.models.List()) {
     bool serves = false;
@@ -20,7 +31,7 @@ Readiness ReadinessOf(const ControlPlane& plane) {
   }
   if (!plane.intake.open()) {
     readiness.status = "draining";
-  } else if (!readiness.models.empty()) {
+  } else if (!readiness.models.empty() || (specialists && readiness.stalls.empty() && AnyNodeReady(plane))) {
     readiness.ready = true;
     readiness.status = "ready";
   } else {

@@ -24,17 +24,14 @@ HttpHeaders HeadersOf(const enigma::v1::GenerateChunk& first) {
   return headers;
 }
 
-boost::asio::awaitable<void> AnswerWhole(HttpExchange& exchange, Choices& choices, const AnswerFormat& format) {
+boost::asio::awaitable<absl::Status> AnswerWhole(HttpExchange& exchange, Choices& choices, const AnswerFormat& format,
+                                                 const AnswerOptions& options) {
   std::vector<ChoiceText> texts(choices.size());
   HttpHeaders headers;
   while (!choices.done()) {
     const auto event = co_await choices.Next(absl::InfiniteDuration());
     if (!event) continue;
-    if (event->end && !event->end->ok()) {
-      HttpReply refusal = ReplyOf(ErrorOf(*event->end));
-      co_await exchange.Reply(std::move(refusal));
-      co_return;
-    }
+    if (event->end && !event->end->ok()) co_return *event->end;
     if (event->end) continue;
     if (headers.empty()) headers = HeadersOf(event->chunk);
     AddTo(texts[event->choice], event->chunk);
@@ -42,7 +39,9 @@ boost::asio::awaitable<void> AnswerWhole(HttpExchange& exchange, Choices& choice
   HttpReply reply;
   reply.body = format.whole(texts).dump(-1, ' ', false, Json::error_handler_t::replace);
   reply.headers = std::move(headers);
+  if (options.begins) options.begins();
   co_await exchange.Reply(std::move(reply));
+  co_return absl::OkStatus();
 }
 
 // What a chunk gives to a client that reads along.
@@ -71,11 +70,12 @@ std::string EventsOf(const AnswerFormat& format, const AnswerOptions& options, c
   return bytes;
 }
 
-boost::asio::awaitable<void> AnswerEvents(HttpExchange& exchange, Choices& choices, const AnswerFormat& format,
-                                          const AnswerOptions& options) {
+boost::asio::awaitable<absl::Status> AnswerEvents(HttpExchange& exchange, Choices& choices, const AnswerFormat& format,
+                                                  const AnswerOptions& options) {
   std::vector<ChoiceText> totals(choices.size());
   std::vector<bool> begun(choices.size());
   bool open = false;
+  bool has_chunks = false;
   while (!choices.done()) {
     const auto event = co_await choices.Next(options.ping);
     if (!event) {
@@ -83,25 +83,23 @@ boost::asio::awaitable<void> AnswerEvents(HttpExchange& exchange, Choices& choic
       // Proxies cut connections on which nothing moves, also those of requests that wait for their turn.
       if (!open) {
         open = true;
-        co_await exchange.StartEvents(HttpHeaders());
+        HttpHeaders headers;
+        if (!options.model.empty()) headers.emplace_back("x-enigma-model", options.model);
+        co_await exchange.StartEvents(std::move(headers));
       }
       std::string ping = ": ping\n\n";
-      if (!co_await exchange.SendEvents(std::move(ping))) co_return;
+      if (!co_await exchange.SendEvents(std::move(ping))) co_return absl::OkStatus();
       continue;
     }
     if (event->end && !event->end->ok()) {
-      const ApiError error = ErrorOf(*event->end);
-      if (open) {
-        std::string bytes = absl::StrCat("data: ", ErrorJson(error), "\n\n");
-        co_await exchange.SendEvents(std::move(bytes));
-        co_await exchange.EndEvents();
-      } else {
-        HttpReply refusal = ReplyOf(error);
-        co_await exchange.Reply(std::move(refusal));
-      }
-      co_return;
+      if (!open) co_return *event->end;
+      std::string bytes = absl::StrCat("data: ", ErrorJson(ErrorOf(*event->end)), "\n\n");
+      co_await exchange.SendEvents(std::move(bytes));
+      co_await exchange.EndEvents();
+      co_return absl::OkStatus();
     }
     if (event->end) continue;
+    if (!std::exchange(has_chunks, true) && options.begins) options.begins();
     if (!open) {
       open = true;
       HttpHeaders headers = HeadersOf(event->chunk);
@@ -110,13 +108,14 @@ boost::asio::awaitable<void> AnswerEvents(HttpExchange& exchange, Choices& choic
     bool has_begun = begun[event->choice];
     std::string bytes = EventsOf(format, options, *event, totals[event->choice], has_begun);
     begun[event->choice] = has_begun;
-    if (!co_await exchange.SendEvents(std::move(bytes))) co_return;
+    if (!co_await exchange.SendEvents(std::move(bytes))) co_return absl::OkStatus();
   }
   std::string tail;
   if (options.include_usage) tail = EventOf(format.usage(UsageJson(totals, options.choices_per_prompt)));
   tail += "data: [DONE]\n\n";
   co_await exchange.SendEvents(std::move(tail));
   co_await exchange.EndEvents();
+  co_return absl::OkStatus();
 }
 
 }  // namespace
@@ -155,13 +154,10 @@ AnswerOptions ReadAnswerOptions(Fields& fields) {
   return options;
 }
 
-boost::asio::awaitable<void> Answer(HttpExchange& exchange, Choices& choices, AnswerFormat format,
-                                    AnswerOptions options) {
-  if (options.stream) {
-    co_await AnswerEvents(exchange, choices, format, options);
-  } else {
-    co_await AnswerWhole(exchange, choices, format);
-  }
+boost::asio::awaitable<absl::Status> Answer(HttpExchange& exchange, Choices& choices, AnswerFormat format,
+                                            AnswerOptions options) {
+  if (options.stream) co_return co_await AnswerEvents(exchange, choices, format, options);
+  co_return co_await AnswerWhole(exchange, choices, format, options);
 }
 
 }  // namespace enigma::coordinator

@@ -43,14 +43,17 @@ struct AnswerOptions {
   bool include_usage = false;
   size_t choices_per_prompt = 1;
   absl::Duration ping = absl::Seconds(15);  // after which a stream with nothing to say sends a comment
+  std::string model = {};                   // that answers; for a stream that begins before it has said anything
+  std::function<void()> begins = {};        // called before the first of the answer is sent; may be null
 };
 
 // The fields n, stream and stream_options, which completions and chat share.
 AnswerOptions ReadAnswerOptions(Fields& fields);
 
 // Runs the choices to their end and answers the exchange: whole, or event by event with pings while nothing comes. An
-// error before the first event or ping is a status; later it is an event, and the stream ends without [DONE].
-boost::asio::awaitable<void> Answer(HttpExchange& exchange, Choices& choices, AnswerFormat format,
-                                    AnswerOptions options);
+// error before the first event or ping is returned, and nothing was sent; later it is an event, and the stream ends
+// without [DONE].
+boost::asio::awaitable<absl::Status> Answer(HttpExchange& exchange, Choices& choices, AnswerFormat format,
+                                            AnswerOptions options);
 
 }  // namespace enigma::coordinator

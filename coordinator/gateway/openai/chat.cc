@@ -12,6 +12,7 @@
 #include "coordinator/gateway/openai/chat_answer.h"
 #include "coordinator/gateway/openai/endpoint.h"
 #include "coordinator/gateway/openai/response_format.h"
+#include "coordinator/gateway/openai/routed.h"
 #include "coordinator/gateway/openai/sampling_fields.h"
 #include "coordinator/gateway/openai/tools.h"
 #include "coordinator/gateway/prompt.h"
@@ -125,17 +126,9 @@ AnswerFormat FormatOf(const Plan& plan, const Prepared& prepared) {
   return ChatAnswerFormat(options);
 }
 
-}  // namespace
-
-boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exchange) {
-  absl::StatusOr<Plan> read = co_await ReadBody(api, exchange, &ReadPlan);
-  if (!read.ok()) co_return co_await ReplyError(exchange, read.status());
-  const auto plan = std::make_shared<Plan>(*std::move(read));  // shared with what prepares it
-  // As long as the messages are, before the template has made a prompt of them.
-  const uint64_t tokens = EstimateTokens(plan->body_bytes, plan->request.sampling(), plan->options.choices_per_prompt);
-  absl::StatusOr<Admission> admission = AdmitRequests(api, std::span(&plan->request, 1), tokens);
-  if (!admission.ok()) co_return co_await ReplyError(exchange, admission.status());
-
+// By the plan's model. An error: nothing was sent.
+boost::asio::awaitable<absl::Status> AnswerBy(ApiContext& api, HttpExchange& exchange, std::shared_ptr<Plan> plan,
+                                              Admission admission, AnswerTurn turn) {
   auto prepared = std::make_shared<absl::StatusOr<Prepared>>(absl::CancelledError("not run"));
   std::function<void()> prepare = [&plane = api.plane, prepared, plan] { *prepared = Prepare(plane, *plan); };
   // Which schema calls of tools come to is known once the template is read.
@@ -143,19 +136,44 @@ boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exch
   Executor& executor = compiles ? api.schema_executor : ExecutorFor(api, plan->request.sampling());
   absl::Status ran = co_await RunElsewhere(api, executor, exchange, std::move(prepare));
   if (ran.ok()) ran = prepared->status();
-  if (!ran.ok()) {
-    admission->lease.End(0);  // before the client hears of it and asks again
-    co_return co_await ReplyError(exchange, std::move(ran));
-  }
-  Choices choices(api.plane, api.executor, exchange, admission->deadline, std::move(admission->lease));
+  if (!ran.ok()) co_return ran;
+  Choices choices(api.plane, api.executor, exchange, admission.deadline, std::move(admission.lease));
   const AnswerFormat format = FormatOf(*plan, **prepared);
   for (size_t i = 0; i < plan->options.choices_per_prompt; ++i) {
     enigma::v1::GenerateRequest one = (*prepared)->request;
     one.set_choice(static_cast<uint32_t>(i));
-    choices.Start({}, std::move(one));
+    choices.Start({.starts_with_token = turn.routed}, std::move(one));
   }
   plan->options.ping = api.ping;
-  co_await Answer(exchange, choices, format, plan->options);
+  plan->options.model = plan->request.model();
+  plan->options.begins = std::move(turn.begins);
+  co_return co_await Answer(exchange, choices, format, plan->options);
+}
+
+}  // namespace
+
+boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exchange) {
+  absl::StatusOr<Plan> read = co_await ReadBody(api, exchange, &ReadPlan);
+  if (!read.ok()) co_return co_await ReplyError(exchange, read.status());
+  const auto plan = std::make_shared<Plan>(*std::move(read));  // shared with what prepares it
+  EndpointAnswer how;
+  how.model = plan->request.model();
+  how.describe = [plan]() -> absl::StatusOr<RoutableRequest> {
+    const bool wants_tools = plan->tools.mode != ToolChoice::Mode::kNone;
+    return RoutableRequestOf(plan->chat.messages,
+                             wants_tools ? plan->tools.tools.dump(-1, ' ', false, Json::error_handler_t::replace) : "");
+  };
+  how.use = [plan](const std::string& model) { plan->request.set_model(model); };
+  how.admit = [&api, plan](bool routed) {
+    // As long as the messages are, before the template has made a prompt of them.
+    return AdmitRequests(api, std::span(&plan->request, 1),
+                         EstimateTokens(plan->body_bytes, plan->request.sampling(), plan->options.choices_per_prompt),
+                         routed);
+  };
+  how.answer = [&api, &exchange, plan](Admission admission, AnswerTurn turn) {
+    return AnswerBy(api, exchange, plan, std::move(admission), std::move(turn));
+  };
+  co_await AnswerRouted(api, exchange, std::move(how));
 }
 
 }  // namespace enigma::coordinator

@@ -13,6 +13,7 @@
 #include "coordinator/gateway/openai/endpoint.h"
 #include "coordinator/gateway/openai/logprobs_json.h"
 #include "coordinator/gateway/openai/response_format.h"
+#include "coordinator/gateway/openai/routed.h"
 #include "coordinator/gateway/openai/sampling_fields.h"
 #include "coordinator/gateway/prompt.h"
 
@@ -208,47 +209,42 @@ boost::asio::awaitable<absl::Status> CheckFormat(ApiContext& api, HttpExchange& 
   co_return ran.ok() ? *checked : ran;
 }
 
-}  // namespace
-
-boost::asio::awaitable<void> Completions(ApiContext& api, HttpExchange& exchange) {
-  absl::StatusOr<Plan> plan = co_await ReadBody(api, exchange, &ReadPlan);
-  if (!plan.ok()) co_return co_await ReplyError(exchange, plan.status());
-  uint64_t tokens = 0;
-  for (const enigma::v1::GenerateRequest& prompt : plan->prompts) {
-    tokens += EstimateTokens(prompt, plan->options.choices_per_prompt);
-  }
-  absl::StatusOr<Admission> admission = AdmitRequests(api, std::span(plan->prompts), tokens);
-  if (!admission.ok()) co_return co_await ReplyError(exchange, admission.status());
+// By the plan's model. An error: nothing was sent.
+boost::asio::awaitable<absl::Status> AnswerBy(ApiContext& api, HttpExchange& exchange, std::shared_ptr<Plan> plan,
+                                              Admission admission, AnswerTurn turn) {
   absl::StatusOr<TokenizerPtr> tokenizer = TokenizerPtr();
   if (plan->logprobs || plan->echo) tokenizer = TokenizerOf(api.plane, plan->model);
   absl::StatusOr<std::vector<std::string>> echoes = tokenizer.ok() ? EchoesOf(*plan, *tokenizer) : tokenizer.status();
   absl::Status ready = echoes.status();
   if (ready.ok()) ready = co_await CheckFormat(api, exchange, plan->prompts[0].sampling());
-  if (!ready.ok()) {
-    admission->lease.End(0);  // before the client hears of it and asks again
-    co_return co_await ReplyError(exchange, std::move(ready));
-  }
-  Choices choices(api.plane, api.executor, exchange, admission->deadline, std::move(admission->lease));
+  if (!ready.ok()) co_return ready;
+  Choices choices(api.plane, api.executor, exchange, admission.deadline, std::move(admission.lease));
   const AnswerFormat format = FormatOf(*plan, *tokenizer, *std::move(echoes));
   for (const enigma::v1::GenerateRequest& prompt : plan->prompts) {
     for (size_t i = 0; i < plan->options.choices_per_prompt; ++i) {
       enigma::v1::GenerateRequest request = prompt;
       request.set_choice(static_cast<uint32_t>(i));
-      choices.Start({}, std::move(request));
+      choices.Start({.starts_with_token = turn.routed}, std::move(request));
     }
   }
   plan->options.ping = api.ping;
-  co_await Answer(exchange, choices, format, plan->options);
+  plan->options.model = plan->model;
+  plan->options.begins = std::move(turn.begins);
+  co_return co_await Answer(exchange, choices, format, plan->options);
 }
 
-boost::asio::awaitable<void> PlainGenerate(ApiContext& api, HttpExchange& exchange) {
-  auto read = [&plane = api.plane, caller = api.caller](std::string_view body) {
-    return ReadPlain(plane, caller, body);
-  };
-  absl::StatusOr<enigma::v1::GenerateRequest> request = co_await ReadBody(api, exchange, std::move(read));
-  if (!request.ok()) co_return co_await ReplyError(exchange, request.status());
-  absl::StatusOr<Admission> admission = AdmitRequests(api, std::span(&*request, 1), EstimateTokens(*request));
-  if (!admission.ok()) co_return co_await ReplyError(exchange, admission.status());
+// Several prompts go to one model: to that of the first.
+absl::StatusOr<RoutableRequest> Describe(const Plan& plan) {
+  for (const enigma::v1::GenerateRequest& prompt : plan.prompts) {
+    if (prompt.has_prompt_ids()) return RoutableRequestOf(prompt);
+  }
+  return RoutableRequestOf(plan.prompts.front());
+}
+
+// The plain form: one prompt, answered whole.
+boost::asio::awaitable<absl::Status> AnswerPlainBy(ApiContext& api, HttpExchange& exchange,
+                                                   std::shared_ptr<enigma::v1::GenerateRequest> request,
+                                                   Admission admission, AnswerTurn turn) {
   AnswerFormat format;
   format.whole = [model = request->model()](const std::vector<ChoiceText>& choices) {
     return Json{{"model", model},
@@ -257,9 +253,57 @@ boost::asio::awaitable<void> PlainGenerate(ApiContext& api, HttpExchange& exchan
                 {"prompt_tokens", choices[0].prompt_tokens},
                 {"completion_tokens", choices[0].completion_tokens}};
   };
-  Choices choices(api.plane, api.executor, exchange, admission->deadline, std::move(admission->lease));
-  choices.Start({}, *std::move(request));
-  co_await Answer(exchange, choices, std::move(format), AnswerOptions());
+  Choices choices(api.plane, api.executor, exchange, admission.deadline, std::move(admission.lease));
+  choices.Start({.starts_with_token = turn.routed}, *request);
+  AnswerOptions options;
+  options.begins = std::move(turn.begins);
+  co_return co_await Answer(exchange, choices, std::move(format), std::move(options));
+}
+
+}  // namespace
+
+boost::asio::awaitable<void> Completions(ApiContext& api, HttpExchange& exchange) {
+  absl::StatusOr<Plan> read = co_await ReadBody(api, exchange, &ReadPlan);
+  if (!read.ok()) co_return co_await ReplyError(exchange, read.status());
+  const auto plan = std::make_shared<Plan>(*std::move(read));
+  EndpointAnswer how;
+  how.model = plan->model;
+  how.describe = [plan] { return Describe(*plan); };
+  how.use = [plan](const std::string& model) {
+    plan->model = model;
+    for (enigma::v1::GenerateRequest& prompt : plan->prompts) prompt.set_model(model);
+  };
+  how.admit = [&api, plan](bool routed) {
+    uint64_t tokens = 0;
+    for (const enigma::v1::GenerateRequest& prompt : plan->prompts) {
+      tokens += EstimateTokens(prompt, plan->options.choices_per_prompt);
+    }
+    return AdmitRequests(api, std::span(plan->prompts), tokens, routed);
+  };
+  how.answer = [&api, &exchange, plan](Admission admission, AnswerTurn turn) {
+    return AnswerBy(api, exchange, plan, std::move(admission), std::move(turn));
+  };
+  co_await AnswerRouted(api, exchange, std::move(how));
+}
+
+boost::asio::awaitable<void> PlainGenerate(ApiContext& api, HttpExchange& exchange) {
+  auto read = [&plane = api.plane, caller = api.caller](std::string_view body) {
+    return ReadPlain(plane, caller, body);
+  };
+  absl::StatusOr<enigma::v1::GenerateRequest> was_read = co_await ReadBody(api, exchange, std::move(read));
+  if (!was_read.ok()) co_return co_await ReplyError(exchange, was_read.status());
+  const auto request = std::make_shared<enigma::v1::GenerateRequest>(*std::move(was_read));
+  EndpointAnswer how;
+  how.model = request->model();
+  how.describe = [request] { return RoutableRequestOf(*request); };
+  how.use = [request](const std::string& model) { request->set_model(model); };
+  how.admit = [&api, request](bool routed) {
+    return AdmitRequests(api, std::span(request.get(), 1), EstimateTokens(*request), routed);
+  };
+  how.answer = [&api, &exchange, request](Admission admission, AnswerTurn turn) {
+    return AnswerPlainBy(api, exchange, request, std::move(admission), std::move(turn));
+  };
+  co_await AnswerRouted(api, exchange, std::move(how));
 }
 
 }  // namespace enigma::coordinator

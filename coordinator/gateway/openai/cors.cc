@@ -13,7 +13,9 @@ namespace enigma::coordinator {
 namespace {
 
 // What a page may read of an answer's headers, beside the few that it always may.
-constexpr char kExposed[] = "Retry-After, retry-after-ms, x-enigma-model, x-enigma-node";
+constexpr char kExposed[] =
+    "Retry-After, retry-after-ms, x-enigma-model, x-enigma-node, x-enigma-intent, x-enigma-confidence, "
+    "x-enigma-route-method";
 constexpr char kMaxAgeSeconds[] = "600";
 constexpr size_t kHeaderNamesBytesMax = 1024;
 

@@ -145,6 +145,7 @@ boost::asio::awaitable<void> EmbeddingsEndpoint(ApiContext& api, HttpExchange& e
   if (!admission.ok()) co_return co_await ReplyError(exchange, admission.status());
 
   const bool base64 = plan->base64;
+  const SpecialistKeeper::Hold hold = api.router.Use(plan->request.model());
   const auto embeddings = Embeddings::Make(api.plane, std::move(plan->request), exchange.Waker());
   if (!api.executor.TryRun([embeddings, charge = admission->lease.charge()] { embeddings->Begin(charge); })) {
     embeddings->Fail(absl::ResourceExhaustedError("too many requests wait for tokenisation; try again later"));

@@ -16,6 +16,8 @@
 #include "coordinator/gateway/executor.h"
 #include "coordinator/gateway/http/exchange.h"
 #include "coordinator/gateway/openai/cors.h"
+#include "coordinator/gateway/request_router.h"
+#include "coordinator/gateway/specialists_office.h"
 #include "coordinator/operations/control_plane.h"
 #include "proto/worker.pb.h"
 
@@ -27,6 +29,8 @@ struct ApiContext {
   Executor& executor;         // for what must not run on the server's threads
   Executor& schema_executor;  // for compiling schemas and reading large bodies, so that these hold nothing else up
   const CorsPolicy& cors;
+  RequestRouter& router;
+  SpecialistsOffice& specialists;
   absl::Duration request_time_max;
   absl::Duration ping;  // of streams with nothing to say
   Caller caller = {};   // who asks, once the route has let them in
@@ -51,10 +55,12 @@ struct Admission {
 };
 
 // As AdmitRequest, for `requests` of one model that count as one; settles the priority of each. PERMISSION_DENIED also
-// for a priority that the key may not ask for.
+// for a priority that the key may not ask for. `routed`: any specialist may answer, so the model is none to be checked.
 template <class Request>
-absl::StatusOr<Admission> AdmitRequests(const ApiContext& api, std::span<Request> requests, uint64_t tokens_estimated) {
-  ENIGMA_ASSIGN_OR_RETURN(KeyLease lease, AdmitRequests(api.plane.key_limits, api.caller, requests, tokens_estimated));
+absl::StatusOr<Admission> AdmitRequests(const ApiContext& api, std::span<Request> requests, uint64_t tokens_estimated,
+                                        bool routed = false) {
+  ENIGMA_ASSIGN_OR_RETURN(KeyLease lease,
+                          AdmitRequests(api.plane.key_limits, api.caller, requests, tokens_estimated, routed));
   return Admission{api.deadline, std::move(lease)};
 }
 
@@ -101,6 +107,7 @@ boost::asio::awaitable<void> ListModelsEndpoint(ApiContext& api, HttpExchange& e
 boost::asio::awaitable<void> ShowModel(ApiContext& api, HttpExchange& exchange);
 boost::asio::awaitable<void> TokenizeEndpoint(ApiContext& api, HttpExchange& exchange);
 boost::asio::awaitable<void> DetokenizeEndpoint(ApiContext& api, HttpExchange& exchange);
+boost::asio::awaitable<void> ShowSpecialists(ApiContext& api, HttpExchange& exchange);
 boost::asio::awaitable<void> Health(ApiContext& api, HttpExchange& exchange);
 boost::asio::awaitable<void> Ready(ApiContext& api, HttpExchange& exchange);
 boost::asio::awaitable<void> MetricsText(ApiContext& api, HttpExchange& exchange);

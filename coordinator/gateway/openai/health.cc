@@ -12,9 +12,10 @@ boost::asio::awaitable<void> Health(ApiContext& api, HttpExchange& exchange) {
   co_await exchange.Reply(std::move(reply));
 }
 
-// Ready: requests are taken, and one for at least one model would be served.
+// Ready: requests are taken, and one for at least one model would be served, by a specialist that is loaded for it
+// maybe.
 boost::asio::awaitable<void> Ready(ApiContext& api, HttpExchange& exchange) {
-  const Readiness readiness = ReadinessOf(api.plane);
+  const Readiness readiness = ReadinessOf(api.plane, api.specialists.registry().table() != nullptr);
   HttpReply reply;
   reply.status = readiness.ready ? 200 : 503;
   reply.body = Json{{"status", readiness.status},

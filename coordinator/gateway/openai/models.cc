@@ -7,20 +7,22 @@
 namespace enigma::coordinator {
 namespace {
 
-bool IsReady(const ControlPlane& plane, const Model& model) {
-  for (const Replica& replica : plane.replicas.OfModel(model.name)) {
-    if (replica.serves()) return true;
-  }
-  return false;
-}
-
 Json ModelJson(const ControlPlane& plane, const Model& model) {
   return {{"id", model.name},
           {"object", "model"},
           {"created", model.modified_ns / 1'000'000'000},
           {"owned_by", "enigma"},
-          {"ready", IsReady(plane, model)},
+          {"ready", plane.replicas.Serves(model.name)},
           {"context", model.context}};
+}
+
+// The name behind which specialists stand.
+Json AutoJson(const ApiContext& api) {
+  return {{"id", kAutoModel},
+          {"object", "model"},
+          {"created", 0},
+          {"owned_by", "enigma"},
+          {"ready", api.router.in_force()}};
 }
 
 }  // namespace
@@ -30,6 +32,7 @@ boost::asio::awaitable<void> ListModelsEndpoint(ApiContext& api, HttpExchange& e
   for (const ModelPtr& model : api.plane.models.List()) {
     if (api.caller.MayUse(model->name)) list["data"].push_back(ModelJson(api.plane, *model));
   }
+  if (api.router.configured()) list["data"].push_back(AutoJson(api));
   HttpReply reply;
   reply.body = list.dump();
   co_await exchange.Reply(std::move(reply));
@@ -38,6 +41,11 @@ boost::asio::awaitable<void> ListModelsEndpoint(ApiContext& api, HttpExchange& e
 boost::asio::awaitable<void> ShowModel(ApiContext& api, HttpExchange& exchange) {
   constexpr std::string_view kPrefix = "/v1/models/";
   const std::string name = exchange.request().path.substr(kPrefix.size());
+  if (api.router.Routes(name)) {
+    HttpReply reply;
+    reply.body = AutoJson(api).dump();
+    co_return co_await exchange.Reply(std::move(reply));
+  }
   absl::Status allowed = CheckModel(api.caller, name);
   if (!allowed.ok()) co_return co_await ReplyError(exchange, std::move(allowed));
   const absl::StatusOr<ModelPtr> model = api.plane.models.Find(name);

@@ -34,6 +34,7 @@ constexpr std::array kRoutes = {
     RouteEntry{"POST", "/generate", &PlainGenerate},
     RouteEntry{"POST", "/tokenize", &TokenizeEndpoint},
     RouteEntry{"POST", "/detokenize", &DetokenizeEndpoint},
+    RouteEntry{"GET", "/api/specialists", &ShowSpecialists},
     RouteEntry{"GET", "/health", &Health, Open::kToAll},
     RouteEntry{"GET", "/health/ready", &Ready, Open::kToAll},
     RouteEntry{"GET", "/metrics", &MetricsText, Open::kToAll},

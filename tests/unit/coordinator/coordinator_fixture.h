@@ -108,10 +108,11 @@ class CoordinatorTest : public ::testing::Test {
     return Eventually([&] { return NodesIn(state) == count; });
   }
 
-  grpc::Status Import(const std::string& name) {
+  grpc::Status Import(const std::string& name) { return ImportFile(model_path_, name); }
+  grpc::Status ImportFile(const std::string& path, const std::string& name) {
     grpc::ClientContext context;
     enigma::v1::ImportModelRequest request;
-    request.set_path(model_path_);
+    request.set_path(path);
     request.set_name(name);
     const auto stream = cluster_->ImportModel(&context, request);
     enigma::v1::ImportModelProgress progress;

@@ -75,7 +75,11 @@ class EndpointTest : public BarePlaneTest {
   std::thread::id reader_;
   Executor executor_{1};
   Executor schema_executor_{1};
-  ApiContext api_{plane_, executor_, schema_executor_, cors_, absl::Hours(1), absl::Seconds(15)};
+  SpecialistRegistry registry_;
+  SpecialistKeeper keeper_{plane_, registry_, {}};
+  RequestRouter router_{plane_, registry_, keeper_, {}};
+  SpecialistsOffice office_{plane_, registry_, ""};
+  ApiContext api_{plane_, executor_, schema_executor_, cors_, router_, office_, absl::Hours(1), absl::Seconds(15)};
 };
 
 TEST_F(EndpointTest, SmallBodiesAreReadWhereTheyAreAndLargeOnesElsewhere) {

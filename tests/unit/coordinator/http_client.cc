@@ -123,8 +123,13 @@ HttpAnswer Get(int port, const std::string& path) {
 }
 
 HttpAnswer Post(int port, const std::string& path, const std::string& body, const std::vector<std::string>& headers) {
+  return Send(port, "POST", path, body, headers);
+}
+
+HttpAnswer Send(int port, const std::string& method, const std::string& path, const std::string& body,
+                const std::vector<std::string>& headers) {
   RawHttp http(port);
-  std::string head = absl::StrCat("POST ", path, " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n");
+  std::string head = absl::StrCat(method, " ", path, " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n");
   for (const std::string& header : headers) absl::StrAppend(&head, header, "\r\n");
   http.Send(absl::StrCat(head, "Content-Length: ", body.size(), "\r\n\r\n", body));
   return http.Read();

@@ -41,6 +41,9 @@ class RawHttp {
 };
 
 HttpAnswer Get(int port, const std::string& path);
+// `method`: "PUT", say.
+HttpAnswer Send(int port, const std::string& method, const std::string& path, const std::string& body,
+                const std::vector<std::string>& headers = {});
 HttpAnswer Post(int port, const std::string& path, const std::string& body,
                 const std::vector<std::string>& headers = {});
 
