@@ -77,6 +77,8 @@ void AddCommands(CLI::App& app, Action& action) {
   AddGenerate(root);
   AddChat(root);
   AddDescribe(root);
+  AddRoute(root);
+  AddSpecialists(root);
   AddTrain(root);
   AddJobs(root);
   AddTokenize(root);

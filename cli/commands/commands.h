@@ -16,6 +16,8 @@ void AddUnload(Command& root);
 void AddGenerate(Command& root);
 void AddChat(Command& root);
 void AddDescribe(Command& root);
+void AddRoute(Command& root);
+void AddSpecialists(Command& root);
 void AddTokenize(Command& root);
 void AddTrain(Command& root);
 void AddJobs(Command& root);

@@ -45,6 +45,7 @@ coordinator::Coordinator::Options OptionsOf(const Settings& settings) {
   options.insecure = settings.Switch("insecure");
   options.cors_origins = settings.Texts("cors-origin");
   options.no_auth = settings.Switch("no-auth");
+  options.specialists_file = settings.Text("specialists");
   options.token_file = settings.Text("token-file");
   options.heartbeat_ms = static_cast<uint32_t>(settings.Count("heartbeat-ms"));
   options.silence_ms = static_cast<uint32_t>(settings.Count("silence-ms"));

@@ -73,6 +73,10 @@ void AddUp(Command& root) {
       "--http", options->http,
       "the coordinator's address of the HTTP API and /metrics; port 0 picks a free one (default 127.0.0.1:8080)",
       "HOST:PORT");
+  command
+      .Text("--specialists", options->specialists,
+            "file of YAML with the specialists behind the model \"auto\"; read again when it changes", "PATH")
+      .Or("ENIGMA_SPECIALISTS");
   command.Number("--udp-port", options->udp_port, "port of the beacons, 1 to 65535 (default 50052)", "PORT")
       .Between(1, 65535);
   command.Number("--threads", options->threads, "threads of all workers together (default: one per core)", "N")

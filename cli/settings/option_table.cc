@@ -62,6 +62,8 @@ constexpr DaemonOption kOptions[] = {
      false, 0, 86'400},
     {"cors-origin", OptionKind::kTexts, kCoordinatorDaemon, "", "",
      "site whose pages may use the HTTP API from a browser: https://app.example, or * for every site (default: none)"},
+    {"specialists", OptionKind::kPath, kCoordinatorDaemon, "", "",
+     "file of YAML with the specialists behind the model \"auto\" (docs/routing.md); read again when it changes"},
     {"no-auth", OptionKind::kSwitch, kCoordinatorDaemon, "false", "",
      "answer prompts of everybody who can connect, not only of this machine and holders of a certificate"},
     {"insecure", OptionKind::kSwitch, kBoth, "false", "false", "no TLS and no tokens: for laboratories only"},

@@ -98,6 +98,7 @@ std::vector<std::string> Supervisor::CoordinatorCommand() const {
   // second is a machine with more to do than cores.
   if (std::getenv("ENIGMA_SILENCE_MS") == nullptr) add("--silence-ms", kSilenceMs);
   add("--drain-timeout", absl::StrCat(options_.drain_seconds));
+  add("--specialists", options_.specialists);
   if (options_.insecure) argv.emplace_back("--insecure");
   return argv;
 }

@@ -17,7 +17,8 @@ struct LocalClusterOptions {
   std::vector<std::string> names;   // of the models, in order; those missing take the file's stem
   std::string listen;               // coordinator's; "" for the default
   std::string http;
-  uint32_t udp_port = 0;  // 0 for the default
+  std::string specialists;  // file behind the model "auto"; empty: none
+  uint32_t udp_port = 0;    // 0 for the default
   std::string log;
   bool insecure = false;
   bool trusted_network = false;  // of the workers
