@@ -11,4 +11,15 @@ uint64_t PartOf(std::string_view text, uint64_t count) {
   return number % count;
 }
 
+std::string_view NameOf(Split split) {
+  return split == Split::kTrain ? "train" : split == Split::kValidation ? "validation" : "test";
+}
+
+std::optional<Split> ParseSplit(std::string_view name) {
+  for (const Split split : {Split::kTrain, Split::kValidation, Split::kTest}) {
+    if (NameOf(split) == name) return split;
+  }
+  return std::nullopt;
+}
+
 }  // namespace enigma::eval

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace enigma::eval {
@@ -9,7 +10,15 @@ namespace enigma::eval {
 // `text` belongs to. The first eight bytes of its SHA-256 as a big-endian number, modulo `count`, which is above 0.
 uint64_t PartOf(std::string_view text, uint64_t count);
 
-// Which of a data set's entries are wanted.
-enum class Portion { kAll, kTraining, kHeldOut };
+// What an entry of a data set is for.
+enum class Split {
+  kTrain,
+  kValidation,  // to choose between models; some data sets keep nothing for it
+  kTest,        // to judge the model that was chosen
+};
+std::string_view NameOf(Split split);  // "train"
+
+// Of "train", "validation" or "test"; nothing for other texts.
+std::optional<Split> ParseSplit(std::string_view name);
 
 }  // namespace enigma::eval

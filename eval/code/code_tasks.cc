@@ -72,14 +72,12 @@ absl::StatusOr<std::vector<CodeTask>> ParseCodeTasks(std::string_view text, std:
 
 size_t HeldOutPrompt(const CodeTask& task) { return PartOf(task.name, task.prompts.size()); }
 
-std::vector<CodeRequest> RequestsOf(const std::vector<CodeTask>& tasks, Portion portion) {
+std::vector<CodeRequest> RequestsOf(const std::vector<CodeTask>& tasks, std::optional<Split> split) {
   std::vector<CodeRequest> requests;
   for (const CodeTask& task : tasks) {
     for (size_t i = 0; i < task.prompts.size(); ++i) {
-      const bool is_held_out = i == HeldOutPrompt(task);
-      if (portion == Portion::kAll || is_held_out == (portion == Portion::kHeldOut)) {
-        requests.push_back({&task, task.prompts[i]});
-      }
+      const Split its = i == HeldOutPrompt(task) ? Split::kTest : Split::kTrain;
+      if (!split || *split == its) requests.push_back({&task, task.prompts[i]});
     }
   }
   return requests;

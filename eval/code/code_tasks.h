@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,8 +31,9 @@ struct CodeRequest {
   const CodeTask* task = nullptr;
   std::string_view prompt;
 };
-// In the order of the tasks. Borrows them.
-std::vector<CodeRequest> RequestsOf(const std::vector<CodeTask>& tasks, Portion portion);
+// In the order of the tasks; all where no split is named. The prompt that is kept from training is the test's; none is
+// kept for validation. Borrows the tasks.
+std::vector<CodeRequest> RequestsOf(const std::vector<CodeTask>& tasks, std::optional<Split> split);
 
 // What a training job reads: an object with "question" and "answer", the solution, per line.
 std::string TrainingLines(const std::vector<CodeRequest>& requests);

@@ -7,6 +7,7 @@
 #include <absl/container/flat_hash_set.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
+#include <absl/strings/str_split.h>
 
 #include "base/counter_random.h"
 #include "base/text.h"
@@ -15,7 +16,9 @@
 namespace enigma::eval {
 namespace {
 
-constexpr uint64_t kHeldOutParts = 10;  // one of them is held out
+constexpr uint64_t kParts = 20;
+constexpr uint64_t kTestPart = 0;
+constexpr uint64_t kValidationPart = 10;  // so that what is held out is a number that 10 divides
 constexpr int64_t kTermMax = 99;
 constexpr int64_t kFactorMax = 12;
 
@@ -62,11 +65,17 @@ std::string_view WordingOf(MathKind kind, char sign, Draw& draw) {
   return draw.Among(is_story ? ProductStories() : ProductWordings());
 }
 
-bool IsHeldOut(const Operation& operation, const std::string& question) {
+// What decides about a problem: of sums and differences the numbers, of products the question.
+std::string SplitKey(const Operation& operation, const std::string& question) {
   const auto [a, b] = std::pair(operation.a, operation.b);
-  if (operation.sign == '*') return PartOf(question, kHeldOutParts) == 0;
-  if (operation.sign == '-') return PartOf(ToString(absl::StrCat(a, "-", b)), kHeldOutParts) == 0;
-  return PartOf(ToString(absl::StrCat(std::min(a, b), "+", std::max(a, b))), kHeldOutParts) == 0;
+  if (operation.sign == '*') return question;
+  if (operation.sign == '-') return absl::StrCat(a, "-", b);
+  return absl::StrCat(std::min(a, b), "+", std::max(a, b));
+}
+
+Split SplitOf(const Operation& operation, const std::string& question) {
+  const uint64_t part = PartOf(SplitKey(operation, question), kParts);
+  return part == kTestPart ? Split::kTest : part == kValidationPart ? Split::kValidation : Split::kTrain;
 }
 
 MathProblem ProblemOf(const MathOptions& options, Draw draw) {
@@ -80,7 +89,7 @@ MathProblem ProblemOf(const MathOptions& options, Draw draw) {
                                                            {"{thing}", ToAbsl(draw.Among(Things()))}});
   const char sign[] = {' ', operation.sign, ' ', '\0'};
   problem.answer = absl::StrCat(operation.a, sign, operation.b, " = ", operation.result());
-  problem.held_out = IsHeldOut(operation, problem.question);
+  problem.split = SplitOf(operation, problem.question);
   return problem;
 }
 
@@ -89,6 +98,25 @@ MathProblem ProblemOf(const MathOptions& options, Draw draw) {
 std::string_view NameOf(MathKind kind) {
   constexpr std::array<std::string_view, kMathKinds> kNames = {"sum", "difference", "product", "word"};
   return kNames[static_cast<size_t>(kind)];
+}
+
+absl::StatusOr<std::vector<MathKind>> ParseMathKinds(std::string_view names) {
+  std::vector<MathKind> kinds;
+  for (const absl::string_view name : absl::StrSplit(ToAbsl(names), ',')) {
+    const size_t before = kinds.size();
+    for (size_t i = 0; i < kMathKinds; ++i) {
+      const auto kind = static_cast<MathKind>(i);
+      if (NameOf(kind) == ToStd(name)) kinds.push_back(kind);
+    }
+    if (kinds.size() == before) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("\"", name, "\" is no kind of problem; there are sum, difference, product and word"));
+    }
+    if (std::find(kinds.begin(), kinds.end() - 1, kinds.back()) != kinds.end() - 1) {
+      return absl::InvalidArgumentError(absl::StrCat("\"", name, "\" is named twice"));
+    }
+  }
+  return kinds;
 }
 
 absl::StatusOr<std::vector<MathProblem>> MakeMathProblems(const MathOptions& options) {
@@ -104,19 +132,10 @@ absl::StatusOr<std::vector<MathProblem>> MakeMathProblems(const MathOptions& opt
                                                      options.count));
     }
     MathProblem problem = ProblemOf(options, Draw(options.seed, attempt));
-    if (options.portion != Portion::kAll && problem.held_out != (options.portion == Portion::kHeldOut)) continue;
+    if (options.split && problem.split != *options.split) continue;
     if (asked.insert(problem.question).second) problems.push_back(std::move(problem));
   }
   return problems;
-}
-
-std::string QuestionLines(const std::vector<MathProblem>& problems) {
-  std::string lines;
-  for (const MathProblem& problem : problems) {
-    if (!lines.empty()) lines += "\n";
-    lines += "Q: " + problem.question + "\nA: " + problem.answer + "\n";
-  }
-  return lines;
 }
 
 }  // namespace enigma::eval

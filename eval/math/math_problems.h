@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,28 +20,27 @@ enum class MathKind {
 };
 inline constexpr size_t kMathKinds = 4;
 std::string_view NameOf(MathKind kind);  // "sum"
+// Of a list such as "sum,word", each once. InvalidArgument names what there is.
+absl::StatusOr<std::vector<MathKind>> ParseMathKinds(std::string_view names);
 
 struct MathProblem {
   MathKind kind = MathKind::kSum;
   std::string question;
   std::string answer;  // "34 + 58 = 92": the result is its last number
-  bool held_out = false;
+  Split split = Split::kTrain;
 };
 
 struct MathOptions {
   uint64_t count = 0;
   uint64_t seed = 0;
   std::vector<MathKind> kinds = {MathKind::kSum, MathKind::kDifference, MathKind::kProduct, MathKind::kWord};
-  Portion portion = Portion::kAll;
+  std::optional<Split> split = std::nullopt;  // nothing: of all three
 };
 
-// So many problems, no question twice, the same for the same options on every machine. One in ten is held out, whatever
-// the seed: of sums and differences the numbers decide, so that training sets hold no wording of one that is held out,
-// nor its sum the other way round; of products, whose table has to be learned whole, the question does.
-// InvalidArgument where there are not that many different ones.
+// So many problems, no question twice, the same for the same options on every machine. One in ten is held out, half of
+// them for validation and half for the test, whatever the seed: of sums and differences the numbers decide, so that
+// training sets hold no wording of one that is held out, nor its sum the other way round; of products, whose table has
+// to be learned whole, the question does. InvalidArgument where there are not that many different ones.
 absl::StatusOr<std::vector<MathProblem>> MakeMathProblems(const MathOptions& options);
-
-// Pairs of "Q:" and "A:" lines, an empty line between them (engine/corpus/document_reader.h).
-std::string QuestionLines(const std::vector<MathProblem>& problems);
 
 }  // namespace enigma::eval

@@ -116,8 +116,8 @@ TEST_F(ShippedCode, KeepsItsRules) {
 }
 
 TEST_F(ShippedCode, HoldsOutOneWordingOfEachTask) {
-  const auto held_out = RequestsOf(tasks_, Portion::kHeldOut);
-  const auto training = RequestsOf(tasks_, Portion::kTraining);
+  const auto held_out = RequestsOf(tasks_, Split::kTest);
+  const auto training = RequestsOf(tasks_, Split::kTrain);
   EXPECT_THAT(held_out, SizeIs(tasks_.size()));
   EXPECT_THAT(training, SizeIs(5 * tasks_.size()));
   const std::string lines = TrainingLines(training);

@@ -18,7 +18,7 @@ TEST(CodeTasks, AreReadLineByLine) {
   ASSERT_THAT(*tasks, SizeIs(2));
   EXPECT_EQ(tasks->back().name, "twice");
   EXPECT_EQ(tasks->back().solution, "def twice(x):\n    return 2 * x");
-  EXPECT_THAT(RequestsOf(*tasks, Portion::kAll), SizeIs(4));
+  EXPECT_THAT(RequestsOf(*tasks, std::nullopt), SizeIs(4));
 }
 
 TEST(CodeTasks, AreRefusedWithTheirPlace) {
@@ -46,8 +46,8 @@ TEST(CodeTasks, AreRefusedWithTheirPlace) {
 TEST(CodeTasks, BecomePairsToTrainOn) {
   const auto tasks = ParseCodeTasks(kTask, "t.jsonl");
   ASSERT_TRUE(tasks.ok()) << tasks.status();
-  const auto held_out = RequestsOf(*tasks, Portion::kHeldOut);
-  const auto training = RequestsOf(*tasks, Portion::kTraining);
+  const auto held_out = RequestsOf(*tasks, Split::kTest);
+  const auto training = RequestsOf(*tasks, Split::kTrain);
   ASSERT_THAT(held_out, SizeIs(1));
   ASSERT_THAT(training, SizeIs(1));
   // SHA-256 of "twice" begins with dc8ffdbf2736dbdf, an odd number.

@@ -1,5 +1,6 @@
 #include "eval/math/math_problems.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <set>
@@ -11,8 +12,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "engine/corpus/question_answer.h"
 #include "eval/math/final_number.h"
+#include "eval/math/math_file.h"
 
 namespace enigma::eval {
 namespace {
@@ -71,40 +72,63 @@ TEST(MathProblems, AreRightAndInRange) {
 }
 
 TEST(MathProblems, DependOnTheSeedAlone) {
-  const std::string first = QuestionLines(Make({.count = 50, .seed = 7}));
-  EXPECT_EQ(first, QuestionLines(Make({.count = 50, .seed = 7})));
-  EXPECT_NE(first, QuestionLines(Make({.count = 50, .seed = 8})));
+  const std::string first = MathLines(Make({.count = 50, .seed = 7}));
+  EXPECT_EQ(first, MathLines(Make({.count = 50, .seed = 7})));
+  EXPECT_NE(first, MathLines(Make({.count = 50, .seed = 8})));
   // A larger set begins with the smaller one.
-  EXPECT_EQ(QuestionLines(Make({.count = 80, .seed = 7})).substr(0, first.size()), first);
+  EXPECT_EQ(MathLines(Make({.count = 80, .seed = 7})).substr(0, first.size()), first);
 }
 
-TEST(MathProblems, KeepWhatIsHeldOutFromTraining) {
-  const auto training = Make({.count = 8000, .seed = 1, .portion = Portion::kTraining});
-  const auto held_out = Make({.count = 800, .seed = 2, .portion = Portion::kHeldOut});
-  std::set<std::string> trained;  // sums and differences in whatever words, products as they are asked for
-  for (const MathProblem& problem : training) {
-    EXPECT_FALSE(problem.held_out);
-    const Computation c = Read(problem.answer);
-    if (c.sign == '*') {
-      trained.insert(problem.question);
-    } else {
-      trained.insert(absl::StrCat(c.a, std::string(1, c.sign), c.b));
-      if (c.sign == '+') trained.insert(absl::StrCat(c.b, "+", c.a));
+// What decides about a problem: sums and differences in whatever words, products as they are asked for.
+std::string KeyOf(const MathProblem& problem) {
+  const Computation c = Read(problem.answer);
+  if (c.sign == '*') return problem.question;
+  if (c.sign == '-') return absl::StrCat(c.a, "-", c.b);
+  return absl::StrCat(std::min(c.a, c.b), "+", std::max(c.a, c.b));
+}
+
+// The rule of data/math/README.md.
+Split SplitOfKey(const std::string& key) {
+  const uint64_t part = PartOf(key, 20);
+  return part == 0 ? Split::kTest : part == 10 ? Split::kValidation : Split::kTrain;
+}
+
+TEST(MathProblems, OfOneSplitAreInNoOther) {
+  std::map<std::string, Split> splits;
+  const std::array<std::pair<Split, uint64_t>, 3> sets = {
+      {{Split::kTrain, 8000}, {Split::kValidation, 800}, {Split::kTest, 800}}};
+  for (const auto& [split, count] : sets) {
+    const auto problems = Make({.count = count, .seed = static_cast<uint64_t>(split), .split = split});
+    EXPECT_THAT(problems, SizeIs(count));
+    for (const MathProblem& problem : problems) {
+      EXPECT_EQ(problem.split, split);
+      EXPECT_EQ(SplitOfKey(KeyOf(problem)), split) << problem.question;
+      const auto [known, is_new] = splits.try_emplace(KeyOf(problem), split);
+      EXPECT_EQ(known->second, split) << problem.question;
     }
   }
-  for (const MathProblem& problem : held_out) {
-    EXPECT_TRUE(problem.held_out);
-    const Computation c = Read(problem.answer);
-    const std::string key = c.sign == '*' ? problem.question : absl::StrCat(c.a, std::string(1, c.sign), c.b);
-    EXPECT_EQ(trained.count(key), 0u) << problem.question;
-  }
 }
 
-TEST(MathProblems, HoldOutATenth) {
-  size_t held_out = 0;
-  const auto all = Make({.count = 5000, .seed = 3});
-  for (const MathProblem& problem : all) held_out += problem.held_out ? 1 : 0;
-  EXPECT_NEAR(static_cast<double>(held_out) / 5000, 0.1, 0.02);
+TEST(MathProblems, HoldOutATenthInTwoHalves) {
+  std::map<Split, double> shares;
+  for (const MathProblem& problem : Make({.count = 5000, .seed = 3})) shares[problem.split] += 1.0 / 5000;
+  EXPECT_NEAR(shares[Split::kValidation], 0.05, 0.015);
+  EXPECT_NEAR(shares[Split::kTest], 0.05, 0.015);
+}
+
+// What data/math/README.md counts.
+TEST(MathProblems, HoldOutThePairsThatTheReadmeCounts) {
+  std::map<std::pair<char, Split>, int> pairs;
+  for (int a = 0; a < 100; ++a) {
+    for (int b = 0; b < 100; ++b) {
+      if (a <= b) ++pairs[{'+', SplitOfKey(absl::StrCat(a, "+", b))}];
+      ++pairs[{'-', SplitOfKey(absl::StrCat(a, "-", b))}];
+    }
+  }
+  EXPECT_EQ((pairs[{'+', Split::kTest}]), 234);
+  EXPECT_EQ((pairs[{'+', Split::kValidation}]), 244);
+  EXPECT_EQ((pairs[{'-', Split::kTest}]), 512);
+  EXPECT_EQ((pairs[{'-', Split::kValidation}]), 507);
 }
 
 TEST(MathProblems, AreOfTheKindsThatAreAskedFor) {
@@ -121,14 +145,16 @@ TEST(MathProblems, SayWhereThereAreTooFew) {
   EXPECT_THAT(std::string(made.status().message()), HasSubstr("there are only about 3"));
 }
 
-TEST(MathProblems, AreReadAsPairsToTrainOn) {
-  const std::string lines = QuestionLines(Make({.count = 100, .seed = 4}));
-  std::vector<engine::Document> documents;
-  engine::ReaderCounts counts;
-  const auto status = engine::ReadQuestions(engine::LineSource(lines, "math.txt", 1000), 0, documents, counts);
-  ASSERT_TRUE(status.ok()) << status;
-  EXPECT_THAT(documents, SizeIs(100));
-  EXPECT_EQ(counts.lines, 200u);
+TEST(MathProblems, KindsAreNamedInAList) {
+  const auto kinds = ParseMathKinds("word,sum");
+  ASSERT_TRUE(kinds.ok()) << kinds.status();
+  EXPECT_EQ(*kinds, (std::vector<MathKind>{MathKind::kWord, MathKind::kSum}));
+  for (const auto& [names, why] : std::vector<std::pair<const char*, const char*>>{{"", "\"\" is no kind"},
+                                                                                   {"sum,", "\"\" is no kind"},
+                                                                                   {"root", "\"root\" is no kind"},
+                                                                                   {"sum,sum", "twice"}}) {
+    EXPECT_THAT(std::string(ParseMathKinds(names).status().message()), HasSubstr(why)) << names;
+  }
 }
 
 }  // namespace
