@@ -34,6 +34,8 @@ void AddOptions(Command& root);
 void AddNodesRemove(Command& nodes);
 
 // Commands under `enigma data`.
+void AddDataCode(Command& data);
+void AddDataMath(Command& data);
 void AddDataScenes(Command& data);
 
 // Commands under `enigma eval`.

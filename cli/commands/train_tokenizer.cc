@@ -10,6 +10,7 @@
 #include "cli/commands/commands.h"
 #include "cli/input/training_text.h"
 #include "cli/output/format.h"
+#include "cli/output/output_file.h"
 #include "cli/output/progress.h"
 #include "cli/usage_error.h"
 #include "engine/spec/gguf_writer.h"
@@ -36,18 +37,6 @@ struct TrainTokenizerFlags {
   bool force = false;
   bool json = false;
 };
-
-// A file that is there stays, unless it may go; a device or a folder always does.
-absl::Status CheckOutput(const TrainTokenizerFlags& flags) {
-  std::error_code error;
-  const auto there = std::filesystem::status(flags.output, error);
-  if (!std::filesystem::exists(there)) return absl::OkStatus();
-  if (!std::filesystem::is_regular_file(there)) {
-    return UsageError("--output: " + flags.output + " is there and is no file; name another one to write");
-  }
-  if (flags.force) return absl::OkStatus();
-  return absl::AlreadyExistsError(flags.output + " is there already; --force replaces it, --output names another one");
-}
 
 absl::StatusOr<std::unique_ptr<engine::TokenizerTrainer>> TrainerFor(const TrainTokenizerFlags& flags, bool has_words,
                                                                      Progress& progress) {
@@ -124,14 +113,14 @@ absl::Status RunTrainTokenizer(const TrainTokenizerFlags& flags, bool has_words)
   Progress merging("merging pairs");
   ENIGMA_ASSIGN_OR_RETURN(const auto trainer, TrainerFor(flags, has_words, merging));
   ENIGMA_ASSIGN_OR_RETURN(const std::vector<TrainingFile> files, FindTrainingFiles(flags.data));
-  ENIGMA_RETURN_IF_ERROR(CheckOutput(flags));
+  ENIGMA_RETURN_IF_ERROR(CheckOutputFile("--output", flags.output, flags.force));
   ENIGMA_RETURN_IF_ERROR(ReadAll(files, *trainer));
   ENIGMA_ASSIGN_OR_RETURN(const engine::TokenizerFile file, trainer->Train());
   merging.Finish();
   ENIGMA_ASSIGN_OR_RETURN(const engine::GgufMetadata metadata,
                           engine::VocabularyMetadata(file, std::filesystem::path(flags.output).stem().string()));
   ENIGMA_ASSIGN_OR_RETURN(const auto tokenizer, engine::Tokenizer::FromGguf(metadata));
-  ENIGMA_RETURN_IF_ERROR(CheckOutput(flags));  // training takes a while
+  ENIGMA_RETURN_IF_ERROR(CheckOutputFile("--output", flags.output, flags.force));  // training takes a while
   ENIGMA_RETURN_IF_ERROR(Write(metadata, flags.output));
   Report(flags, has_words, file, files.size(), *trainer, *tokenizer);
   return absl::OkStatus();

@@ -156,6 +156,7 @@ TEST(UsageTest, BoundsAreHeld) {
       {"train", "--name", "n", "--size", "nano", "--validation-share", "0.5"},
       {"train", "--name", "n", "--size", "nano", "--vocab-size", "299"},
       {"train", "--name", "n", "--size", "nano", "--context", "7"},
+      {"data", "math", "--out", "/nonexistent/x", "--count", "0"},
       {"data", "scenes", "--out", "/tmp/x", "--count", "0"},
       {"data", "scenes", "--out", "/tmp/x", "--count", "1000001"},
       {"data", "scenes", "--out", "/tmp/x", "--count", "1", "--size", "15"},
@@ -243,6 +244,12 @@ TEST(UsageTest, TextsThatMakeNoSenseAreRefused) {
       {{"worker", "--seed", ":1"}, "--seed: \":1\""},
       {{"worker", "--log", "loud"}, "--log: "},
       {{"worker", "--data-dir", ""}, "--data-dir: the value is empty"},
+      {{"data"}, "a command is missing"},
+      {{"data", "math"}, "--out is required"},
+      {{"data", "math", "--out", "/tmp"}, "/tmp is there and is no file"},
+      {{"data", "math", "--out", "/nonexistent/x", "--kinds", "sum,root"}, "--kinds: \"root\" is no kind of problem"},
+      {{"data", "math", "--out", "/nonexistent/x", "--split", "dev"}, "--split: \"dev\" is none of"},
+      {{"data", "code", "--out", "/nonexistent/x", "--split", "validation"}, "--split: \"validation\" is none of"},
       {{"coordinator", "--config", "/tmp"}, "/tmp: cannot be read"},
   };
   for (const auto& [arguments, message] : wrong) {
