@@ -19,7 +19,7 @@
 namespace enigma::eval {
 namespace {
 
-// Reads "TOKEN\0code\0test\0test..." and writes "TOKEN passed", "TOKEN memory" or "TOKEN failed\nwhy" to descriptor 3.
+// Reads "TOKEN\0code\0test\0test..." and writes the token, how it went and, in the next line, why to descriptor 3.
 // The token tells its report from what the code writes there; a report without it counts for nothing.
 constexpr char kRunner[] = R"py(
 import os, sys
@@ -33,23 +33,28 @@ def main(write, leave):
 
     names = {"__name__": "answer"}
     test = ""
+    program = None
     try:
-        exec(compile(code, "answer", "exec"), names)
+        program = compile(code, "answer", "exec")
+        exec(program, names)
         for test in tests:
             exec(compile(test, "test", "exec"), names)
     except MemoryError:
-        names = code = tests = None
+        names = code = program = tests = None
         tell("memory")
     except BaseException as error:
         try:
             why = type(error).__name__ + (": " + str(error) if str(error) else "")
         except BaseException:
             why = "an error that cannot be shown"
-        if test and why == "AssertionError":
+        if program is None and isinstance(error, SyntaxError):
+            tell("syntax", why)
+        wrong = test and isinstance(error, AssertionError)
+        if wrong and why == "AssertionError":
             why = test
         elif test:
             why = why + " (" + test + ")"
-        tell("failed", why)
+        tell("wrong" if wrong else "exception", why)
     tell("passed")
 
 main(os.write, os._exit)
@@ -92,15 +97,18 @@ TestRun Judge(const ProcessEnd& end, const std::string& token, const SandboxLimi
   if (verdict == token + " memory") {
     return {RunOutcome::kMemory, absl::StrCat("it wanted more than ", limits.memory_bytes >> 20, " MiB of memory")};
   }
-  if (verdict == token + " failed") return {RunOutcome::kFailed, report.size() > 1 ? report[1] : ""};
+  const std::string why = report.size() > 1 ? report[1] : "";
+  if (verdict == token + " wrong") return {RunOutcome::kWrong, why};
+  if (verdict == token + " exception") return {RunOutcome::kException, why};
+  if (verdict == token + " syntax") return {RunOutcome::kSyntax, why};
   return WithoutReport(end, limits);
 }
 
 }  // namespace
 
 std::string_view NameOf(RunOutcome outcome) {
-  constexpr std::array<std::string_view, kRunOutcomes> kNames = {"passed", "failed", "timeout",
-                                                                 "memory", "killed", "forbidden"};
+  constexpr std::array<std::string_view, kRunOutcomes> kNames = {"passed",  "wrong_answer", "exception", "syntax",
+                                                                 "timeout", "memory",       "killed",    "forbidden"};
   return kNames[static_cast<size_t>(outcome)];
 }
 
@@ -120,7 +128,7 @@ absl::StatusOr<PythonSandbox> PythonSandbox::Create(const SandboxLimits& limits)
 
 absl::StatusOr<TestRun> PythonSandbox::Run(std::string_view code, const std::vector<std::string>& tests) const {
   // What follows it would be read as a test.
-  if (code.find('\0') != std::string_view::npos) return TestRun{RunOutcome::kFailed, "the code has a NUL character"};
+  if (code.find('\0') != std::string_view::npos) return TestRun{RunOutcome::kSyntax, "the code has a NUL character"};
   const std::string token = NewToken();
   std::string input = token;
   input.append(1, '\0').append(code);

@@ -14,14 +14,16 @@ namespace enigma::eval {
 
 enum class RunOutcome {
   kPassed,
-  kFailed,     // a test does not hold, or the code raises an error or cannot be read
+  kWrong,      // a test does not hold
+  kException,  // the code, or what a test calls, raises an error
+  kSyntax,     // it is no Python
   kTimeout,    // it ran too long
   kMemory,     // it wanted more memory than there is for it
   kKilled,     // it crashed, ended itself, or printed without end
   kForbidden,  // it tried to start or signal a process, to use the network, or to change the machine
 };
-inline constexpr size_t kRunOutcomes = 6;
-std::string_view NameOf(RunOutcome outcome);  // "passed"
+inline constexpr size_t kRunOutcomes = 8;
+std::string_view NameOf(RunOutcome outcome);  // "wrong_answer"
 
 struct TestRun {
   RunOutcome outcome = RunOutcome::kKilled;

@@ -61,20 +61,33 @@ TEST_F(PythonSandboxTest, PassesWhatHolds) {
 
 TEST_F(PythonSandboxTest, NamesTheTestThatDoesNotHold) {
   const auto run = Run("def f(x):\n    return x", {"assert f(1) == 1", "assert f(2) == 4", "assert f(3) == 9"});
-  EXPECT_OUTCOME(run, kFailed);
+  EXPECT_OUTCOME(run, kWrong);
   EXPECT_EQ(run.detail, "assert f(2) == 4");
+  const auto with_reason = Run("def f(x):\n    return x", {"assert f(2) == 4, f'f(2) is {f(2)}'"});
+  EXPECT_OUTCOME(with_reason, kWrong);
+  EXPECT_THAT(with_reason.detail, HasSubstr("f(2) is 2"));
+}
+
+TEST_F(PythonSandboxTest, TellsNoPythonFromAnErrorAndAnErrorFromAWrongAnswer) {
+  EXPECT_OUTCOME(Run("def f(:"), kSyntax);
+  EXPECT_OUTCOME(Run("Of course! Here is the function."), kSyntax);
+  EXPECT_OUTCOME(Run("def f():\nreturn 1"), kSyntax);
+  EXPECT_OUTCOME(Run("exec('def f(:')"), kException);
+  EXPECT_OUTCOME(Run("def f(x):\n    return 1 / x", {"assert f(1) == 1", "assert f(0) == 0"}), kException);
+  EXPECT_OUTCOME(Run("", {"assert f(1) == 1"}), kException);
+  EXPECT_OUTCOME(Run("assert False", {"assert True"}), kException);
 }
 
 TEST_F(PythonSandboxTest, NamesTheErrorThatIsRaised) {
   EXPECT_THAT(Run("def f(:").detail, HasSubstr("SyntaxError"));
   EXPECT_THAT(Run("x = 1", {"assert f(1)"}).detail, AllOf(HasSubstr("NameError"), HasSubstr("assert f(1)")));
   EXPECT_THAT(Run("def f():\n    return f()\nf()").detail, HasSubstr("RecursionError"));
-  EXPECT_OUTCOME(Run(std::string("x = 1\0y", 7)), kFailed);
+  EXPECT_OUTCOME(Run(std::string("x = 1\0y", 7)), kSyntax);
   EXPECT_OUTCOME(Run("\xff\xfe"), kKilled);
 }
 
 TEST_F(PythonSandboxTest, CountsNothingThatEndsBeforeItsTests) {
-  EXPECT_OUTCOME(Run("raise SystemExit(0)", {"assert False"}), kFailed);
+  EXPECT_OUTCOME(Run("raise SystemExit(0)", {"assert False"}), kException);
   EXPECT_OUTCOME(Run("import os\nos._exit(0)", {"assert False"}), kKilled);
   EXPECT_OUTCOME(Run("import os\nos.write(3, b'passed\\n')\nos._exit(0)", {"assert False"}), kKilled);
 }
@@ -139,16 +152,16 @@ TEST_F(PythonSandboxTest, TellsOfACrash) {
 TEST_F(PythonSandboxTest, WritesNowhereButInAFolderOfItsOwn) {
   const testing::TemporaryDirectory outside;
   const std::string path = outside.path() + "/made";
-  EXPECT_OUTCOME(Run(absl::StrCat("open('", path, "', 'w')")), kFailed);
+  EXPECT_OUTCOME(Run(absl::StrCat("open('", path, "', 'w')")), kException);
   EXPECT_FALSE(std::filesystem::exists(path));
   for (const char* place : {"/x", "/usr/lib/x", "/etc/x", "/tmp/../x"}) {
-    EXPECT_OUTCOME(Run(absl::StrCat("open('", place, "', 'w')")), kFailed);
+    EXPECT_OUTCOME(Run(absl::StrCat("open('", place, "', 'w')")), kException);
   }
-  EXPECT_OUTCOME(Run("import json, os\nopen(json.__file__, 'a')"), kFailed);
+  EXPECT_OUTCOME(Run("import json, os\nopen(json.__file__, 'a')"), kException);
   EXPECT_OUTCOME(Run("open('/tmp/x', 'w').write('kept')", {"assert open('/tmp/x').read() == 'kept'"}), kPassed);
   EXPECT_OUTCOME(Run("assert not __import__('os').listdir('/tmp')"), kPassed);  // the next one finds nothing of it
   const auto full = Run("for i in range(50):\n    with open(f'/tmp/{i}', 'wb') as f:\n        f.write(bytes(1 << 19))");
-  EXPECT_OUTCOME(full, kFailed);
+  EXPECT_OUTCOME(full, kException);
   EXPECT_THAT(full.detail, HasSubstr("No space left"));
   EXPECT_THAT(Run("open('/tmp/big', 'wb').write(bytes(1 << 22))").detail, HasSubstr("OSError"));
 }
@@ -158,7 +171,7 @@ TEST_F(PythonSandboxTest, SeesNothingOfTheMachine) {
   for (const char* path : {"/etc/passwd", "/etc/shadow", "/etc/hosts", "/proc/self/environ", "/proc/1/environ",
                            "/proc/self/status", "/home", "/root/.ssh", "/var/lib", "/sys/class", "/dev/mem"}) {
     const auto run = Run(absl::StrCat("import os\nos.stat('", path, "')"));
-    EXPECT_OUTCOME(run, kFailed);
+    EXPECT_OUTCOME(run, kException);
     EXPECT_THAT(run.detail, AnyOf(HasSubstr("FileNotFoundError"), HasSubstr("PermissionError"))) << path;
   }
   EXPECT_OUTCOME(Run("import os\nassert 'ENIGMA_SANDBOX_TEST_SECRET' not in os.environ"), kPassed);
@@ -182,8 +195,8 @@ TEST_F(PythonSandboxTest, GetsNoPrivileges) {
                            "ctypes.CDLL(None).ptrace(0, 0, 0, 0)", "os.memfd_create('x')", "os.chroot('/tmp')"}) {
     EXPECT_OUTCOME(Run(absl::StrCat("import ctypes, os\n", call)), kForbidden);
   }
-  EXPECT_OUTCOME(Run("import os\nos.setuid(0)"), kFailed);
-  EXPECT_OUTCOME(Run("import resource\nresource.setrlimit(resource.RLIMIT_CPU, (100, 100))"), kFailed);
+  EXPECT_OUTCOME(Run("import os\nos.setuid(0)"), kException);
+  EXPECT_OUTCOME(Run("import resource\nresource.setrlimit(resource.RLIMIT_CPU, (100, 100))"), kException);
 }
 
 // In a process of its own, which allows itself no further user namespace.
