@@ -84,8 +84,8 @@ void AddCommands(CLI::App& app, Action& action) {
   AddTokenize(root);
   AddTrainTokenizer(root);
   AddData(root);
-  AddBench(root);
   AddEval(root);
+  AddBench(root);
   AddToken(root);
   AddKeys(root);
   AddDoctor(root);

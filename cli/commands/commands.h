@@ -40,6 +40,9 @@ void AddDataScenes(Command& data);
 
 // Commands under `enigma eval`.
 void AddEvalCaption(Command& eval);
+void AddEvalCode(Command& eval);
+void AddEvalMath(Command& eval);
+void AddEvalPerplexity(Command& eval);
 void AddEvalRouter(Command& eval);
 
 // Commands under `enigma jobs`.

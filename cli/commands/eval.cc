@@ -7,6 +7,9 @@ void AddEval(Command& root) {
   Command command = root.Add("eval", "how good a model is: numbers, and a table");
   command.NeedsSubcommand();
   AddEvalCaption(command);
+  AddEvalCode(command);
+  AddEvalMath(command);
+  AddEvalPerplexity(command);
   AddEvalRouter(command);
 }
 

@@ -12,10 +12,13 @@
 
 namespace enigma::cli {
 
-// The flags of `generate` and `chat` that say which model answers and where.
+// The flags of `generate`, `chat` and `eval` that say which model answers and where.
 class ModelChoice {
  public:
-  explicit ModelChoice(Command& command);
+  // How a file in place of the cluster's model is named: by --local alone, or also by --model, where the name ends with
+  // ".gguf".
+  enum class Files { kByLocal, kByEitherFlag };
+  explicit ModelChoice(Command& command, Files files = Files::kByLocal);
   // Usage error unless exactly one of --model and --local was given, and no flag that has no effect there. Opens the
   // model or finds the cluster.
   absl::StatusOr<std::unique_ptr<AnsweringModel>> Open() const;
@@ -23,6 +26,9 @@ class ModelChoice {
   absl::Status Check() const;
 
  private:
+  std::string file() const;  // empty for a model of the cluster
+
+  const Files files_;
   ClusterFlags cluster_;
   std::string model_;
   std::string local_;

@@ -96,6 +96,12 @@ const std::map<std::string, Words>& NumericFlags() {
       {"--lora-rank", kTune},
       {"--lora-alpha", kTune},
       {"--history", {"jobs", "watch", "1"}},
+      {"--samples", {"eval", "code", "--local", "m"}},
+      {"--limit", {"eval", "code", "--local", "m"}},
+      {"--timeout", {"eval", "code", "--local", "m"}},
+      {"--memory", {"eval", "code", "--local", "m"}},
+      {"--problem-seed", {"eval", "math", "--local", "m"}},
+      {"--stride", {"eval", "perplexity", "--model", "m", "--data", "t"}},
       {"--count", {"data", "scenes", "--out", "/tmp/x"}},
       {"--size", {"data", "scenes", "--out", "/tmp/x", "--count", "1"}},
   };
@@ -157,6 +163,11 @@ TEST(UsageTest, BoundsAreHeld) {
       {"train", "--name", "n", "--size", "nano", "--vocab-size", "299"},
       {"train", "--name", "n", "--size", "nano", "--context", "7"},
       {"data", "math", "--out", "/nonexistent/x", "--count", "0"},
+      {"eval", "code", "--local", "m", "--timeout", "0"},
+      {"eval", "code", "--local", "m", "--samples", "0"},
+      {"eval", "code", "--local", "m", "--memory", "63"},
+      {"eval", "math", "--local", "m", "--count", "0"},
+      {"eval", "perplexity", "--model", "m", "--data", "t", "--context", "0"},
       {"data", "scenes", "--out", "/tmp/x", "--count", "0"},
       {"data", "scenes", "--out", "/tmp/x", "--count", "1000001"},
       {"data", "scenes", "--out", "/tmp/x", "--count", "1", "--size", "15"},
@@ -244,6 +255,15 @@ TEST(UsageTest, TextsThatMakeNoSenseAreRefused) {
       {{"worker", "--seed", ":1"}, "--seed: \":1\""},
       {{"worker", "--log", "loud"}, "--log: "},
       {{"worker", "--data-dir", ""}, "--data-dir: the value is empty"},
+      {{"eval"}, "a command is missing"},
+      {{"eval", "code"}, "--model NAME, or a file with --local PATH"},
+      {{"eval", "code", "--model", "m", "--threads", "2"}, "--threads goes with --local"},
+      {{"eval", "code", "--local", "m", "--samples", "2"}, "--samples: greedy answers are all the same"},
+      {{"eval", "math", "--local", "m", "--form", "poem"}, "--form: \"poem\" is none of"},
+      {{"eval", "math", "--local", "m", "--kinds", "root"}, "--kinds: \"root\" is no kind"},
+      {{"eval", "math", "--local", "m", "--data", "d", "--count", "3"}, "--data excludes --count"},
+      {{"eval", "perplexity", "--data", "/tmp/x"}, "--model is required"},
+      {{"eval", "perplexity", "--model", "/nonexistent", "--data", "/tmp/x"}, "there is no file /nonexistent"},
       {{"data"}, "a command is missing"},
       {{"data", "math"}, "--out is required"},
       {{"data", "math", "--out", "/tmp"}, "/tmp is there and is no file"},
@@ -342,6 +362,7 @@ TEST(ReadmeTest, ItsTableOfCommandsIsWhatTheBinaryHas) {
   expect_all_shown({"keys"});
   expect_all_shown({"jobs"});
   expect_all_shown({"data"});
+  expect_all_shown({"eval"});
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ TEST(WilsonInterval, IsThatOfTheTable) {
 CodeResult Result(size_t request, RunOutcome outcome) { return {.request = request, .run = {outcome, ""}}; }
 
 TEST(ScoreCode, CountsByRequestByTaskAndByOutcome) {
-  const std::vector<CodeTask> tasks = {{.name = "a"}, {.name = "b"}};
+  const std::vector<CodeTask> tasks = {{"a", {}, "", {}}, {"b", {}, "", {}}};
   const std::vector<CodeRequest> requests = {{&tasks[0], "1"}, {&tasks[0], "2"}, {&tasks[1], "3"}};
   std::vector<CodeResult> results = {
       Result(0, RunOutcome::kPassed), Result(1, RunOutcome::kWrong),  Result(2, RunOutcome::kSyntax),

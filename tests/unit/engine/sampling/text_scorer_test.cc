@@ -12,6 +12,8 @@
 
 #include "engine/kv_cache/block_table.h"
 #include "engine/sampling/score_windows.h"
+#include "tests/support/edited_model.h"
+#include "tests/support/process.h"
 #include "tests/support/synthetic_models.h"
 #include "tests/support/test_data.h"
 
@@ -152,6 +154,18 @@ std::vector<TokenId> SomeIds(size_t count) {
 
 TEST(TextScorer, AgreesWithOneTokenAtATime) {
   const std::string path = enigma::testing::SyntheticModelPath("tiny", "q8_0");
+  EXPECT_TRUE((*TextScorer::Open(path, {}))->has_begin());
+  for (const auto& [context, stride] : {std::pair{16U, 16U}, {16U, 5U}, {7U, 1U}, {40U, 40U}}) {
+    ExpectAsDirect(path, context, stride, SomeIds(37));
+  }
+}
+
+TEST(TextScorer, AgreesWithOneTokenAtATimeWithoutABeginToken) {
+  const enigma::testing::TemporaryDirectory folder;
+  const std::string path = folder.path() + "/m.gguf";
+  enigma::testing::EditModel(enigma::testing::SyntheticModelPath("tiny", "q8_0"), path,
+                             [](auto& model) { model.metadata.Set("tokenizer.ggml.add_bos_token", false); });
+  EXPECT_FALSE((*TextScorer::Open(path, {}))->has_begin());
   for (const auto& [context, stride] : {std::pair{16U, 16U}, {16U, 5U}, {7U, 1U}, {40U, 40U}}) {
     ExpectAsDirect(path, context, stride, SomeIds(37));
   }
