@@ -2,7 +2,7 @@
 
 #include <absl/strings/str_format.h>
 
-#include "engine/text/utf8.h"
+#include "base/utf8.h"
 
 namespace enigma::cli {
 
@@ -22,7 +22,7 @@ std::string CellText(const std::string& text, size_t bytes_max) {
   }
   if (cell.size() <= bytes_max) return cell;
   cell.resize(bytes_max - kMore.size());
-  cell.resize(engine::ValidUtf8Prefix(cell));
+  cell.resize(ValidUtf8Prefix(cell));
   return cell.append(kMore);
 }
 

@@ -8,10 +8,10 @@
 
 #include "base/status_macros.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "engine/corpus/line_source.h"
 #include "engine/corpus/question_answer.h"
 #include "engine/text/json_shape.h"
-#include "engine/text/utf8.h"
 #include "eval/math/final_number.h"
 
 namespace enigma::eval {
@@ -87,7 +87,7 @@ std::string MathLines(const std::vector<MathProblem>& problems) {
 }
 
 absl::StatusOr<std::vector<MathQuestion>> ParseMathQuestions(std::string_view text, std::string_view file_name) {
-  if (engine::ValidUtf8Prefix(text) != text.size()) {
+  if (ValidUtf8Prefix(text) != text.size()) {
     return absl::InvalidArgumentError(absl::StrCat(ToAbsl(file_name), " is no UTF-8 text"));
   }
   const engine::LineSource lines(text, file_name, kMathLineBytesMax);
