@@ -63,7 +63,7 @@ TEST(AugmentationTest, WholePictureIsWhatAModelIsGiven) {
 
 TEST(AugmentationTest, ShareIsKeptWhereItIsNoWholeNumberOfPixels) {
   for (uint64_t sample = 0; sample < 500; ++sample) {
-    EXPECT_GE(ChooseAugmentation({.side_min = 0.98F}, 75, 64, 5, sample).region.width, 74U);  // 73.5
+    EXPECT_GE(ChooseAugmentation({.side_min = 0.98F}, 80, 64, 5, sample).region.width, 79U);  // 78.4
   }
 }
 

@@ -52,7 +52,7 @@ TEST(SceneTest, CropsKeepEveryFigureWhole) {
   const engine::AugmentationOptions options = {.side_min = kSceneCropSideMin};
   uint32_t shortest = 1000;
   for (uint64_t number = 0; number < kScenes; ++number) {
-    const uint32_t side = std::array{64U, 75U, 1000U}[number % 3];
+    const uint32_t side = std::array{64U, 80U, 1000U}[number % 3];
     const Scene scene = MakeScene(kSeed, number, false);
     const auto [region, flip] = engine::ChooseAugmentation(options, side, side, 3, number);
     if (side == 1000) shortest = std::min(shortest, region.width);
