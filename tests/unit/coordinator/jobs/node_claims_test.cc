@@ -51,6 +51,7 @@ TEST(NodeClaimsTest, ThenPriorityAndAgeDecide) {
   EXPECT_TRUE(claims.Take(3, "a", later));
   claims.Want(2, {.priority = 0, .submitted_unix_ms = 2}, {"b"}, later);
   claims.End(1);
+  claims.End(3);
   EXPECT_TRUE(claims.Take(2, "b", later)) << "nobody goes before it any more";
 }
 
