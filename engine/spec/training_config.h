@@ -26,9 +26,9 @@ struct LoraConfig {
 // Pictures that stand before texts, and the encoder that is trained with the decoder that reads them. Every document of
 // the token set holds `token` as often as the encoder's prefix has rows, and belongs to the picture of its number.
 struct PictureTraining {
-  VisionSpec encoder;           // its output is the decoder's width; image_size 0: there are no pictures
-  uint32_t token = 0;           // of the vocabulary
-  float crop_side_min = 0.85F;  // as AugmentationOptions has them (engine/image/augmentation.h)
+  VisionSpec encoder;       // its output is the decoder's width; image_size 0: there are no pictures
+  uint32_t token = 0;       // of the vocabulary
+  float crop_side_min = 1;  // as AugmentationOptions has them (engine/image/augmentation.h)
   bool flip = false;
 
   bool used() const { return encoder.image_size > 0; }

@@ -18,7 +18,7 @@ std::vector<float> InputsOf(const PictureSet& set, const PictureTraining& config
   std::vector<float> inputs(numbers.size() * floats);
   pool.ParallelFor(numbers.size(), 1, [&](size_t begin, size_t end, int) {
     for (size_t i = begin; i < end; ++i) {
-      const Image seen = Augmented(set.Picture(numbers[i]), seen_of(numbers[i]), spec.image_size);
+      const Image seen = Augmented(set.Picture(numbers[i]), seen_of(numbers[i]), spec.image_size, scale);
       const std::vector<float> input = ToModelInput(seen, scale);
       std::copy(input.begin(), input.end(), inputs.begin() + static_cast<std::ptrdiff_t>(i * floats));
     }
