@@ -49,6 +49,7 @@ class Service : public RankFixture {
     v1::RankOrder order;
     *order.mutable_prepare() = order_;
     order.mutable_prepare()->set_config_json(engine::TrainingConfigToJson(config_));
+    asked_.fetch_add(1, std::memory_order_release);
     stream->calls->Write(order);
     return stream;
   }
