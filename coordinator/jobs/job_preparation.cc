@@ -19,6 +19,7 @@
 #include "engine/corpus/slot_loader.h"
 #include "engine/spec/manifest.h"
 #include "engine/spec/training_memory.h"
+#include "engine/text/tokenizer_file.h"
 
 namespace enigma::coordinator {
 namespace {
@@ -104,6 +105,10 @@ class Preparation {
     } else {
       ENIGMA_ASSIGN_OR_RETURN(corpus_, engine::PrepareCorpus(files_, *tokenizer_.tokenizer, tokenizer_.chat_or_null(),
                                                              CorpusOptionsOf(options_), progress));
+      // Whoever talks to the model puts questions as they were put in training. A base model keeps what it has.
+      if (!base_ && corpus_.report.only_questions()) {
+        ENIGMA_RETURN_IF_ERROR(SetChatTemplate(folders_.TokenizerPath(id_), engine::kQuestionTemplate));
+      }
     }
     return engine::WriteTokenSet(*corpus_.tokens, folders_.TokenSetPath(id_));
   }

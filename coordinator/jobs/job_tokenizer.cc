@@ -66,6 +66,14 @@ absl::Status CopyTokenizer(const engine::GgufMetadata& from, const std::string& 
   return WriteVocabulary(CopiedVocabulary(from, name), path);
 }
 
+absl::Status SetChatTemplate(const std::string& path, std::string_view chat_template) {
+  ENIGMA_ASSIGN_OR_RETURN(std::unique_ptr<engine::GgufFile> file, engine::GgufFile::Open(path));
+  engine::GgufMetadata metadata = CopiedVocabulary(file->metadata(), file->metadata().StringOr("general.name", ""));
+  file.reset();  // the new file takes its place
+  metadata.Set("tokenizer.chat_template", std::string(chat_template));
+  return WriteVocabulary(metadata, path);
+}
+
 absl::Status TrainTokenizer(const std::vector<engine::CorpusFile>& files, const engine::ReaderOptions& reader,
                             const TokenizerOrder& order, const std::string& path,
                             const std::function<bool(double share)>& go_on) {

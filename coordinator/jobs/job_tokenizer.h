@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <absl/status/status.h>
@@ -31,6 +32,9 @@ absl::StatusOr<JobTokenizer> OpenJobTokenizer(const std::string& path);
 engine::GgufMetadata CopiedVocabulary(const engine::GgufMetadata& from, const std::string& name);
 // Writes that file.
 absl::Status CopyTokenizer(const engine::GgufMetadata& from, const std::string& name, const std::string& path);
+
+// Gives the vocabulary in that file another chat template.
+absl::Status SetChatTemplate(const std::string& path, std::string_view chat_template);
 
 struct TokenizerOrder {
   engine::TokenizerKind kind = engine::TokenizerKind::kBytePair;

@@ -1,5 +1,7 @@
 #include "engine/corpus/corpus_report.h"
 
+#include <algorithm>
+
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 #include <nlohmann/json.hpp>
@@ -26,6 +28,12 @@ uint64_t CorpusReport::documents_read() const {
   uint64_t sum = 0;
   for (const File& file : files) sum += file.counts.documents;
   return sum;
+}
+
+bool CorpusReport::only_questions() const {
+  return documents_read() > 0 && std::all_of(files.begin(), files.end(), [](const File& file) {
+           return file.counts.questions == file.counts.documents;
+         });
 }
 
 std::string CorpusReport::ToText() const {

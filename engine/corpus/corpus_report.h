@@ -37,6 +37,8 @@ struct CorpusReport {
   std::vector<CorpusWarning> warnings;
 
   uint64_t documents_read() const;
+  // Whether all of them are questions with answers.
+  bool only_questions() const;
   // Lines for a terminal.
   std::string ToText() const;
   // An object with files, dropped, training, validation and warnings.

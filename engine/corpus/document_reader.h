@@ -39,6 +39,7 @@ struct ReaderCounts {
   CorpusFormat format = CorpusFormat::kText;  // as found out
   uint64_t documents = 0;
   uint64_t lines = 0;         // that are not blank
+  uint64_t questions = 0;     // of the documents, those that are a question and its answer
   uint64_t tool_answers = 0;  // answers that begin with [E:tool]
   uint64_t glued_pairs = 0;   // prompts that a completion follows without white space between
 };

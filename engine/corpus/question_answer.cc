@@ -49,6 +49,7 @@ absl::StatusOr<Document> PairDocument(std::string_view question, std::string_vie
     }
     ++counts.tool_answers;
   }
+  ++counts.questions;
   Document document;
   document.kind = DocumentKind::kPair;
   document.segments.push_back({ToString(absl::StrCat("Q: ", ToAbsl(question), "\nA:")), /*trained=*/false});

@@ -17,6 +17,14 @@ inline constexpr char kChatMlTemplate[] =
     R"({{- '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}{%- endfor %})"
     R"({%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %})";
 
+// What a model was trained on that knows questions with answers alone, one at a time: the last question of a
+// conversation as data have it (engine/corpus/question_answer.h), and an answer that has been begun.
+inline constexpr char kQuestionTemplate[] =
+    R"({%- set last = namespace(question='') %}{%- for message in messages %}{%- if message.role == 'user' %})"
+    R"({%- set last.question = message.content %}{%- endif %}{%- endfor %})"
+    R"({{- bos_token + 'Q: ' + (last.question | trim) + '\nA:' }})"
+    R"({%- if messages[-1].role == 'assistant' %}{{- ' ' + (messages[-1].content | trim) }}{%- endif %})";
+
 // A trained tokenizer as GGUF's metadata keys tokenizer.* hold it, for Tokenizer::FromGguf and for llama.cpp. Ids are
 // in GPT-2's order: the 256 bytes, what the merges make, whole words, and last the special tokens, as control tokens.
 struct TokenizerFile {

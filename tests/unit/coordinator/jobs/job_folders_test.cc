@@ -117,6 +117,12 @@ TEST_F(JobFoldersTest, ATokenizerLearnsWhatTheDocumentsWillSay) {
   EXPECT_THAT(std::string(bad.message()), HasSubstr("c.jsonl:1"));
   EXPECT_TRUE(absl::IsCancelled(
       TrainTokenizer({{"t.txt", "hello"}}, {}, {.vocabulary = 300, .name = "m"}, path, [](double) { return false; })));
+  // Another template may come with it.
+  ASSERT_TRUE(SetChatTemplate(path, "{{ messages[0].content }}").ok());
+  engine::ChatRequest request;
+  request.messages = {{{"role", "user"}, {"content", "hello"}}};
+  EXPECT_EQ(*OpenJobTokenizer(path)->chat->Render(request), "hello");
+  EXPECT_EQ(OpenJobTokenizer(path)->tokenizer->vocab_size(), opened->tokenizer->vocab_size());
   // A copy of it is the same vocabulary.
   const auto file = engine::GgufFile::Open(path);
   ASSERT_TRUE(CopyTokenizer((*file)->metadata(), "copy", path + ".copy").ok());

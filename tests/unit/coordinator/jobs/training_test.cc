@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "coordinator/jobs/job_folders.h"
+#include "coordinator/jobs/job_tokenizer.h"
 #include "engine/spec/manifest.h"
 #include "tests/support/synthetic_models.h"
 #include "tests/unit/coordinator/jobs/training_fixture.h"
@@ -144,6 +146,24 @@ TEST_F(TrainingTest, ATokenizerOfCharactersIsMadeOnTheWay) {
   const std::string text = SomeText() + "Q: Caf\u00e9?\nA: \u4f60.\n\n";
   ASSERT_TRUE(Submit(options, text).ok());
   EXPECT_THAT(Info(progress_.job()).config_json(), HasSubstr("\"vocab\":279"));
+}
+
+TEST_F(TrainingTest, AModelOfQuestionsIsAskedAsItLearned) {
+  StartTraining(0);
+  const auto rendered = [&](const std::string& text) -> std::string {
+    EXPECT_TRUE(Submit(Nano("answers", 10), text).ok());
+    const auto opened = OpenJobTokenizer(JobFolders(folder_ + "/data/jobs").TokenizerPath(progress_.job()));
+    EXPECT_TRUE(Cancel(progress_.job()).ok());
+    if (!opened.ok() || !opened->chat) return "no template";
+    engine::ChatRequest request;
+    request.messages = {{{"role", "user"}, {"content", "Why?"}}};
+    request.without_bos_and_eos = true;
+    return opened->chat->Render(request).value_or("");
+  };
+  EXPECT_EQ(rendered(SomeText()), "Q: Why?\nA:");
+  std::string running;
+  for (int i = 0; i < 60; ++i) running += "Step " + std::to_string(i) + " leads to the one after it.\n\n";
+  EXPECT_EQ(rendered(running), "no template");
 }
 
 TEST_F(TrainingTest, ARefusedExportRegistersNothing) {

@@ -127,6 +127,7 @@ TEST(DocumentReaderTest, Pairs) {
   EXPECT_THAT(read.Lines(), ElementsAre(2, 8, 12));
   EXPECT_EQ(read.counts.format, CorpusFormat::kQuestions);
   EXPECT_EQ(read.counts.tool_answers, 1u);
+  EXPECT_EQ(read.counts.questions, read.counts.documents);
   EXPECT_EQ(read.documents[0].kind, DocumentKind::kPair);
 }
 

@@ -67,6 +67,8 @@ TEST(PrepareTest, FilesBecomeTokens) {
   EXPECT_EQ(prepared.report.training.documents, 4u);
   EXPECT_EQ(prepared.report.training.trained, 29u);
   EXPECT_EQ(prepared.report.documents_read(), 4u);
+  EXPECT_FALSE(prepared.report.only_questions());
+  EXPECT_TRUE(Prepare({{"pairs.txt", pairs}}).report.only_questions());
   EXPECT_THAT(CodesOf(prepared.report), ElementsAre("few_examples", "no_validation"));
   EXPECT_TRUE(prepared.tokens->CheckVocabulary(SmallTokenizer()).ok());
   const auto other = Tokenizer::FromGguf(testing::SentencePieceVocabulary()).value();

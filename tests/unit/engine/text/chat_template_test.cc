@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/text.h"
+#include "engine/text/tokenizer_file.h"
 
 namespace enigma::engine {
 namespace {
@@ -124,6 +125,22 @@ TEST(ChatTemplateTest, PassesMoreVariables) {
   EXPECT_EQ(chat.Render(request).value(), "Hi!");
   request.variables = {{"messages", "x"}};
   EXPECT_EQ(chat.Render(request).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(ChatTemplateTest, QuestionsArePutAsTheyAreLearned) {
+  const ChatTemplate questions = Make(kQuestionTemplate);
+  EXPECT_EQ(*Prompt(questions, R"([{"role": "user", "content": " What is 2 + 2? "}])"), "<s>Q: What is 2 + 2?\nA:");
+  // One at a time: the last one. What has been said of its answer goes on.
+  const char* talk = R"([{"role": "user", "content": "one"}, {"role": "assistant", "content": "1"},
+                         {"role": "user", "content": "two"}])";
+  EXPECT_EQ(*Prompt(questions, talk), "<s>Q: two\nA:");
+  EXPECT_EQ(*Prompt(questions, R"([{"role": "user", "content": "two"}, {"role": "assistant", "content": "2"}])"),
+            "<s>Q: two\nA: 2");
+  EXPECT_FALSE(questions.abilities().typed_content);
+  EXPECT_FALSE(questions.abilities().tools);
+  // A system message of a single question is not lost.
+  EXPECT_THAT(*Prompt(questions, R"([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "two"}])"),
+              HasSubstr("Be brief."));
 }
 
 TEST(ChatTemplateTest, RefusesWhatAreNoMessages) {
