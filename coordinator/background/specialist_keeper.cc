@@ -155,11 +155,26 @@ void SpecialistKeeper::WantRouter() {
       std::any_of(nodes.begin(), nodes.end(), [](const Node& node) { return node.state == NodeState::kReady; });
   const Standing standing = StandingOf(router);
   if (!any_ready || standing == Standing::kServes || standing == Standing::kComes) return;
+  Warm(router);
+}
+
+void SpecialistKeeper::Warm(const std::string& model) {
   {
     absl::MutexLock lock(&mutex_);
-    if (waiting_.contains(router)) return;
+    if (waiting_.contains(model)) return;
   }
-  Want(router, {.deadline = plane_.clock.Monotonic() + absl::Minutes(1)}, [](const auto&) {});
+  Want(model, {.deadline = plane_.clock.Monotonic() + absl::Minutes(1)}, [](const auto&) {});
+}
+
+std::string SpecialistKeeper::StandIn(const std::string& model) {
+  const Standing standing = StandingOf(model);
+  if (standing != Standing::kAbsent && standing != Standing::kComes) return "";
+  for (const std::string& before : registry_.PredecessorsOf(model)) {
+    if (StandingOf(before) != Standing::kServes) continue;
+    Warm(model);
+    return before;
+  }
+  return "";
 }
 
 void SpecialistKeeper::LookAtWaiters() {

@@ -65,6 +65,10 @@ class SpecialistKeeper {
   // more. A model that is lost is waited for a while, since others place it again.
   void Want(const std::string& model, Patience patience, Done done);
 
+  // Who answers for a model that took another's place in the registry and is not in service yet: that other one, as
+  // long as it serves, and the model is loaded meanwhile. Empty: the model is to answer itself.
+  std::string StandIn(const std::string& model);
+
   // Takes a model for the unloading (Evictable): false where a request has it, or an operator wants it. From then on it
   // comes, until it is released, and is gone or serves on.
   bool Claim(const std::string& model) const;
@@ -97,6 +101,8 @@ class SpecialistKeeper {
 
   void Run();
   void WantRouter();
+  // Has it loaded, though nobody waits for it.
+  void Warm(const std::string& model);
   void LookAtWaiters();
   void LookAt(const std::string& model);
   // Of the waiters, those that wait no longer for a model that stands so, with what each is told.

@@ -88,7 +88,9 @@ std::optional<LabelReading> RequestRouter::Read(const Specialists& specialists, 
     why_not = "the router did not answer in time a moment ago";
     return std::nullopt;
   }
-  absl::StatusOr<LabelReading> reading = ClassifyText(plane_, specialists.router, text, options_.patience);
+  const std::string before = keeper_.StandIn(specialists.router);
+  const std::string& router = before.empty() ? specialists.router : before;
+  absl::StatusOr<LabelReading> reading = ClassifyText(plane_, router, text, options_.patience);
   if (reading.ok()) return *std::move(reading);
   why_not = absl::StrCat("the router does not answer (", reading.status().message(), ")");
   if (absl::IsDeadlineExceeded(reading.status())) {
@@ -132,6 +134,9 @@ absl::StatusOr<RoutePtr> RequestRouter::Decide(const RouteQuestion& question) {
                                                                why_not, ViewFor(question.request)));
   const Decision& decision = route->decision;
   route->models = {decision.model};
+  if (const std::string before = keeper_.StandIn(decision.model); !before.empty()) {
+    route->models.insert(route->models.begin(), before);
+  }
   route->models.insert(route->models.end(), decision.fallback.begin(), decision.fallback.end());
   std::erase_if(route->models, [&](const std::string& model) { return !question.caller.MayUse(model); });
   if (route->models.empty()) return CheckModel(question.caller, decision.model);

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <absl/base/thread_annotations.h>
 #include <absl/status/status.h>
@@ -35,13 +37,22 @@ class SpecialistRegistry {
   // Why what was given last is not in force; OK when it is.
   absl::Status fault() const;
 
+  // Who stood before the model in its place, as router or for its task, in registries that were in force: the last one
+  // first, a few at most.
+  std::vector<std::string> PredecessorsOf(const std::string& model) const;
+
   void Put(RoutingTablePtr table, std::string text);
   // What was given last is of no use; what was in force stays.
   void Reject(absl::Status why);
 
  private:
+  using Predecessors = std::map<std::string, std::vector<std::string>>;  // by model
+
+  Predecessors After(const Specialists& next) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   mutable absl::Mutex mutex_;
   RoutingTablePtr table_ ABSL_GUARDED_BY(mutex_);
+  Predecessors predecessors_ ABSL_GUARDED_BY(mutex_);  // of models that are in force
   std::string text_ ABSL_GUARDED_BY(mutex_);
   absl::Status fault_ ABSL_GUARDED_BY(mutex_);
 };

@@ -138,6 +138,43 @@ TEST_F(RoutingTest, ARequestDoesNotWaitForEverForWhatAnOperatorHasLost) {
   EXPECT_THAT(Message(answer), HasSubstr("'summer' is in no service any more, and is not placed again"));
 }
 
+TEST_F(RoutingTest, WhoTakesAnothersPlaceDoesSoOnceItServes) {
+  Begin();
+  EXPECT_EQ(Chosen(Complete("python")), "200 coder by keyword");
+  ASSERT_TRUE(Import("newer").ok());
+  ASSERT_TRUE(Import("newest").ok());
+  workers_[0]->HoldLoads(true);
+  std::string registry(kRegistry);
+  for (const std::string next : {"newer", "newest"}) {
+    registry.replace(registry.find("model: ") + 7, registry.find(", intents") - registry.find("model: ") - 7, next);
+    Write(registry);
+    ASSERT_TRUE(Eventually([&] { return Registry()["tasks"][0]["model"] == next; })) << Registry();
+    EXPECT_EQ(Chosen(Complete("python")), "200 coder by keyword") << next << " is not there yet";
+  }
+  EXPECT_TRUE(Eventually([&] { return workers_[0]->load_calls() >= 3; })) << "what comes is loaded meanwhile";
+  workers_[0]->HoldLoads(false);
+  EXPECT_TRUE(Eventually([&] { return Chosen(Complete("python")) == "200 newest by keyword"; }));
+}
+
+TEST_F(RoutingTest, TheRouterDecidesUntilItsSuccessorServes) {
+  Write(absl::StrCat("router: {model: nano}\n", kRegistry));
+  StartCoordinator(WithFile());
+  StartWorkers(1);
+  ImportSpecialists();
+  ImportRouter();
+  ASSERT_TRUE(Eventually([&] { return Registry()["fault"].is_null(); })) << Registry();
+  pipelines_.SetLabels({0.1, 0.85, 0.05});
+  EXPECT_EQ(Chosen(Complete("a question")), "200 summer by model");
+  ASSERT_TRUE(ImportFile(folder_ + "/nano.gguf", "nano2").ok());
+  workers_[0]->HoldLoads(true);
+  Write(absl::StrCat("router: {model: nano2}\n", kRegistry));
+  ASSERT_TRUE(Eventually([&] { return Registry()["router"]["model"] == "nano2"; })) << Registry();
+  EXPECT_EQ(Chosen(Complete("a question")), "200 summer by model") << "nano has decided it";
+  workers_[0]->HoldLoads(false);
+  EXPECT_TRUE(ServedAgain("nano2"));
+  EXPECT_EQ(Chosen(Complete("a question")), "200 summer by model");
+}
+
 TEST_F(RoutingTest, WhatIsWrongWithALoadIsNoFaultOfTheRequest) {
   std::string registry(kRegistry);
   registry.insert(registry.find("fallback"), "nodes: [nowhere], ");
