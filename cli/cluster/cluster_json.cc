@@ -94,6 +94,14 @@ Json ToJson(const v1::ReplicaInfo& replica) {
           {"stages", ArrayOf(replica.stages())}};
 }
 
+Json ToJson(const v1::EncoderInfo& encoder) {
+  return {{"path", encoder.path()},
+          {"bytes", encoder.bytes()},
+          {"parameters", encoder.parameters()},
+          {"image_size", encoder.image_size()},
+          {"rows", encoder.rows()}};
+}
+
 Json ToJson(const v1::ModelInfo& model) {
   return {{"name", model.name()},
           {"content_id", model.content_id()},
@@ -106,6 +114,7 @@ Json ToJson(const v1::ModelInfo& model) {
           {"context", model.context()},
           {"vocab", model.vocab()},
           {"path", model.path()},
+          {"encoder", model.has_encoder() ? ToJson(model.encoder()) : Json()},
           {"replicas", ArrayOf(model.replicas())}};
 }
 

@@ -12,6 +12,7 @@ Json ToJson(const v1::NodeVerdict& verdict);
 Json ToJson(const v1::NodeInfo& node);
 Json ToJson(const v1::StagePlacement& stage);
 Json ToJson(const v1::ReplicaInfo& replica);
+Json ToJson(const v1::EncoderInfo& encoder);
 Json ToJson(const v1::ModelInfo& model);
 Json ToJson(const v1::PlanReply& plan);
 Json ToJson(const v1::KeyInfo& key);

@@ -10,14 +10,13 @@
 
 namespace enigma::cli {
 
-absl::StatusOr<v1::ModelInfo> ImportModel(ClusterClient& client, const std::string& path, const std::string& name,
-                                          bool replace) {
-  v1::ImportModelRequest request;
+std::string AbsolutePath(const std::string& path) {
   std::error_code error;
   const std::filesystem::path absolute = std::filesystem::absolute(path, error);
-  request.set_path(error ? path : absolute.string());
-  request.set_name(name);
-  request.set_replace(replace);
+  return error ? path : absolute.string();
+}
+
+absl::StatusOr<v1::ModelInfo> ImportModel(ClusterClient& client, const v1::ImportModelRequest& request) {
   Progress progress("importing");
   grpc::ClientContext context;
   const auto reader = client.cluster().ImportModel(&context, request);

@@ -9,10 +9,12 @@
 
 namespace enigma::cli {
 
-// Registers a file on the coordinator's disk, with progress. A relative path is made absolute from here. ALREADY_EXISTS
-// when the name stands for other content, unless that is to be replaced.
-absl::StatusOr<v1::ModelInfo> ImportModel(ClusterClient& client, const std::string& path, const std::string& name,
-                                          bool replace);
+// From the directory that the command was called in, where it is relative.
+std::string AbsolutePath(const std::string& path);
+
+// Registers files on the coordinator's disk, with progress. ALREADY_EXISTS when the name stands for other content,
+// unless that is to be replaced.
+absl::StatusOr<v1::ModelInfo> ImportModel(ClusterClient& client, const v1::ImportModelRequest& request);
 
 // Places and loads a model, with progress; the last message, which holds the replica.
 absl::StatusOr<v1::LoadProgress> LoadModel(ClusterClient& client, const v1::LoadRequest& request);

@@ -39,8 +39,11 @@ absl::Status RunModels(const ClusterFlags& flags, bool json) {
   }
   Table table({"MODEL", "FAMILY", "TYPE", "PARAMETERS", "SIZE", "LAYERS", "SERVICE"}, {3, 4, 5});
   for (const auto& model : reply.models()) {
-    table.AddRow({model.name(), model.architecture(), model.quantisation(), FormatCount(model.parameters()),
-                  FormatBytes(model.bytes()), absl::StrCat(model.layers()), ServiceOf(model)});
+    // A model that takes pictures is two files.
+    const std::string family = absl::StrCat(model.architecture(), model.has_encoder() ? " + vision" : "");
+    table.AddRow(
+        {model.name(), family, model.quantisation(), FormatCount(model.parameters() + model.encoder().parameters()),
+         FormatBytes(model.bytes() + model.encoder().bytes()), absl::StrCat(model.layers()), ServiceOf(model)});
   }
   std::fputs(table.Render().c_str(), stdout);
   if (reply.models().empty())

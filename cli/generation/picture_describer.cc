@@ -7,7 +7,7 @@
 
 #include "base/status_macros.h"
 #include "cli/generation/local_model.h"
-#include "engine/sampling/picture_prompt.h"
+#include "engine/text/picture_prompt.h"
 
 namespace enigma::cli {
 

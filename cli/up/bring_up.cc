@@ -117,7 +117,11 @@ absl::StatusOr<std::string> BringUp::LoadOne(size_t index) {
   const absl::Status gone =
       client_->Explain(client_->cluster().Unload(QuickCall(absl::Minutes(1)).get(), unload, &unloaded));
   if (!gone.ok() && !absl::IsFailedPrecondition(gone) && !absl::IsNotFound(gone)) return gone;
-  ENIGMA_RETURN_IF_ERROR(ImportModel(*client_, path, name, /*replace=*/true).status());
+  v1::ImportModelRequest import;
+  import.set_path(AbsolutePath(path));
+  import.set_name(name);
+  import.set_replace(true);
+  ENIGMA_RETURN_IF_ERROR(ImportModel(*client_, import).status());
   v1::LoadRequest request;
   request.set_model(name);
   request.mutable_options()->set_stages(options_.stages);

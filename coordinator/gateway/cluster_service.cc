@@ -73,8 +73,11 @@ grpc::Status ClusterService::ImportModel(grpc::ServerContext* context, const eni
       progress.set_bytes_total(bytes_total);
       return writer->Write(progress) && !context->IsCancelled();
     };
-    ENIGMA_ASSIGN_OR_RETURN(const ModelPtr model, coordinator::ImportModel(plane_, request->path(), request->name(),
-                                                                           request->replace(), report));
+    const ModelImport import{.path = request->path(),
+                             .encoder = request->encoder_path(),
+                             .name = request->name(),
+                             .replace = request->replace()};
+    ENIGMA_ASSIGN_OR_RETURN(const ModelPtr model, coordinator::ImportModel(plane_, import, report));
     imported = absl::StrCat(model->name, " from ", request->path());
     *progress.mutable_model() = DescribeModel(*model);
     writer->Write(progress);

@@ -13,6 +13,10 @@ namespace {
 
 constexpr uint64_t kChunkBytes = 1 << 20;
 
+absl::StatusOr<GgufPtr> FileOf(const ControlPlane& plane, const ModelRegistry::Piece& piece) {
+  return piece.of_encoder ? plane.files.OpenEncoder(*piece.model) : plane.files.Open(*piece.model);
+}
+
 }  // namespace
 
 grpc::Status ContentService::Fetch(grpc::ServerContext* context, const enigma::v1::FetchRequest* request,
@@ -23,8 +27,8 @@ grpc::Status ContentService::Fetch(grpc::ServerContext* context, const enigma::v
 
 absl::Status ContentService::Send(grpc::ServerContext& context, const enigma::v1::FetchRequest& request,
                                   grpc::ServerWriter<enigma::v1::FetchChunk>& writer) {
-  ENIGMA_ASSIGN_OR_RETURN(const auto found, plane_.models.FindPiece(request.sha256()));
-  const auto& [model, blob] = found;
+  ENIGMA_ASSIGN_OR_RETURN(const ModelRegistry::Piece piece, plane_.models.FindPiece(request.sha256()));
+  const engine::Blob* blob = piece.blob;
   if (request.offset() > blob->bytes) {
     return absl::OutOfRangeError(
         absl::StrCat("offset ", request.offset(), " is beyond the piece's ", blob->bytes, " bytes"));
@@ -35,7 +39,7 @@ absl::Status ContentService::Send(grpc::ServerContext& context, const enigma::v1
   do {
     if (context.IsCancelled()) return absl::CancelledError("the caller went away");
     // Asked again for each chunk: a file that changes meanwhile must not be passed on as what was imported.
-    ENIGMA_ASSIGN_OR_RETURN(const GgufPtr file, plane_.files.Open(*model));
+    ENIGMA_ASSIGN_OR_RETURN(const GgufPtr file, FileOf(plane_, piece));
     std::string& data = *chunk.mutable_data();
     data.resize(std::min(kChunkBytes, blob->bytes - offset));
     ENIGMA_RETURN_IF_ERROR(
@@ -52,8 +56,8 @@ grpc::Status ContentService::Has(grpc::ServerContext* context, const enigma::v1:
                                  enigma::v1::HasReply* reply) {
   if (const auto peer = access_.ForNodes(*context); !peer.ok()) return ToGrpc(peer.status());
   for (const std::string& hash : request->sha256()) {
-    const auto found = plane_.models.FindPiece(hash);
-    reply->add_present(found.ok() && plane_.files.Open(*found->first).ok());
+    const absl::StatusOr<ModelRegistry::Piece> piece = plane_.models.FindPiece(hash);
+    reply->add_present(piece.ok() && FileOf(plane_, *piece).ok());
   }
   return grpc::Status::OK;
 }

@@ -201,7 +201,7 @@ void JobRunner::Exported(const enigma::v1::ExportDone& exported) {
   }
   const absl::StatusOr<std::string> path = folders_.ExportPath(id_, "gguf");
   const absl::Status imported =
-      path.ok() ? ImportModel(plane_, *path, job->model, /*replace=*/false, nullptr).status() : path.status();
+      path.ok() ? ImportModel(plane_, {.path = *path, .encoder = {}, .name = job->model}).status() : path.status();
   if (!imported.ok()) {
     return End(JobState::kFailed, absl::StrCat("the exported model cannot be registered: ", imported.message()));
   }

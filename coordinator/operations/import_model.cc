@@ -9,6 +9,7 @@
 
 #include "base/status_macros.h"
 #include "coordinator/operations/remove_model.h"
+#include "engine/spec/vision_spec.h"
 #include "telemetry/log.h"
 
 namespace enigma::coordinator {
@@ -38,44 +39,106 @@ absl::Status CheckUnchanged(const std::string& path, const FileStamp& before) {
   return absl::AbortedError(absl::StrCat(path, " changed while it was read; import it again once it is complete"));
 }
 
-}  // namespace
+uint64_t ParametersOf(const engine::GgufFile& file) {
+  uint64_t parameters = 0;
+  for (const engine::TensorInfo& tensor : file.tensors()) parameters += ElementsOf(tensor);
+  return parameters;
+}
 
-absl::StatusOr<ModelPtr> ImportModel(ControlPlane& plane, const std::string& path, std::string name, bool replace,
-                                     const engine::HashProgress& progress) {
+absl::StatusOr<std::string> AbsolutePath(const std::string& path) {
   std::error_code error;
   const std::filesystem::path absolute = std::filesystem::absolute(path, error);
   if (error || path.empty()) return absl::InvalidArgumentError(absl::StrCat("'", path, "' is not a path"));
-  auto model = std::make_shared<Model>();
-  model->path = absolute.lexically_normal().string();
-  model->name = name.empty() ? absolute.stem().string() : std::move(name);
-  ENIGMA_RETURN_IF_ERROR(CheckModelName(model->name));
+  return absolute.lexically_normal().string();
+}
 
-  ENIGMA_ASSIGN_OR_RETURN(const FileStamp stamp, StampOf(model->path));
-  ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<engine::GgufFile> file, engine::GgufFile::Open(model->path));
+absl::Status ReadDecoder(Model& model, const engine::HashProgress& progress) {
+  ENIGMA_ASSIGN_OR_RETURN(const FileStamp stamp, StampOf(model.path));
+  ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<engine::GgufFile> file, engine::GgufFile::Open(model.path));
+  if (file->metadata().StringOr("general.architecture", "") == engine::kVisionArchitecture) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(model.path, " is an image encoder, which goes before a decoder: `enigma models import ",
+                     "DECODER.gguf --encoder ", model.path, "`"));
+  }
   ENIGMA_ASSIGN_OR_RETURN(const engine::ModelSpec spec, engine::ModelSpecFromGguf(*file));
   ENIGMA_RETURN_IF_ERROR(engine::Tokenizer::FromGguf(file->metadata()).status());
-  ENIGMA_ASSIGN_OR_RETURN(model->manifest, engine::BuildManifest(*file, model->name, progress));
-  ENIGMA_RETURN_IF_ERROR(CheckUnchanged(model->path, stamp));
+  ENIGMA_ASSIGN_OR_RETURN(model.manifest, engine::BuildManifest(*file, model.name, progress));
+  ENIGMA_RETURN_IF_ERROR(CheckUnchanged(model.path, stamp));
+  model.file_bytes = stamp.bytes;
+  model.modified_ns = stamp.modified_ns;
+  model.architecture = spec.architecture;
+  model.quantisation = QuantisationOf(*file);
+  model.parameters = ParametersOf(*file);
+  model.layers = spec.layer_count();
+  model.hidden = spec.hidden;
+  model.context = spec.context;
+  model.vocab = spec.vocab;
+  model.tied_embeddings = spec.tied_embeddings;
+  model.manifest_json = engine::ManifestToJson(model.manifest);
+  return absl::OkStatus();
+}
 
-  model->file_bytes = stamp.bytes;
-  model->modified_ns = stamp.modified_ns;
-  model->architecture = spec.architecture;
-  model->quantisation = QuantisationOf(*file);
-  for (const engine::TensorInfo& tensor : file->tensors()) model->parameters += ElementsOf(tensor);
-  model->layers = spec.layer_count();
-  model->hidden = spec.hidden;
-  model->context = spec.context;
-  model->vocab = spec.vocab;
-  model->tied_embeddings = spec.tied_embeddings;
-  model->manifest_json = engine::ManifestToJson(model->manifest);
+// `model`: its decoder has been read.
+absl::StatusOr<ImageEncoder> ReadEncoder(const Model& model, std::string path, const engine::HashProgress& progress) {
+  ImageEncoder encoder;
+  encoder.path = std::move(path);
+  ENIGMA_ASSIGN_OR_RETURN(const FileStamp stamp, StampOf(encoder.path));
+  ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<engine::GgufFile> file, engine::GgufFile::Open(encoder.path));
+  ENIGMA_ASSIGN_OR_RETURN(const engine::VisionSpec spec, engine::VisionSpecFromGguf(*file));
+  if (spec.output != model.hidden) {
+    return absl::InvalidArgumentError(absl::StrCat(encoder.path, " was trained for a model ", spec.output,
+                                                   " wide, and ", model.path, " is ", model.hidden,
+                                                   ": they do not go together"));
+  }
+  if (spec.prefix() >= model.context) {
+    return absl::InvalidArgumentError(absl::StrCat(encoder.path, " makes ", spec.prefix(), " rows of a picture, and ",
+                                                   model.path, " reads ", model.context, " at most"));
+  }
+  ENIGMA_ASSIGN_OR_RETURN(encoder.manifest, engine::BuildManifest(*file, model.name, progress));
+  ENIGMA_RETURN_IF_ERROR(CheckUnchanged(encoder.path, stamp));
+  encoder.file_bytes = stamp.bytes;
+  encoder.modified_ns = stamp.modified_ns;
+  encoder.parameters = ParametersOf(*file);
+  encoder.image_size = spec.image_size;
+  encoder.rows = spec.prefix();
+  encoder.manifest_json = engine::ManifestToJson(encoder.manifest);
+  return encoder;
+}
+
+// Of `before` bytes in front of what is hashed and `after` behind it, all counted.
+engine::HashProgress PartOf(const engine::HashProgress& progress, uint64_t before, uint64_t after) {
+  if (!progress) return nullptr;
+  return [&progress, before, after](uint64_t hashed, uint64_t total) {
+    return progress(before + hashed, before + total + after);
+  };
+}
+
+absl::Status ReadFiles(Model& model, const std::string& encoder, const engine::HashProgress& progress) {
+  if (encoder.empty()) return ReadDecoder(model, progress);
+  ENIGMA_ASSIGN_OR_RETURN(std::string path, AbsolutePath(encoder));
+  ENIGMA_ASSIGN_OR_RETURN(const FileStamp stamp, StampOf(path));
+  ENIGMA_RETURN_IF_ERROR(ReadDecoder(model, PartOf(progress, 0, stamp.bytes)));
+  ENIGMA_ASSIGN_OR_RETURN(model.encoder, ReadEncoder(model, std::move(path), PartOf(progress, model.file_bytes, 0)));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<ModelPtr> ImportModel(ControlPlane& plane, const ModelImport& import,
+                                     const engine::HashProgress& progress) {
+  auto model = std::make_shared<Model>();
+  ENIGMA_ASSIGN_OR_RETURN(model->path, AbsolutePath(import.path));
+  model->name = import.name.empty() ? std::filesystem::path(model->path).stem().string() : import.name;
+  ENIGMA_RETURN_IF_ERROR(CheckModelName(model->name));
+  ENIGMA_RETURN_IF_ERROR(ReadFiles(*model, import.encoder, progress));
   const absl::StatusOr<ModelPtr> known = plane.models.Find(model->name);
-  if (replace && known.ok() && (*known)->manifest.id != model->manifest.id) {
+  if (import.replace && known.ok() && (*known)->ContentId() != model->ContentId()) {
     ENIGMA_RETURN_IF_ERROR(CheckNotPlaced(plane, model->name));
   }
-  ENIGMA_RETURN_IF_ERROR(plane.models.Add(model, replace));
+  ENIGMA_RETURN_IF_ERROR(plane.models.Add(model, import.replace));
   plane.files.Forget(model->name);
-  LogInfo("model {} imported from {}: {} {}, {} layers", model->name, model->path, model->architecture,
-          model->quantisation, model->layers);
+  LogInfo("model {} imported from {}: {} {}, {} layers{}", model->name, model->path, model->architecture,
+          model->quantisation, model->layers, model->encoder ? ", and the encoder " + model->encoder->path : "");
   return model;
 }
 

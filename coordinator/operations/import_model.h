@@ -9,10 +9,16 @@
 
 namespace enigma::coordinator {
 
-// Registers the GGUF file at `path` (on this machine; made absolute) under `name`, or under its stem where that is
-// empty. `replace`: other content of that name is forgotten, FAILED_PRECONDITION while it is in service. Checks that
-// the architecture is one the engine runs and that the tokenizer can be made. Reads the whole file.
-absl::StatusOr<ModelPtr> ImportModel(ControlPlane& plane, const std::string& path, std::string name, bool replace,
-                                     const engine::HashProgress& progress);
+struct ModelImport {
+  std::string path;      // of a GGUF file on this machine; made absolute
+  std::string encoder;   // of an image encoder's file, likewise; empty: the model takes no pictures
+  std::string name;      // empty: the stem of `path`
+  bool replace = false;  // other content of that name is forgotten; FAILED_PRECONDITION while it is in service
+};
+
+// Registers a model. Checks that the architecture is one the engine runs, that the tokenizer can be made, and that an
+// encoder's rows are as wide as the decoder's. Reads the files as a whole.
+absl::StatusOr<ModelPtr> ImportModel(ControlPlane& plane, const ModelImport& import,
+                                     const engine::HashProgress& progress = nullptr);
 
 }  // namespace enigma::coordinator

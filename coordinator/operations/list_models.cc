@@ -20,7 +20,7 @@ enigma::v1::ReplicaInfo DescribeReplica(const ControlPlane& plane, const Replica
 enigma::v1::ModelInfo DescribeModel(const Model& model) {
   enigma::v1::ModelInfo info;
   info.set_name(model.name);
-  info.set_content_id(engine::HexOf(model.manifest.id));
+  info.set_content_id(engine::HexOf(model.ContentId()));
   info.set_architecture(model.architecture);
   info.set_quantisation(model.quantisation);
   info.set_bytes(model.file_bytes);
@@ -30,6 +30,13 @@ enigma::v1::ModelInfo DescribeModel(const Model& model) {
   info.set_context(model.context);
   info.set_vocab(model.vocab);
   info.set_path(model.path);
+  if (!model.encoder) return info;
+  enigma::v1::EncoderInfo& encoder = *info.mutable_encoder();
+  encoder.set_path(model.encoder->path);
+  encoder.set_bytes(model.encoder->file_bytes);
+  encoder.set_parameters(model.encoder->parameters);
+  encoder.set_image_size(model.encoder->image_size);
+  encoder.set_rows(model.encoder->rows);
   return info;
 }
 

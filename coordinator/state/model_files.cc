@@ -12,6 +12,29 @@
 
 namespace enigma::coordinator {
 
+namespace {
+
+std::string ImportCommand(const Model& model) {
+  return absl::StrCat("`enigma models import ", model.path, model.encoder ? " --encoder " + model.encoder->path : "",
+                      " --name ", model.name, " --replace`");
+}
+
+// Of a file of the model that is still as it was imported, else FAILED_PRECONDITION.
+absl::StatusOr<FileStamp> CheckedStamp(const Model& model, const std::string& what, const std::string& path,
+                                       uint64_t bytes, int64_t modified_ns) {
+  const absl::StatusOr<FileStamp> stamp = StampOf(path);
+  if (!stamp.ok()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(what, " is not to be had: ", stamp.status().message(),
+                     "; put it back, or `enigma models import` it from another place under this name"));
+  }
+  if (stamp->bytes == bytes && stamp->modified_ns == modified_ns) return stamp;
+  return absl::FailedPreconditionError(absl::StrCat(what, ", ", path, ", has changed since it was imported; ",
+                                                    ImportCommand(model), " takes it as it is now"));
+}
+
+}  // namespace
+
 absl::StatusOr<FileStamp> StampOf(const std::string& path) {
   struct stat status {};
   if (stat(path.c_str(), &status) != 0) {
@@ -24,23 +47,31 @@ absl::StatusOr<FileStamp> StampOf(const std::string& path) {
 }
 
 absl::StatusOr<GgufPtr> ModelFiles::Open(const Model& model) {
-  const absl::StatusOr<FileStamp> stamp = StampOf(model.path);
-  if (!stamp.ok()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the file of model '", model.name, "' is not to be had: ", stamp.status().message(),
-                     "; put it back, or `enigma models import` it from another place under this name"));
-  }
-  if (stamp->bytes != model.file_bytes || stamp->modified_ns != model.modified_ns) {
-    return absl::FailedPreconditionError(absl::StrCat("the file of model '", model.name, "', ", model.path,
-                                                      ", has changed since it was imported; `enigma models import ",
-                                                      model.path, " --name ", model.name,
-                                                      " --replace` takes it as it is now"));
-  }
+  ENIGMA_ASSIGN_OR_RETURN(const FileStamp stamp,
+                          CheckedStamp(model, absl::StrCat("the file of model '", model.name, "'"), model.path,
+                                       model.file_bytes, model.modified_ns));
   absl::MutexLock lock(&mutex_);
   Entry& entry = entries_[model.name];
-  if (entry.file == nullptr || entry.stamp.modified_ns != stamp->modified_ns || entry.file->path() != model.path) {
+  if (entry.file == nullptr || entry.stamp.modified_ns != stamp.modified_ns || entry.file->path() != model.path) {
     ENIGMA_ASSIGN_OR_RETURN(std::unique_ptr<engine::GgufFile> file, engine::GgufFile::Open(model.path));
-    entry = {*stamp, std::move(file), nullptr, nullptr};
+    entry = {stamp, std::move(file), nullptr, nullptr};
+  }
+  return entry.file;
+}
+
+absl::StatusOr<GgufPtr> ModelFiles::OpenEncoder(const Model& model) {
+  if (!model.encoder) {
+    return absl::FailedPreconditionError(absl::StrCat("model '", model.name, "' has no image encoder"));
+  }
+  const ImageEncoder& encoder = *model.encoder;
+  ENIGMA_ASSIGN_OR_RETURN(const FileStamp stamp,
+                          CheckedStamp(model, absl::StrCat("the image encoder's file of model '", model.name, "'"),
+                                       encoder.path, encoder.file_bytes, encoder.modified_ns));
+  absl::MutexLock lock(&mutex_);
+  EncoderEntry& entry = encoders_[model.name];
+  if (entry.file == nullptr || entry.stamp.modified_ns != stamp.modified_ns || entry.file->path() != encoder.path) {
+    ENIGMA_ASSIGN_OR_RETURN(std::unique_ptr<engine::GgufFile> file, engine::GgufFile::Open(encoder.path));
+    entry = {stamp, std::move(file)};
   }
   return entry.file;
 }
@@ -100,6 +131,7 @@ bool ModelFiles::HasChat(const Model& model) {
 void ModelFiles::Forget(std::string_view model) {
   absl::MutexLock lock(&mutex_);
   if (const auto found = entries_.find(model); found != entries_.end()) entries_.erase(found);
+  if (const auto found = encoders_.find(model); found != encoders_.end()) encoders_.erase(found);
 }
 
 }  // namespace enigma::coordinator

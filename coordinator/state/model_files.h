@@ -39,6 +39,8 @@ class ModelFiles {
  public:
   // FAILED_PRECONDITION when the file is gone or is not the one that was imported any more.
   absl::StatusOr<GgufPtr> Open(const Model& model);
+  // Its image encoder's, likewise; FAILED_PRECONDITION where it has none.
+  absl::StatusOr<GgufPtr> OpenEncoder(const Model& model);
   absl::StatusOr<TokenizerPtr> Tokenizer(const Model& model);
   // INVALID_ARGUMENT when the model has none, or one that cannot be parsed.
   absl::StatusOr<ChatTemplatePtr> Chat(const Model& model);
@@ -54,7 +56,12 @@ class ModelFiles {
     ChatTemplatePtr chat;
   };
   absl::Mutex mutex_;
+  struct EncoderEntry {
+    FileStamp stamp;
+    GgufPtr file;
+  };
   std::map<std::string, Entry, std::less<>> entries_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, EncoderEntry, std::less<>> encoders_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace enigma::coordinator

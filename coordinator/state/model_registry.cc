@@ -6,7 +6,7 @@
 
 #include "base/status_macros.h"
 #include "base/text.h"
-#include "coordinator/state/record_json.h"
+#include "coordinator/state/model_record.h"
 
 namespace enigma::coordinator {
 namespace {
@@ -14,49 +14,6 @@ namespace {
 constexpr char kModelPrefix[] = "model/";
 
 std::string KeyOf(std::string_view name) { return absl::StrCat(kModelPrefix, ToAbsl(name)); }
-
-std::string RecordOfModel(const Model& model) {
-  return nlohmann::json{{"name", model.name},
-                        {"path", model.path},
-                        {"file_bytes", model.file_bytes},
-                        {"modified_ns", model.modified_ns},
-                        {"architecture", model.architecture},
-                        {"quantisation", model.quantisation},
-                        {"parameters", model.parameters},
-                        {"layers", model.layers},
-                        {"hidden", model.hidden},
-                        {"context", model.context},
-                        {"vocab", model.vocab},
-                        {"tied_embeddings", model.tied_embeddings},
-                        {"manifest", model.manifest_json}}
-      .dump();
-}
-
-absl::StatusOr<ModelPtr> ModelFromRecord(std::string_view key, std::string_view record) {
-  ENIGMA_ASSIGN_OR_RETURN(const nlohmann::json json, JsonFromRecord(key, record));
-  auto model = std::make_shared<Model>();
-  try {
-    json.at("name").get_to(model->name);
-    json.at("path").get_to(model->path);
-    json.at("file_bytes").get_to(model->file_bytes);
-    json.at("modified_ns").get_to(model->modified_ns);
-    json.at("architecture").get_to(model->architecture);
-    json.at("quantisation").get_to(model->quantisation);
-    json.at("parameters").get_to(model->parameters);
-    json.at("layers").get_to(model->layers);
-    json.at("hidden").get_to(model->hidden);
-    json.at("context").get_to(model->context);
-    json.at("vocab").get_to(model->vocab);
-    json.at("tied_embeddings").get_to(model->tied_embeddings);
-    json.at("manifest").get_to(model->manifest_json);
-  } catch (const nlohmann::json::exception& error) {
-    return CorruptRecord(key, error.what());
-  }
-  absl::StatusOr<engine::Manifest> manifest = engine::ManifestFromJson(model->manifest_json);
-  if (!manifest.ok()) return CorruptRecord(key, manifest.status().ToString());
-  model->manifest = *std::move(manifest);
-  return model;
-}
 
 }  // namespace
 
@@ -93,14 +50,14 @@ absl::Status ModelRegistry::Add(ModelPtr model, bool replace) {
   ENIGMA_RETURN_IF_ERROR(CheckModelName(model->name));
   absl::MutexLock lock(&mutex_);
   const auto found = models_.find(model->name);
-  if (!replace && found != models_.end() && found->second->manifest.id != model->manifest.id) {
+  if (!replace && found != models_.end() && found->second->ContentId() != model->ContentId()) {
     return absl::AlreadyExistsError(
         absl::StrCat("the name '", model->name, "' is taken by other content (from ", found->second->path,
                      "); choose another with --name, or let the new content take its place with --replace"));
   }
   if (found == models_.end()) {
     ENIGMA_RETURN_IF_ERROR(guard_(model->name, ModelChange::kAdd));
-  } else if (found->second->manifest.id != model->manifest.id) {
+  } else if (found->second->ContentId() != model->ContentId()) {
     ENIGMA_RETURN_IF_ERROR(guard_(model->name, ModelChange::kReplace));
   }
   ENIGMA_RETURN_IF_ERROR(store_.Put(KeyOf(model->name), RecordOfModel(*model)));
@@ -123,10 +80,16 @@ absl::Status ModelRegistry::Remove(std::string_view name) {
 
 void ModelRegistry::Index() {
   pieces_.clear();
-  for (const auto& [name, model] : models_) {
-    for (const engine::Blob& blob : model->manifest.blobs) {
-      pieces_.try_emplace(std::string(reinterpret_cast<const char*>(blob.hash.data()), blob.hash.size()), model, &blob);
+  const auto add = [this](const ModelPtr& model, const engine::Manifest& manifest, bool of_encoder) {
+    mutex_.AssertHeld();
+    for (const engine::Blob& blob : manifest.blobs) {
+      pieces_.try_emplace(std::string(reinterpret_cast<const char*>(blob.hash.data()), blob.hash.size()),
+                          Piece{model, &blob, of_encoder});
     }
+  };
+  for (const auto& [name, model] : models_) {
+    add(model, model->manifest, /*of_encoder=*/false);
+    if (model->encoder) add(model, model->encoder->manifest, /*of_encoder=*/true);
   }
 }
 
@@ -152,7 +115,7 @@ std::vector<ModelPtr> ModelRegistry::List() const {
   return models;
 }
 
-absl::StatusOr<std::pair<ModelPtr, const engine::Blob*>> ModelRegistry::FindPiece(std::string_view sha256) const {
+absl::StatusOr<ModelRegistry::Piece> ModelRegistry::FindPiece(std::string_view sha256) const {
   absl::MutexLock lock(&mutex_);
   const auto found = pieces_.find(ToAbsl(sha256));
   if (found == pieces_.end()) return absl::NotFoundError("no imported model has a piece with this hash");

@@ -51,8 +51,13 @@ class ModelRegistry {
   absl::StatusOr<ModelPtr> Find(std::string_view name) const;
   std::vector<ModelPtr> List() const;  // by name
 
-  // A model that holds the piece, and the piece. NOT_FOUND when none does.
-  absl::StatusOr<std::pair<ModelPtr, const engine::Blob*>> FindPiece(std::string_view sha256) const;
+  struct Piece {
+    ModelPtr model;
+    const engine::Blob* blob = nullptr;  // of the model
+    bool of_encoder = false;             // and not of the decoder's file
+  };
+  // NOT_FOUND when no model holds it.
+  absl::StatusOr<Piece> FindPiece(std::string_view sha256) const;
 
  private:
   void Index() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -62,7 +67,7 @@ class ModelRegistry {
   Guard guard_ = [](std::string_view, ModelChange) { return absl::OkStatus(); };
   mutable absl::Mutex mutex_;
   std::map<std::string, ModelPtr, std::less<>> models_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<std::string, std::pair<ModelPtr, const engine::Blob*>> pieces_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, Piece> pieces_ ABSL_GUARDED_BY(mutex_);
 };
 
 // 1 to 128 letters, digits, '.', '_', '-', ':' and '/', beginning with a letter or digit; not kAutoModel.

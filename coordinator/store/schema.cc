@@ -35,6 +35,8 @@ std::span<const Migration> Migrations() {
       // API keys ("key/<id>"): no record changes, but a program that knows no keys must say so at its start, and not
       // refuse every caller.
       {2, [](const Store&) -> absl::StatusOr<std::vector<Store::Write>> { return std::vector<Store::Write>(); }},
+      // Image encoders in models' records: a program that knows none would serve such a model as one that is blind.
+      {3, [](const Store&) -> absl::StatusOr<std::vector<Store::Write>> { return std::vector<Store::Write>(); }},
   };
   return steps;
 }

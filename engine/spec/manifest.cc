@@ -12,6 +12,7 @@
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "engine/spec/gguf_cursor.h"
+#include "engine/spec/vision_spec.h"
 
 namespace enigma::engine {
 namespace {
@@ -53,8 +54,10 @@ int Rank(BlobKind kind) {
       return 3;
     case BlobKind::kOutput:
       return 4;
+    case BlobKind::kEncoder:
+      return 5;
   }
-  return 5;
+  return 6;
 }
 
 void AddTensor(const TensorInfo& tensor, Blob& blob) {
@@ -86,8 +89,12 @@ void CopyOverlap(std::span<const uint8_t> source, uint64_t at, uint64_t offset, 
 
 absl::StatusOr<Manifest> BuildManifest(const GgufFile& file, std::string model, const HashProgress& progress) {
   std::map<std::pair<int, uint32_t>, Blob> pieces;
+  const bool encoder = file.metadata().StringOr("general.architecture", "") == kVisionArchitecture;
   for (const TensorInfo& tensor : file.tensors()) {
-    ENIGMA_ASSIGN_OR_RETURN(const Piece piece, PieceOf(file, tensor));
+    Piece piece{BlobKind::kEncoder};
+    if (!encoder) {
+      ENIGMA_ASSIGN_OR_RETURN(piece, PieceOf(file, tensor));
+    }
     Blob& blob = pieces[{Rank(piece.kind), piece.layer}];
     blob.kind = piece.kind;
     blob.layer = piece.layer;
@@ -169,6 +176,8 @@ std::vector<const Blob*> Manifest::ForStage(uint32_t first, uint32_t last, uint3
         break;
       case BlobKind::kOutput:
         take = last == layers;
+        break;
+      case BlobKind::kEncoder:
         break;
     }
     if (take) needed.push_back(&blob);

@@ -42,6 +42,7 @@ enum class BlobKind : uint32_t {
   kLayer = 2,      // all blk.N.* tensors
   kOutput = 3,     // output_norm.weight, output.weight (absent when tied)
   kShared = 4,     // what every stage needs: rope_freqs.weight; absent in most models
+  kEncoder = 5,    // all tensors of an image encoder, whose file has this piece and its head alone
 };
 
 struct BlobTensor {
@@ -63,7 +64,7 @@ struct Manifest {
   std::string model;        // registered name
   Sha256 id{};              // hash over the blobs' hashes in order: names the content whatever the model is called
   uint64_t file_bytes = 0;  // of the GGUF file it was made from
-  std::vector<Blob> blobs;  // head, shared (if any), embedding, layers in order, output
+  std::vector<Blob> blobs;  // head, shared (if any), embedding, layers in order, output; or head, encoder
 
   // Blobs that the stage [first, last) of `layers` needs: always the head and, where it exists, the small kShared
   // piece; the embedding for the first stage, and for the last where the head is tied; its layers; kOutput for the

@@ -1,6 +1,6 @@
 // The manifest as JSON:
 //   {"format": 1, "model": NAME, "id": HEX, "file_bytes": N,
-//    "blobs": [{"kind": "head|shared|embedding|layer|output", "layer": N, "hash": HEX, "bytes": N,
+//    "blobs": [{"kind": "head|shared|embedding|layer|output|encoder", "layer": N, "hash": HEX, "bytes": N,
 //               "tensors": [[NAME, OFFSET_IN_BLOB, OFFSET_IN_FILE, BYTES], ...]}, ...]}
 
 #include <algorithm>
@@ -24,12 +24,13 @@ using Json = nlohmann::json;
 constexpr uint64_t kFormat = 1;
 constexpr size_t kJsonBytesMax = size_t{64} << 20;
 constexpr uint64_t kBlobAlignment = 64;
-constexpr std::array<std::pair<BlobKind, const char*>, 5> kKindNames = {{
+constexpr std::array<std::pair<BlobKind, const char*>, 6> kKindNames = {{
     {BlobKind::kHead, "head"},
     {BlobKind::kShared, "shared"},
     {BlobKind::kEmbedding, "embedding"},
     {BlobKind::kLayer, "layer"},
     {BlobKind::kOutput, "output"},
+    {BlobKind::kEncoder, "encoder"},
 }};
 
 const char* NameOf(BlobKind kind) {
@@ -130,7 +131,7 @@ absl::StatusOr<Blob> ReadBlobEntry(const Json& json, uint64_t file_bytes, const 
   return blob;
 }
 
-// Head first; then shared, embedding, layers 0, 1, 2, ..., output; none twice.
+// Head first; then shared, embedding, layers 0, 1, 2, ..., output, or encoder; none twice.
 absl::Status CheckOrder(const std::vector<Blob>& blobs) {
   if (blobs.empty() || blobs[0].kind != BlobKind::kHead) return Wrong("blobs", "the first must be the head");
   const auto rank = [](BlobKind kind) {

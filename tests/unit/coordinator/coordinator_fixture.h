@@ -110,10 +110,13 @@ class CoordinatorTest : public ::testing::Test {
 
   grpc::Status Import(const std::string& name) { return ImportFile(model_path_, name); }
   grpc::Status ImportFile(const std::string& path, const std::string& name) {
-    grpc::ClientContext context;
     enigma::v1::ImportModelRequest request;
     request.set_path(path);
     request.set_name(name);
+    return Import(request);
+  }
+  grpc::Status Import(const enigma::v1::ImportModelRequest& request) {
+    grpc::ClientContext context;
     const auto stream = cluster_->ImportModel(&context, request);
     enigma::v1::ImportModelProgress progress;
     while (stream->Read(&progress)) imported_ = progress.model();

@@ -209,10 +209,58 @@ TEST(ModelRegistryTest, FindsModelsAndPiecesAndNamesWhatIsKnown) {
   const auto unknown = models.Find("three");
   EXPECT_TRUE(absl::IsNotFound(unknown.status()));
   EXPECT_NE(unknown.status().ToString().find("one, two"), std::string::npos);
-  EXPECT_EQ(models.FindPiece(std::string(32, '\x02'))->first->name, "two");
+  EXPECT_EQ(models.FindPiece(std::string(32, '\x02'))->model->name, "two");
   EXPECT_TRUE(absl::IsNotFound(models.FindPiece(std::string(32, '\x07')).status()));
   ASSERT_TRUE(models.Remove("two").ok());
   EXPECT_TRUE(absl::IsNotFound(models.FindPiece(std::string(32, '\x02')).status()));
+}
+
+ModelPtr MakeSeeingModel(const std::string& name, uint8_t content, uint8_t encoder_content) {
+  auto model = std::make_shared<Model>(*MakeModel(name, content));
+  const ModelPtr other = MakeModel(name, encoder_content);
+  ImageEncoder encoder;
+  encoder.path = "/models/encoder.gguf";
+  encoder.file_bytes = 77;
+  encoder.modified_ns = 5;
+  encoder.parameters = 6;
+  encoder.image_size = 24;
+  encoder.rows = 9;
+  encoder.manifest = other->manifest;
+  engine::Sha256Hasher id;
+  id.Update(encoder.manifest.blobs[0].hash.data(), 32);
+  encoder.manifest.id = id.Finish();
+  encoder.manifest_json = engine::ManifestToJson(encoder.manifest);
+  engine::Sha256Hasher own;
+  own.Update(model->manifest.blobs[0].hash.data(), 32);
+  model->manifest.id = own.Finish();
+  model->manifest_json = engine::ManifestToJson(model->manifest);
+  model->encoder = std::move(encoder);
+  return model;
+}
+
+TEST(ModelRegistryTest, AnEncoderIsPartOfWhatAModelIs) {
+  MemoryStore store;
+  ModelRegistry models(store);
+  ASSERT_TRUE(models.Add(MakeSeeingModel("eye", 1, 2)).ok());
+  EXPECT_TRUE(absl::IsAlreadyExists(models.Add(MakeSeeingModel("eye", 1, 3)))) << "the same decoder behind another eye";
+  ModelRegistry restored(store);
+  ASSERT_TRUE(restored.Restore().ok());
+  const auto found = restored.Find("eye");
+  ASSERT_TRUE(found.ok());
+  ASSERT_TRUE((*found)->encoder.has_value());
+  EXPECT_EQ((*found)->encoder->path, "/models/encoder.gguf");
+  EXPECT_EQ((*found)->encoder->file_bytes, 77u);
+  EXPECT_EQ((*found)->encoder->modified_ns, 5);
+  EXPECT_EQ((*found)->encoder->parameters, 6u);
+  EXPECT_EQ((*found)->encoder->image_size, 24u);
+  EXPECT_EQ((*found)->encoder->rows, 9u);
+  EXPECT_EQ((*found)->ContentId(), MakeSeeingModel("eye", 1, 2)->ContentId());
+  EXPECT_NE((*found)->ContentId(), MakeSeeingModel("eye", 1, 3)->ContentId());
+  EXPECT_FALSE(restored.FindPiece(std::string(32, '\x01'))->of_encoder);
+  const auto piece = restored.FindPiece(std::string(32, '\x02'));
+  ASSERT_TRUE(piece.ok());
+  EXPECT_TRUE(piece->of_encoder);
+  EXPECT_EQ(piece->blob, &(*found)->encoder->manifest.blobs[0]);
 }
 
 TEST(ModelRegistryTest, AGuardIsAskedBeforeAnythingChanges) {

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/sampling/engine_bench.h"
-#include "engine/sampling/picture_prompt.h"
+#include "engine/text/picture_prompt.h"
 #include "tests/support/synthetic_models.h"
 #include "tests/support/test_data.h"
 

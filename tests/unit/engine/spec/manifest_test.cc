@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "tests/support/synthetic_vision.h"
 #include "tests/support/test_data.h"
 
 namespace enigma::engine {
@@ -115,6 +116,25 @@ TEST(ManifestTest, JsonRoundTrip) {
   EXPECT_EQ(ManifestToJson(*back), json);
   EXPECT_EQ(back->id, manifest->id);
   EXPECT_EQ(back->blobs.size(), manifest->blobs.size());
+}
+
+TEST(ManifestTest, AnImageEncoderIsItsHeadAndOnePiece) {
+  const VisionSpec spec = enigma::testing::SmallVisionSpec();
+  auto weights = enigma::testing::RandomVisionWeights(spec, 1);
+  const std::string path = ::testing::TempDir() + "manifest-encoder.gguf";
+  enigma::testing::WriteVisionModel(path, spec, weights, DType::kF32);
+  const auto file = GgufFile::Open(path);
+  ASSERT_TRUE(file.ok()) << file.status();
+  const auto manifest = BuildManifest(**file, "eye");
+  ASSERT_TRUE(manifest.ok()) << manifest.status();
+  ASSERT_EQ(manifest->blobs.size(), 2u);
+  EXPECT_EQ(manifest->blobs[0].kind, BlobKind::kHead);
+  EXPECT_EQ(manifest->blobs[1].kind, BlobKind::kEncoder);
+  EXPECT_EQ(manifest->blobs[1].tensors.size(), VisionTensors(spec).size());
+  const auto back = ManifestFromJson(ManifestToJson(*manifest));
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->id, manifest->id);
+  EXPECT_EQ(back->blobs[1].kind, BlobKind::kEncoder);
 }
 
 TEST(ManifestTest, AStageNeedsItsPiecesOnly) {

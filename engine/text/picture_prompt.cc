@@ -1,4 +1,4 @@
-#include "engine/sampling/picture_prompt.h"
+#include "engine/text/picture_prompt.h"
 
 #include "engine/text/given_row.h"
 
