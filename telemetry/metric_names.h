@@ -24,6 +24,8 @@ enum class Metric {
   kStageSteps,
   kStageStepSeconds,
   kStageRows,
+  kPicturesEncoded,
+  kPictureSeconds,
   kStageQueueSeconds,
   kStageComputeSeconds,
   kStageRoundTripSeconds,

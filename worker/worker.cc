@@ -136,7 +136,7 @@ void Worker::AwaitUnloaded(absl::Duration timeout) const {
   const absl::Duration deadline = clock_.Monotonic() + timeout;
   while (!stopping_.WaitForNotificationWithTimeout(kLookEvery)) {
     absl::MutexLock lock(&mutex_);
-    const size_t stages = server_ == nullptr ? 0 : server_->stages().Statuses().size();
+    const size_t stages = server_ == nullptr ? 0 : server_->stage_count();
     const size_t ranks = server_ == nullptr ? 0 : server_->ranks().size();
     if (stages + ranks == 0) return;
     if (clock_.Monotonic() < deadline) continue;
@@ -229,7 +229,7 @@ absl::Status Worker::Serve() {
                                heartbeat.set_leaving(leaving_);
                              },
                          // Moves no byte when the stages come back: their pieces stay in the cache.
-                         .on_disconnected = [&] { server->stages().Clear(); },
+                         .on_disconnected = [&] { server->UnloadAll(); },
                          .identity = identity()},
                         clock_);
   ENIGMA_ASSIGN_OR_RETURN(

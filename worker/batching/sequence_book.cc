@@ -6,6 +6,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "engine/spec/sampling_params.h"
+#include "engine/text/given_row.h"
 
 namespace enigma::worker {
 
@@ -52,6 +53,9 @@ absl::Status SequenceBook::Open(v1::OpenSequence open) {
   Sequence& sequence = sequences_[arrival];
   sequence.id = open.sequence();
   sequence.tokens.assign(open.prompt().begin(), open.prompt().end());
+  // Stays here: later stages take no rows beside tokens.
+  sequence.given.assign(open.given().begin(), open.given().end());
+  open.clear_given();
   sequence.tokens_most = most;
   sequence.pooled = pooled;
   sequence.open = std::move(open);
@@ -163,7 +167,18 @@ PlannedRun SequenceBook::PlanRun(Sequence& sequence, const RunChoice& choice, St
   if (sequence.open) plan.opens.push_back(*std::exchange(sequence.open, std::nullopt));
   plan.tokens.insert(plan.tokens.end(), sequence.tokens.begin() + run.first,
                      sequence.tokens.begin() + sequence.computed);
+  AddGiven(sequence, run.first, plan);
   return run;
+}
+
+void SequenceBook::AddGiven(const Sequence& sequence, uint32_t first, StepPlan& plan) {
+  if (sequence.given.empty()) return;
+  const auto rows_before = [&sequence](uint32_t position) {
+    return std::count(sequence.tokens.begin(), sequence.tokens.begin() + position, engine::kGivenRow);
+  };
+  const auto width = std::ssize(sequence.given) / rows_before(static_cast<uint32_t>(sequence.tokens.size()));
+  plan.given.insert(plan.given.end(), sequence.given.begin() + width * rows_before(first),
+                    sequence.given.begin() + width * rows_before(sequence.computed));
 }
 
 void SequenceBook::Forget(uint64_t arrival) {

@@ -54,6 +54,7 @@ class SequenceBook {
   struct Sequence {
     uint64_t id = 0;
     std::vector<int32_t> tokens;  // prompt and generated
+    std::vector<float> given;     // a row for each of them that is kGivenRow
     uint32_t tokens_most = 0;     // whose keys and values it can ever need
     uint32_t computed = 0;
     std::vector<uint32_t> blocks;
@@ -67,6 +68,7 @@ class SequenceBook {
   BatchView View() const;
   void Preempt(Sequence& sequence);
   PlannedRun PlanRun(Sequence& sequence, const RunChoice& choice, StepPlan& plan);
+  static void AddGiven(const Sequence& sequence, uint32_t first, StepPlan& plan);
   void Forget(uint64_t arrival);
 
   const Options options_;

@@ -26,6 +26,7 @@ struct StepPlan {
   std::vector<v1::OpenSequence> opens;
   std::vector<PlannedRun> runs;
   std::vector<int32_t> tokens;  // [rows]; known to the first stage only, not sent on
+  std::vector<float> given;     // [tokens that are kGivenRow, hidden]; likewise
 
   uint32_t rows() const {
     uint32_t total = 0;

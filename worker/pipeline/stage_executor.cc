@@ -10,6 +10,7 @@
 #include "engine/sampling/sampler.h"
 #include "telemetry/log.h"
 #include "worker/pipeline/label_question.h"
+#include "worker/pipeline/prompt_check.h"
 #include "worker/pipeline/sampling_params.h"
 
 namespace enigma::worker {
@@ -242,11 +243,7 @@ void StageExecutor::HandleOpen(v1::OpenSequence open) {
     taken = absl::InvalidArgumentError(absl::StrCat("pooling ", static_cast<int>(open.pooling()), " is unknown"));
   }
   if (taken.ok() && open.has_labels()) taken = CheckLabelQuestion(open, vocab);
-  for (const int32_t id : open.prompt()) {
-    if (taken.ok() && (id < 0 || static_cast<uint32_t>(id) >= vocab)) {
-      taken = absl::InvalidArgumentError(absl::StrCat("prompt token ", id, " is not in the vocabulary of ", vocab));
-    }
-  }
+  if (taken.ok()) taken = CheckPrompt(open, vocab, stage().spec().hidden);
   const bool constrained = open.constrained();
   if (taken.ok()) taken = book_->Open(std::move(open));
   if (!taken.ok()) {

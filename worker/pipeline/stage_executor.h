@@ -54,6 +54,7 @@ class StageExecutor {
   // All stages.
   const Options& options() const { return options_; }
   const engine::Stage& stage() const { return runner_.stage(); }
+  uint64_t memory_bytes() const { return stage().weight_bytes() + stage().kv_bytes() + stage().workspace_bytes(); }
   // Opens the link to the next stage (last: to the first). `next_node` is for messages.
   absl::Status Connect(const std::shared_ptr<grpc::Channel>& channel, const std::string& next_node);
   // Where frames from `peer` go; an error when it is not this stage's predecessor.

@@ -28,6 +28,7 @@ absl::StatusOr<StepRunner::Result> StepRunner::Run(const StepPlan& plan, std::sp
   if (batch.runs.empty()) return result;  // a plan that only closes sequences
   if (loaded_.stage->is_first()) {
     batch.tokens = plan.tokens;
+    batch.given = plan.given;
   } else {
     batch.hidden = hidden;
   }

@@ -6,6 +6,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
+#include "engine/text/given_row.h"
 #include "worker/pipeline/label_question.h"
 #include "worker/pipeline/sampling_params.h"
 
@@ -33,7 +34,8 @@ absl::Status TokenSampler::Start(const v1::OpenSequence& open, Sequence& sequenc
     }
   }
   ENIGMA_RETURN_IF_ERROR(engine::CheckSamplingParams(params, vocab_));
-  const std::vector<engine::TokenId> prompt(open.prompt().begin(), open.prompt().end());
+  std::vector<engine::TokenId> prompt(open.prompt().begin(), open.prompt().end());
+  std::erase(prompt, engine::kGivenRow);
   sequence.tokens_left = params.max_tokens;
   sequence.ignore_eos = params.ignore_eos;
   if (!params.stop.empty()) {

@@ -45,6 +45,13 @@ std::string LayersText(const v1::LoadStageRequest& request) {
 }  // namespace
 
 absl::Status LoadStage::Run() {
+  ENIGMA_RETURN_IF_ERROR(engine::CpuSupported());
+  if (request_.encoder()) {
+    ENIGMA_ASSIGN_OR_RETURN(const uint64_t reservation, state_.encoders.Reserve(request_.replica()));
+    const absl::Status loaded = LoadEncoder(reservation);
+    if (!loaded.ok()) state_.encoders.Release(request_.replica());
+    return loaded;
+  }
   ENIGMA_ASSIGN_OR_RETURN(const uint64_t reservation, state_.stages.Reserve(request_.replica()));
   const absl::Status loaded = Load(reservation);
   if (!loaded.ok()) state_.stages.Release(request_.replica());
@@ -52,7 +59,6 @@ absl::Status LoadStage::Run() {
 }
 
 absl::Status LoadStage::Load(uint64_t reservation) {
-  ENIGMA_RETURN_IF_ERROR(engine::CpuSupported());
   ENIGMA_ASSIGN_OR_RETURN(const engine::Manifest manifest, engine::ManifestFromJson(request_.manifest_json()));
   ENIGMA_RETURN_IF_ERROR(CheckRequest(manifest));
   ENIGMA_ASSIGN_OR_RETURN(const WireType wire_type, WireTypeFromNumber(request_.wire_dtype()));
@@ -120,11 +126,16 @@ absl::Status LoadStage::Fetch(const std::vector<const Blob*>& blobs) {
   return state_.fetcher.Fetch(blobs, sources, fetch_);
 }
 
-absl::StatusOr<LoadedStage> LoadStage::Pack(const engine::Manifest& manifest, const std::vector<const Blob*>& blobs) {
+absl::StatusOr<std::unique_ptr<engine::WeightSource>> LoadStage::OpenPieces(
+    const engine::Manifest& manifest, const std::vector<const Blob*>& blobs) const {
   std::vector<std::string> paths;
   for (const Blob* blob : blobs) paths.push_back(state_.cache.PathOf(blob->hash));
+  return engine::OpenBlobWeights(blobs, paths, manifest.file_bytes);
+}
+
+absl::StatusOr<LoadedStage> LoadStage::Pack(const engine::Manifest& manifest, const std::vector<const Blob*>& blobs) {
   LoadedStage loaded;
-  ENIGMA_ASSIGN_OR_RETURN(loaded.weights, engine::OpenBlobWeights(blobs, paths, manifest.file_bytes));
+  ENIGMA_ASSIGN_OR_RETURN(loaded.weights, OpenPieces(manifest, blobs));
   ENIGMA_RETURN_IF_ERROR(CheckMemory(loaded.weights->head()));
   loaded.pool = std::make_unique<engine::ThreadPool>(state_.threads);
   ENIGMA_ASSIGN_OR_RETURN(loaded.stage,

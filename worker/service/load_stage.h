@@ -12,7 +12,8 @@
 
 namespace enigma::worker {
 
-// Brings one stage into service: fetches its pieces, packs its weights, starts its executor. One object for one load.
+// Brings one stage, or image encoder, into service: fetches its pieces, packs its weights, starts its executor. One
+// object for one load.
 class LoadStage {
  public:
   LoadStage(WorkerState& state, const v1::LoadStageRequest& request) : state_(state), request_(request) {}
@@ -25,9 +26,15 @@ class LoadStage {
 
  private:
   absl::Status Load(uint64_t reservation);
+  absl::Status LoadEncoder(uint64_t reservation);
   absl::Status CheckRequest(const engine::Manifest& manifest) const;
   absl::Status Fetch(const std::vector<const engine::Blob*>& blobs);
   absl::StatusOr<LoadedStage> Pack(const engine::Manifest& manifest, const std::vector<const engine::Blob*>& blobs);
+  absl::StatusOr<LoadedEncoder> PackEncoder(const engine::Manifest& manifest,
+                                            const std::vector<const engine::Blob*>& blobs);
+  // Of pieces that are in the cache.
+  absl::StatusOr<std::unique_ptr<engine::WeightSource>> OpenPieces(const engine::Manifest& manifest,
+                                                                   const std::vector<const engine::Blob*>& blobs) const;
   absl::Status CheckMemory(const engine::GgufFile& head) const;
   void SetPhase(const char* phase);
 

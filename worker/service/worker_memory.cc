@@ -8,7 +8,8 @@ uint64_t FreeMemory(const WorkerState& state) {
   const RankRegistry::Memory ranks = state.ranks->memory();
   const uint64_t system = FreeMemory(MemoryLimits{}, 0);
   const uint64_t left = system - std::min(system, ranks.pending_bytes);
-  return std::min(left, FreeMemory(state.memory, state.stages.MemoryBytes() + ranks.given_bytes));
+  const uint64_t held = state.stages.MemoryBytes() + state.encoders.MemoryBytes();
+  return std::min(left, FreeMemory(state.memory, held + ranks.given_bytes));
 }
 
 }  // namespace enigma::worker

@@ -1,6 +1,9 @@
 #include "worker/service/worker_server.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
+#include <vector>
 
 #include "base/status_macros.h"
 #include "worker/pipeline/stage_link.h"
@@ -73,16 +76,24 @@ std::unique_ptr<RankRegistry> WorkerServer::MakeRanks(const Options& options) {
 
 WorkerServer::~WorkerServer() {
   // End the streams that wait for tokens, and for events of ranks.
-  state_.stages.Clear();
+  UnloadAll();
   state_.ranks->Close(absl::CancelledError("the worker stops"));
   if (server_ != nullptr) server_->Shutdown();
+}
+
+void WorkerServer::UnloadAll() {
+  state_.stages.Clear();
+  state_.encoders.Clear();
 }
 
 void WorkerServer::Describe(v1::Heartbeat& heartbeat) {
   heartbeat.set_memory_free_bytes(FreeMemoryBytes());
   heartbeat.set_disk_free_bytes(FreeDiskBytes());
-  for (v1::StageStatus& stage : state_.stages.Statuses()) {
-    const MetricLabels labels = {{"model_name", stage.model()}, {"stage", std::to_string(stage.stage_index())}};
+  std::vector<v1::StageStatus> stages = state_.stages.Statuses();
+  std::ranges::move(state_.encoders.Statuses(), std::back_inserter(stages));
+  for (v1::StageStatus& stage : stages) {
+    const std::string name = stage.encoder() ? "encoder" : std::to_string(stage.stage_index());
+    const MetricLabels labels = {{"model_name", stage.model()}, {"stage", name}};
     const bool stuck = stage.busy() && stage.last_step_age_ms() > 0;
     state_.metrics.Gauge(Metric::kLastStepAge, labels)
         .Set(stuck ? static_cast<double>(stage.last_step_age_ms()) / 1000.0 : 0.0);

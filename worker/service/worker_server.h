@@ -39,7 +39,9 @@ class WorkerServer {
   ~WorkerServer();
 
   int port() const { return server_->port(); }
-  StageRegistry& stages() { return state_.stages; }
+  // Of what it has of replicas; none counts that is still being loaded.
+  size_t stage_count() const { return state_.stages.Statuses().size() + state_.encoders.Statuses().size(); }
+  void UnloadAll();
   const RankRegistry& ranks() const { return *state_.ranks; }
   uint64_t FreeMemoryBytes() const { return FreeMemory(state_); }
   uint64_t FreeDiskBytes() const { return cache_->FreeBytes().value_or(0); }

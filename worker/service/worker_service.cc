@@ -59,7 +59,9 @@ grpc::Status WorkerService::ConnectStage(grpc::ServerContext* context, const v1:
 grpc::Status WorkerService::UnloadStage(grpc::ServerContext* context, const v1::UnloadStageRequest* request,
                                         v1::UnloadStageReply* /*reply*/) {
   if (const absl::Status allowed = Authorise(*context); !allowed.ok()) return ToGrpc(allowed);
-  return ToGrpc(state_.stages.Remove(request->replica()));
+  const absl::Status stage = state_.stages.Remove(request->replica());
+  const absl::Status encoder = state_.encoders.Remove(request->replica());
+  return ToGrpc(encoder.ok() ? encoder : stage);
 }
 
 grpc::Status WorkerService::PrepareConstraint(grpc::ServerContext* context, const v1::PrepareConstraintRequest* request,
@@ -68,6 +70,17 @@ grpc::Status WorkerService::PrepareConstraint(grpc::ServerContext* context, cons
   const absl::StatusOr<std::shared_ptr<StageExecutor>> stage = state_.stages.Find(request->replica());
   if (!stage.ok()) return ToGrpc(stage.status());
   return ToGrpc((*stage)->PrepareConstraint(request->sequence(), request->json_schema()));
+}
+
+grpc::Status WorkerService::Encode(grpc::ServerContext* context, const v1::EncodeRequest* request,
+                                   v1::EncodeReply* reply) {
+  if (const absl::Status allowed = Authorise(*context); !allowed.ok()) return ToGrpc(allowed);
+  const absl::StatusOr<std::shared_ptr<EncoderStage>> encoder = state_.encoders.Find(request->replica());
+  if (!encoder.ok()) return ToGrpc(encoder.status());
+  const auto rows = (*encoder)->Encode(request->image(), [context] { return context->IsCancelled(); });
+  if (!rows.ok()) return ToGrpc(rows.status());
+  reply->mutable_rows()->Assign(rows->begin(), rows->end());
+  return grpc::Status::OK;
 }
 
 grpc::Status WorkerService::Submit(grpc::ServerContext* context,

@@ -20,6 +20,7 @@ class WorkerService final : public v1::Worker::Service {
                            v1::UnloadStageReply* reply) override;
   grpc::Status PrepareConstraint(grpc::ServerContext* context, const v1::PrepareConstraintRequest* request,
                                  v1::PrepareConstraintReply* reply) override;
+  grpc::Status Encode(grpc::ServerContext* context, const v1::EncodeRequest* request, v1::EncodeReply* reply) override;
   grpc::Status Submit(grpc::ServerContext* context,
                       grpc::ServerReaderWriter<v1::SubmitReply, v1::SequenceCommand>* stream) override;
   grpc::Status Tokens(grpc::ServerContext* context, const v1::TokensRequest* request,

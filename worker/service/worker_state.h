@@ -30,6 +30,7 @@ struct WorkerState {
   std::function<void(const v1::ReplicaFailure&)> on_failure;  // tells the coordinator
   absl::Mutex turn = {};                                      // stages compute one at a time; see StepRunner
   StageRegistry stages = {};
+  EncoderRegistry encoders = {};
   IncomingStreams incoming = {};                  // between ranks; see rank_registry.h
   std::unique_ptr<RankRegistry> ranks = nullptr;  // there from the server's start on
 };

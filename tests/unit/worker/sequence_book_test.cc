@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/text/given_row.h"
+
 namespace enigma::worker {
 namespace {
 
@@ -96,6 +98,27 @@ TEST(SequenceBook, AQuestionOfLabelsMayFillTheContextAndNeedsNoRoomForAnAnswer) 
   const SampledToken done{.sequence = 9, .position = 96, .id = -1, .finished = true};
   ASSERT_TRUE(book.Finish(plan->step, {&done, 1}).ok());
   EXPECT_EQ(book.sequences(), 0U);
+}
+
+TEST(SequenceBook, RowsTravelWithTheirPiecesOfThePromptAndStayHere) {
+  SequenceBook book({.kv_blocks = 8, .context = 256, .max_rows = 4});
+  v1::OpenSequence open = Open(9, 0, 5);
+  for (const int32_t id : {1, engine::kGivenRow, engine::kGivenRow, engine::kGivenRow, 7, engine::kGivenRow, 8}) {
+    open.add_prompt(id);
+  }
+  for (const float value : {1.F, 2.F, 3.F, 4.F, 5.F, 6.F, 7.F, 8.F}) open.add_given(value);  // rows of two
+  ASSERT_TRUE(book.Open(open).ok());
+  std::optional<StepPlan> plan = book.FormStep();
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->given, (std::vector<float>{1, 2, 3, 4, 5, 6}));
+  ASSERT_EQ(plan->opens.size(), 1u);
+  EXPECT_EQ(plan->opens[0].given_size(), 0) << "no frame carries them";
+  EXPECT_EQ(plan->opens[0].prompt_size(), 7);
+  ASSERT_TRUE(book.Finish(plan->step, {}).ok());
+  plan = book.FormStep();
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->tokens, (std::vector<int32_t>{7, engine::kGivenRow, 8}));
+  EXPECT_EQ(plan->given, (std::vector<float>{7, 8}));
 }
 
 TEST(SequenceBook, CancelFreesBlocksAtOnceAndIgnoresLateTokens) {
