@@ -36,6 +36,7 @@ Json ToJson(const v1::StageStatus& stage) {
           {"stage_index", stage.stage_index()},
           {"first_layer", stage.first_layer()},
           {"last_layer", LastLayer(stage)},
+          {"encoder", stage.encoder()},
           {"sequences", stage.sequences()},
           {"steps", stage.steps()},
           {"last_step_age_ms", stage.last_step_age_ms()},
@@ -89,9 +90,11 @@ Json ToJson(const v1::StagePlacement& stage) {
 }
 
 Json ToJson(const v1::ReplicaInfo& replica) {
-  return {{"replica", replica.replica()},       {"state", replica.state()},     {"failure", replica.failure()},
-          {"running", replica.running()},       {"waiting", replica.waiting()}, {"stall", replica.stall()},
-          {"stages", ArrayOf(replica.stages())}};
+  return {
+      {"replica", replica.replica()},        {"state", replica.state()},
+      {"failure", replica.failure()},        {"running", replica.running()},
+      {"waiting", replica.waiting()},        {"stall", replica.stall()},
+      {"stages", ArrayOf(replica.stages())}, {"encoder", replica.has_encoder() ? ToJson(replica.encoder()) : Json()}};
 }
 
 Json ToJson(const v1::EncoderInfo& encoder) {
@@ -128,6 +131,7 @@ Json ToJson(const v1::PlanReply& plan) {
           {"context", plan.context()},
           {"kv_blocks", plan.kv_blocks()},
           {"stages", ArrayOf(plan.stages())},
+          {"encoder", plan.has_encoder() ? ToJson(plan.encoder()) : Json()},
           {"verdicts", ArrayOf(plan.verdicts())}};
 }
 
@@ -153,7 +157,14 @@ std::string LayersText(const v1::StagePlacement& stage) {
 }
 
 std::string LayersText(const v1::StageStatus& stage) {
+  if (stage.encoder()) return "encoder";
   return absl::StrCat(stage.first_layer(), "-", LastLayer(stage));
+}
+
+std::string EncoderLine(const v1::StagePlacement& encoder) {
+  return absl::StrCat("image encoder on ", encoder.host_name(), " ", encoder.node_id().substr(0, 8), ": weights ",
+                      FormatBytes(encoder.weight_bytes()), ", workspace ", FormatBytes(encoder.workspace_bytes()),
+                      "\n");
 }
 
 std::string StageTable(const google::protobuf::RepeatedPtrField<v1::StagePlacement>& stages) {

@@ -22,6 +22,7 @@ std::string LayersText(const v1::StagePlacement& stage);
 std::string LayersText(const v1::StageStatus& stage);
 
 // One row per stage: layers, node, memory and time.
+std::string EncoderLine(const v1::StagePlacement& encoder);  // node and memory, behind such a table
 std::string StageTable(const google::protobuf::RepeatedPtrField<v1::StagePlacement>& stages);
 
 }  // namespace enigma::cli

@@ -22,6 +22,10 @@ struct LoadCommand {
   bool json = false;
 };
 
+std::string PlacementText(const v1::ReplicaInfo& replica) {
+  return StageTable(replica.stages()) + (replica.has_encoder() ? EncoderLine(replica.encoder()) : "");
+}
+
 absl::Status RunLoad(const LoadCommand& flags) {
   ENIGMA_ASSIGN_OR_RETURN(const auto client, ClusterClient::Open(flags.cluster));
   v1::LoadRequest request;
@@ -40,13 +44,12 @@ absl::Status RunLoad(const LoadCommand& flags) {
   }
   if (loaded.already_loaded()) {
     std::printf("%s is already loaded as replica %llu; nothing was changed\n%s", flags.model.c_str(),
-                static_cast<unsigned long long>(loaded.replica().replica()),
-                StageTable(loaded.replica().stages()).c_str());
+                static_cast<unsigned long long>(loaded.replica().replica()), PlacementText(loaded.replica()).c_str());
     return absl::OkStatus();
   }
   std::printf("%s is ready: %s of weights were on the nodes, %s were fetched\n%s", flags.model.c_str(),
               FormatBytes(loaded.bytes_present()).c_str(), FormatBytes(loaded.bytes_fetched()).c_str(),
-              StageTable(loaded.replica().stages()).c_str());
+              PlacementText(loaded.replica()).c_str());
   return absl::OkStatus();
 }
 

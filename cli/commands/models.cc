@@ -21,6 +21,10 @@ std::string ServiceOf(const v1::ModelInfo& model) {
     for (const auto& stage : replica.stages()) {
       absl::StrAppend(&text, " ", stage.host_name(), "/", stage.node_id().substr(0, 8), "[", LayersText(stage), "]");
     }
+    if (replica.has_encoder()) {
+      const v1::StagePlacement& encoder = replica.encoder();
+      absl::StrAppend(&text, " ", encoder.host_name(), "/", encoder.node_id().substr(0, 8), "[encoder]");
+    }
     if (!replica.failure().empty()) absl::StrAppend(&text, " (", replica.failure(), ")");
     if (!replica.stall().empty()) absl::StrAppend(&text, " (stalled: ", replica.stall(), ")");
   }

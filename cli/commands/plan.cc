@@ -24,6 +24,7 @@ struct PlanCommand {
 void PrintPlan(const v1::PlanReply& plan) {
   if (plan.feasible()) {
     std::fputs(StageTable(plan.stages()).c_str(), stdout);
+    if (plan.has_encoder()) std::fputs(EncoderLine(plan.encoder()).c_str(), stdout);
     std::printf(
         "\npredicted: decode %s tokens/s for one stream, %s with every stage busy; prefill %s tokens/s\n"
         "context %u tokens, %u KV blocks of 32 tokens per stage\nmethod: %s\n",

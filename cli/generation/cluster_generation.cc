@@ -46,6 +46,7 @@ v1::GenerateRequest ToProto(const std::string& model, const GenerationRequest& r
   } else {
     for (const engine::TokenId id : request.prompt_ids) proto.mutable_prompt_ids()->add_ids(id);
   }
+  for (const std::string& picture : request.pictures) proto.add_pictures(picture);
   *proto.mutable_sampling() = ToProto(request.sampling);
   if (request.json_schema) proto.mutable_sampling()->set_json_schema(*request.json_schema);
   proto.set_parse_special(request.parse_special);

@@ -23,6 +23,8 @@ struct GenerationRequest {
   std::string prompt;
   std::vector<engine::TokenId> prompt_ids;  // used instead of `prompt` when not empty
   std::vector<ChatTurn> chat;  // used instead of both when not empty; the model's template makes the prompt
+  std::vector<std::string>
+      pictures;                // JPEG or PNG files; their rows stand before the prompt. The cluster's models alone
   bool parse_special = false;  // control tokens in the prompt are tokens, not text
   engine::SamplingParams sampling;
   std::optional<std::string> json_schema;  // the answer is JSON of this schema

@@ -16,7 +16,7 @@ std::string StageText(const Replica& replica, std::string_view node) {
     return absl::StrCat("it ran layers ", stage.first_layer(), " to ", stage.last_layer() - 1, " of '",
                         replica.model->name, "'");
   }
-  return absl::StrCat("it ran a part of '", replica.model->name, "'");
+  return absl::StrCat("it ran ", replica.encoder ? "the image encoder" : "a part", " of '", replica.model->name, "'");
 }
 
 }  // namespace

@@ -75,8 +75,9 @@ void PlacementKeeper::NoteServing() {
 }
 
 bool PlacementKeeper::OnLeavingNode(const Replica& replica) const {
-  return std::any_of(replica.stages.begin(), replica.stages.end(), [this](const auto& stage) {
-    const std::optional<Node> node = plane_.nodes.Find(stage.node_id());
+  const std::vector<enigma::v1::StagePlacement> parts = replica.Parts();
+  return std::any_of(parts.begin(), parts.end(), [this](const auto& part) {
+    const std::optional<Node> node = plane_.nodes.Find(part.node_id());
     return node && node->leaving;
   });
 }

@@ -14,7 +14,8 @@ std::optional<Stall> StallOf(const Replica& replica, std::span<const Node> nodes
       if (age <= limit || (stall && stage.stage_index() < furthest)) continue;
       furthest = stage.stage_index();
       stall = Stall{node.id,
-                    absl::StrCat("stage ", stage.stage_index(), " of ", replica.model->name, " on node ", node.Label(),
+                    absl::StrCat(stage.encoder() ? "the image encoder" : absl::StrCat("stage ", stage.stage_index()),
+                                 " of ", replica.model->name, " on node ", node.Label(),
                                  " has work and has finished no step for ", absl::ToInt64Seconds(age), " s")};
     }
   }

@@ -7,6 +7,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "coordinator/gateway/picture_parts.h"
+
 namespace enigma::coordinator {
 namespace {
 
@@ -24,7 +26,14 @@ std::string WrongContent(const Json& content, std::string_view role, bool has_ca
       return "every part is an object with a type";
     }
     const auto& type = part["type"].get_ref<const std::string&>();
-    if (type != "text") return absl::StrCat("parts of type '", type, "' are not supported; this server reads text");
+    if (IsPicturePart(part)) {
+      if (role != "user") return "images stand in messages of the user alone";
+      if (std::string wrong = WrongPicturePart(part); !wrong.empty()) return wrong;
+      continue;
+    }
+    if (type != "text") {
+      return absl::StrCat("parts of type '", type, "' are not supported; this server reads text and image_url");
+    }
     if (!part.contains("text") || !part["text"].is_string()) return "a part of type 'text' has a string named text";
   }
   return "";
@@ -46,7 +55,7 @@ std::string WrongCalls(const Json& calls) {
 }
 
 // The message as the template gets it; an error names what is wrong with it.
-absl::StatusOr<Json> ReadMessage(const Json& message, const std::string& path) {
+absl::StatusOr<Json> ReadMessage(const Json& message, const std::string& path, std::vector<std::string>& pictures) {
   constexpr std::array<std::string_view, 5> kRoles = {"system", "developer", "user", "assistant", "tool"};
   Fields fields(message, path);
   std::string role = fields.Text("role");
@@ -61,6 +70,9 @@ absl::StatusOr<Json> ReadMessage(const Json& message, const std::string& path) {
     fields.Fail("content", wrong);
   }
   out["content"] = content;
+  if (fields.ok()) {
+    if (const std::string wrong = TakePictures(out["content"], pictures); !wrong.empty()) fields.Fail("content", wrong);
+  }
   if (!calls.is_null()) {
     if (const std::string wrong = WrongCalls(calls); !wrong.empty()) fields.Fail("tool_calls", wrong);
     out["tool_calls"] = calls;
@@ -78,7 +90,7 @@ absl::StatusOr<Json> ReadMessage(const Json& message, const std::string& path) {
 
 }  // namespace
 
-Json ReadMessages(Fields& fields) {
+Json ReadMessages(Fields& fields, std::vector<std::string>& pictures) {
   const Json& messages = fields.Any("messages");
   Json out = Json::array();
   if (!messages.is_array() || messages.empty()) {
@@ -90,7 +102,7 @@ Json ReadMessages(Fields& fields) {
     return out;
   }
   for (size_t i = 0; i < messages.size() && fields.ok(); ++i) {
-    absl::StatusOr<Json> message = ReadMessage(messages[i], absl::StrCat("messages[", i, "]"));
+    absl::StatusOr<Json> message = ReadMessage(messages[i], absl::StrCat("messages[", i, "]"), pictures);
     if (message.ok()) {
       out.push_back(*std::move(message));
     } else {

@@ -1,11 +1,14 @@
 #include "coordinator/gateway/chat_prompt.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
 #include "coordinator/gateway/chat_messages.h"
+#include "coordinator/gateway/picture_parts.h"
 
 namespace enigma::coordinator {
 
@@ -60,42 +63,62 @@ absl::StatusOr<Json> BodyOf(const enigma::v1::Chat& chat) {
   return body;
 }
 
+absl::StatusOr<std::string> RenderChat(const engine::ChatTemplate& chat_template, const engine::ChatRequest& chat) {
+  absl::StatusOr<std::string> prompt = chat_template.Render(chat);
+  if (prompt.ok()) return prompt;
+  // What is too much for the template's limits is too much at any time.
+  const absl::StatusCode code =
+      absl::IsResourceExhausted(prompt.status()) ? absl::StatusCode::kInvalidArgument : prompt.status().code();
+  return absl::Status(code, absl::StrCat("messages: ", prompt.status().message()));
+}
+
+// Whether what is said beside pictures needs no template: nothing is, or the model has none and nobody has answered.
+bool IsPlain(ControlPlane& plane, const Model& model, const Json& messages, const ToolChoice& tools) {
+  if (tools.mode != ToolChoice::Mode::kNone) return false;
+  if (TextOfMessages(messages).empty()) return true;
+  return !plane.files.HasChat(model) && std::none_of(messages.begin(), messages.end(), [](const Json& message) {
+    return message["role"] == "assistant" || message["role"] == "tool";
+  });
+}
+
+void SetPrompt(std::string prompt, bool rendered, enigma::v1::GenerateRequest& request) {
+  request.set_prompt(std::move(prompt));
+  request.set_parse_special(rendered);
+  request.set_has_specials(rendered);
+}
+
 }  // namespace
 
-absl::StatusOr<std::string> RenderChat(ControlPlane& plane, const Model& model, const engine::ChatRequest& chat) {
-  ENIGMA_ASSIGN_OR_RETURN(const ChatTemplatePtr chat_template, plane.files.Chat(model));
-  absl::StatusOr<std::string> prompt = chat_template->Render(chat);
-  if (!prompt.ok()) {
-    // What is too much for the template's limits is too much at any time.
-    const absl::StatusCode code =
-        absl::IsResourceExhausted(prompt.status()) ? absl::StatusCode::kInvalidArgument : prompt.status().code();
-    return absl::Status(code, absl::StrCat("messages: ", prompt.status().message()));
+absl::StatusOr<ToolPlan> MakeChatPrompt(ControlPlane& plane, const Model& model, const engine::Tokenizer& tokenizer,
+                                        engine::ChatRequest chat, const ToolChoice& tools, bool has_pictures,
+                                        enigma::v1::GenerateRequest& request) {
+  if (has_pictures) {
+    chat.messages = WithoutPictures(std::move(chat.messages));
+    if (IsPlain(plane, model, chat.messages, tools)) {
+      SetPrompt(TextOfMessages(chat.messages), /*rendered=*/false, request);
+      return ToolPlan();
+    }
   }
-  return prompt;
+  ENIGMA_ASSIGN_OR_RETURN(const ChatTemplatePtr chat_template, plane.files.Chat(model));
+  ENIGMA_ASSIGN_OR_RETURN(const std::string prompt, RenderChat(*chat_template, chat));
+  ENIGMA_ASSIGN_OR_RETURN(ToolPlan plan, PlanTools(plane, *chat_template, tokenizer, tools, request));
+  SetPrompt(prompt + plan.prefill, /*rendered=*/true, request);
+  return plan;
 }
 
 absl::StatusOr<ToolPlan> ApplyChat(ControlPlane& plane, const Model& model, const engine::Tokenizer& tokenizer,
-                                   enigma::v1::GenerateRequest& request) {
+                                   bool has_pictures, enigma::v1::GenerateRequest& request) {
   ENIGMA_ASSIGN_OR_RETURN(const Json body, BodyOf(request.chat()));
   Fields fields(body);
   engine::ChatRequest chat;
-  chat.messages = ReadMessages(fields);
+  std::vector<std::string> none;  // they come in fields of their own
+  chat.messages = ReadMessages(fields, none);
   const ToolChoice tools = ReadTools(fields);
   chat.tools = tools.tools;
   ENIGMA_RETURN_IF_ERROR(fields.Finish());
   ENIGMA_ASSIGN_OR_RETURN(chat.variables,
                           ObjectIn(request.chat().template_variables_json(), "template_variables_json"));
-  ENIGMA_ASSIGN_OR_RETURN(const std::string prompt, RenderChat(plane, model, chat));
-  ENIGMA_ASSIGN_OR_RETURN(const ChatTemplatePtr chat_template, plane.files.Chat(model));
-  ENIGMA_ASSIGN_OR_RETURN(ToolPlan plan, PlanTools(plane, *chat_template, tokenizer, tools, request));
-  SetRendered(prompt + plan.prefill, request);
-  return plan;
-}
-
-void SetRendered(std::string prompt, enigma::v1::GenerateRequest& request) {
-  request.set_prompt(std::move(prompt));
-  request.set_parse_special(true);
-  request.set_has_specials(true);
+  return MakeChatPrompt(plane, model, tokenizer, std::move(chat), tools, has_pictures, request);
 }
 
 }  // namespace enigma::coordinator

@@ -15,6 +15,20 @@ std::shared_ptr<GenerateStream> GenerateStream::Make(ControlPlane& plane, enigma
   return stream;
 }
 
+std::shared_ptr<RequestPictures> GenerateStream::TakePictures(enigma::v1::GenerateRequest& request) {
+  std::vector<std::string> files;
+  const auto take = [&files](auto& pictures) {
+    for (std::string& picture : pictures) files.push_back(std::move(picture));
+    pictures.Clear();
+  };
+  take(*request.mutable_pictures());
+  if (request.has_chat()) {
+    for (enigma::v1::ChatMessage& message : *request.mutable_chat()->mutable_messages())
+      take(*message.mutable_pictures());
+  }
+  return RequestPictures::Make(std::move(files));
+}
+
 void GenerateStream::Hold(Intake::Pass pass, KeyLease lease, absl::Duration time_max) {
   {
     absl::MutexLock lock(&mutex_);
@@ -89,8 +103,8 @@ void GenerateStream::BeginWith(const std::string& model, bool routed) {
   enigma::v1::GenerateRequest request = request_;
   request.set_model(model);
   // Weak: the dispatcher may hold on to the generation a little longer than gRPC to the stream.
-  const std::shared_ptr<Generation> generation =
-      Generation::Make(plane_, {.starts_with_token = routed}, std::move(request), [weak = weak_from_this()] {
+  const std::shared_ptr<Generation> generation = Generation::Make(
+      plane_, {.starts_with_token = routed, .pictures = pictures_}, std::move(request), [weak = weak_from_this()] {
         if (const std::shared_ptr<GenerateStream> alive = weak.lock()) alive->Pump();
       });
   TokenCharge charge;

@@ -36,7 +36,8 @@ class GenerateStream final : public grpc::ServerWriteReactor<enigma::v1::Generat
   // Ends it with an error, unless it has ended.
   void Fail(const absl::Status& why);
 
-  const enigma::v1::GenerateRequest& request() const { return request_; }
+  const enigma::v1::GenerateRequest& request() const { return request_; }  // without its pictures
+  bool has_pictures() const { return pictures_ != nullptr; }
 
   // Generation::Begin, by the model of the request; `hold`: of it.
   void Begin(SpecialistKeeper::Hold hold);
@@ -54,7 +55,9 @@ class GenerateStream final : public grpc::ServerWriteReactor<enigma::v1::Generat
   using Headers = std::vector<std::pair<std::string, std::string>>;
 
   GenerateStream(ControlPlane& plane, enigma::v1::GenerateRequest request, grpc::CallbackServerContext& context)
-      : plane_(plane), request_(std::move(request)), context_(context) {}
+      : plane_(plane), pictures_(TakePictures(request)), request_(std::move(request)), context_(context) {}
+  // Those of the request and of its messages, which are left without.
+  static std::shared_ptr<RequestPictures> TakePictures(enigma::v1::GenerateRequest& request);
   void BeginWith(const std::string& model, bool routed);
   void TryNext();
   void TakeChoice(const RequestRouter::Choice& choice);
@@ -70,9 +73,10 @@ class GenerateStream final : public grpc::ServerWriteReactor<enigma::v1::Generat
   void EndLate();
 
   ControlPlane& plane_;
-  const enigma::v1::GenerateRequest request_;
-  grpc::CallbackServerContext& context_;  // there until OnDone
-  std::shared_ptr<GenerateStream> self_;  // likewise
+  const std::shared_ptr<RequestPictures> pictures_;  // null: none; shared with generations
+  const enigma::v1::GenerateRequest request_;        // without them
+  grpc::CallbackServerContext& context_;             // there until OnDone
+  std::shared_ptr<GenerateStream> self_;             // likewise
   TimeLimit time_limit_;
   absl::Duration deadline_ = absl::InfiniteDuration();  // on the plane's monotonic clock; since Hold
   // Of a routed one, since Follow.

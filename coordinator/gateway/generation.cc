@@ -39,9 +39,48 @@ void Generation::Begin(std::shared_ptr<RequestAdmission> admission, bool repeats
                      [weak = weak_from_this(), open = *std::move(open)](const absl::Status& admitted) {
                        const std::shared_ptr<Generation> alive = weak.lock();
                        if (alive == nullptr) return;
-                       const absl::Status submitted = admitted.ok() ? alive->Submit(open) : admitted;
+                       if (!admitted.ok()) return alive->Fail(admitted);
+                       if (alive->options_.pictures != nullptr) return alive->SubmitWithPictures(open);
+                       const absl::Status submitted = alive->Submit(open);
                        if (!submitted.ok()) alive->Fail(submitted);
                      });
+}
+
+void Generation::SubmitWithPictures(enigma::v1::OpenSequence open) {
+  std::string model;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (end_) return;
+    model = model_->name;
+  }
+  // Weak: as long as it waits for rows, its front alone keeps it.
+  const uint64_t asked = options_.pictures->Encode(
+      plane_.dispatcher.encoders(), model,
+      [weak = weak_from_this(), open = std::move(open)](const absl::StatusOr<RequestPictures::Rows>& rows) {
+        const std::shared_ptr<Generation> alive = weak.lock();
+        if (alive == nullptr) return;
+        if (!rows.ok()) return alive->Fail(rows.status());
+        enigma::v1::OpenSequence whole = open;
+        whole.mutable_given()->Assign((*rows)->begin(), (*rows)->end());
+        const absl::Status submitted = alive->Submit(std::move(whole));
+        if (!submitted.ok()) alive->Fail(submitted);
+      });
+  bool ended = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    pictures_asked_ = asked;
+    ended = end_.has_value();
+  }
+  if (ended) LeavePictures();
+}
+
+void Generation::LeavePictures() {
+  uint64_t asked = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    asked = pictures_asked_;
+  }
+  if (asked != 0) options_.pictures->Leave(asked);
 }
 
 void Generation::Fail(const absl::Status& why) {
@@ -49,6 +88,7 @@ void Generation::Fail(const absl::Status& why) {
     absl::MutexLock lock(&mutex_);
     EndLocked(why);
   }
+  LeavePictures();
   ready_();
 }
 
@@ -57,6 +97,7 @@ absl::Status Generation::Submit(enigma::v1::OpenSequence open) {
   {
     absl::MutexLock lock(&mutex_);
     if (cancelled_) return absl::CancelledError("the client went away");
+    if (end_) return *end_;  // while its pictures were encoded
     model = model_->name;
     prompt_tokens_ = static_cast<uint64_t>(open.prompt_size());  // its tokens may come before Submit is back
   }
@@ -78,15 +119,17 @@ absl::Status Generation::Submit(enigma::v1::OpenSequence open) {
 
 absl::StatusOr<enigma::v1::OpenSequence> Generation::Prepare() {
   ENIGMA_ASSIGN_OR_RETURN(const ServedModel served, FindServed(plane_, request_.model()));
+  if (options_.pictures != nullptr) ENIGMA_RETURN_IF_ERROR(options_.pictures->Check(*served.model));
   // A full queue is told before anything is tokenised for it.
   ENIGMA_RETURN_IF_ERROR(Counted(plane_.dispatcher.Admits(served.model->name, request_.priority())));
   ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, plane_.files.Tokenizer(*served.model));
   enigma::v1::GenerateRequest request = request_;
+  const size_t pictures = options_.pictures == nullptr ? 0 : options_.pictures->size();
   ToolPlan tools;
   if (request.has_chat()) {
-    ENIGMA_ASSIGN_OR_RETURN(tools, ApplyChat(plane_, *served.model, *tokenizer, request));
+    ENIGMA_ASSIGN_OR_RETURN(tools, ApplyChat(plane_, *served.model, *tokenizer, pictures > 0, request));
   }
-  ENIGMA_ASSIGN_OR_RETURN(enigma::v1::OpenSequence open, MakeSequence(request, served, *tokenizer));
+  ENIGMA_ASSIGN_OR_RETURN(enigma::v1::OpenSequence open, MakeSequence(request, served, *tokenizer, pictures));
   if (open.sampling().has_json_schema()) {
     const absl::Status checked = plane_.schemas.Check(open.sampling().json_schema());
     if (!checked.ok()) return absl::Status(checked.code(), absl::StrCat("json_schema: ", checked.message()));
@@ -251,6 +294,7 @@ void Generation::Cancel() {
     cancelled_ = true;
     EndLocked(absl::CancelledError("the client went away"));
   }
+  LeavePictures();
   ready_();
   CancelSequence();
 }

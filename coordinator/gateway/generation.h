@@ -15,6 +15,7 @@
 
 #include "coordinator/gateway/generation_metrics.h"
 #include "coordinator/gateway/request_admission.h"
+#include "coordinator/gateway/request_pictures.h"
 #include "coordinator/gateway/token_text.h"
 #include "coordinator/operations/control_plane.h"
 #include "engine/text/tool_calls/call_reader.h"
@@ -31,6 +32,9 @@ class Generation final : public TokenSink, public std::enable_shared_from_this<G
     int pending_tokens_max = 4096;  // that wait for a slow client
     // There is nothing to take before its first token, so that one whose replica breaks before that has said nothing.
     bool starts_with_token = false;
+    // Of the request; they are shared by its choices. Null: there are none. Those in a request's own fields are not
+    // read.
+    std::shared_ptr<RequestPictures> pictures = nullptr;
   };
   // Tells the front that there is something to take. Called on any thread, without a lock; must not block. May come
   // more often than there is something.
@@ -67,6 +71,8 @@ class Generation final : public TokenSink, public std::enable_shared_from_this<G
  private:
   Generation(ControlPlane& plane, const Options& options, enigma::v1::GenerateRequest request, Ready ready);
 
+  // Once it is admitted: with the rows of its pictures, which are encoded first.
+  void SubmitWithPictures(enigma::v1::OpenSequence open);
   absl::Status Submit(enigma::v1::OpenSequence open);
   absl::StatusOr<enigma::v1::OpenSequence> Prepare();
   // Counts the refusal of a full queue, once for all choices of the request; passes on what the dispatcher said.
@@ -79,6 +85,7 @@ class Generation final : public TokenSink, public std::enable_shared_from_this<G
   void EndLocked(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Measure(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CancelSequence();
+  void LeavePictures();
   double SecondsSinceArrival() const { return absl::ToDoubleSeconds(plane_.clock.Monotonic() - arrived_); }
 
   ControlPlane& plane_;
@@ -95,6 +102,7 @@ class Generation final : public TokenSink, public std::enable_shared_from_this<G
   std::unique_ptr<engine::CallReader> reader_ ABSL_GUARDED_BY(mutex_);  // of a chat with tools
   bool has_calls_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t ticket_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t pictures_asked_ ABSL_GUARDED_BY(mutex_) = 0;  // 0: not asked for
   enigma::v1::GenerateChunk pending_ ABSL_GUARDED_BY(mutex_);
   bool has_pending_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);  // set once nothing more will be produced

@@ -97,6 +97,7 @@ void InferenceService::RouteThenBegin(RouteWishes wishes, const Caller& caller,
   const absl::Duration began = plane_.clock.Monotonic();
   const auto ask = [this, wishes = std::move(wishes), caller, stream, began]() -> absl::StatusOr<QuestionPtr> {
     ENIGMA_ASSIGN_OR_RETURN(RoutableRequest described, RoutableRequestOf(stream->request()));
+    described.features.has_image = stream->has_pictures();
     ENIGMA_RETURN_IF_ERROR(SetWishes(wishes, described.features));
     return router_.Ask(std::move(described), caller, began);
   };
@@ -273,6 +274,7 @@ enigma::v1::ModelCard InferenceService::CardOf(const Model& model, bool ready) c
   card.set_context(model.context);
   card.set_hidden(model.hidden);
   card.set_has_chat_template(plane_.files.HasChat(model));
+  card.set_takes_pictures(model.encoder.has_value());
   return card;
 }
 

@@ -10,23 +10,48 @@
 #include "coordinator/gateway/generation_metrics.h"
 #include "coordinator/gateway/sampling_check.h"
 #include "engine/spec/sampling_params.h"
+#include "engine/text/given_row.h"
+#include "engine/text/picture_prompt.h"
 
 namespace enigma::coordinator {
 namespace {
 
 constexpr uint32_t kKvBlockTokens = 32;
+// Of all pictures of a request, which travel in one message (rpc/server.h).
+constexpr uint64_t kRowBytesMost = uint64_t{64} << 20;
 constexpr size_t kCharacterBytesMost = 4;  // an unknown token stands for one
 
+// Places for the rows behind the begin token, where the prompt begins with one.
+std::vector<engine::TokenId> WithRows(std::vector<engine::TokenId> ids, const engine::Tokenizer& tokenizer,
+                                      size_t rows) {
+  const bool begins = !ids.empty() && tokenizer.bos() == ids.front();
+  ids.insert(ids.begin() + (begins ? 1 : 0), rows, engine::kGivenRow);
+  return ids;
+}
+
+absl::Status CheckRows(const Model& model, size_t rows) {
+  const uint64_t bytes = uint64_t{rows} * model.hidden * sizeof(float);
+  if (bytes <= kRowBytesMost) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("messages: the images come to ", rows, " rows of '", model.name, "', ",
+                                                 bytes, " bytes; at most ", kRowBytesMost, " are taken: send fewer"));
+}
+
 absl::StatusOr<std::vector<engine::TokenId>> PromptIds(const enigma::v1::GenerateRequest& request,
-                                                       const ServedModel& served, const engine::Tokenizer& tokenizer) {
+                                                       const ServedModel& served, const engine::Tokenizer& tokenizer,
+                                                       size_t rows) {
   if (request.has_prompt_ids()) {
     const auto& ids = request.prompt_ids().ids();
     ENIGMA_RETURN_IF_ERROR(CheckIds("prompt", ids, served.model->vocab, served.model->name));
-    return std::vector<engine::TokenId>(ids.begin(), ids.end());
+    return WithRows({ids.begin(), ids.end()}, tokenizer, rows);
   }
   ENIGMA_RETURN_IF_ERROR(CheckTextBytes("prompt", request.prompt(), served, tokenizer));
-  return tokenizer.Encode(request.prompt(),
-                          {.add_special = !request.has_specials(), .parse_special = request.parse_special()});
+  // As it is without a cluster, and in training.
+  if (rows > 0 && !request.has_specials()) {
+    return engine::PicturePrompt(tokenizer, rows, request.prompt(), request.parse_special());
+  }
+  return WithRows(tokenizer.Encode(request.prompt(),
+                                   {.add_special = !request.has_specials(), .parse_special = request.parse_special()}),
+                  tokenizer, rows);
 }
 
 }  // namespace
@@ -90,13 +115,17 @@ absl::Status CheckTextBytes(std::string_view field, std::string_view text, const
 }
 
 absl::StatusOr<enigma::v1::OpenSequence> MakeSequence(const enigma::v1::GenerateRequest& request,
-                                                      const ServedModel& served, const engine::Tokenizer& tokenizer) {
+                                                      const ServedModel& served, const engine::Tokenizer& tokenizer,
+                                                      size_t pictures) {
   ENIGMA_RETURN_IF_ERROR(CheckSampling(request.sampling(), served.model->vocab));
-  ENIGMA_ASSIGN_OR_RETURN(const std::vector<engine::TokenId> ids, PromptIds(request, served, tokenizer));
+  const size_t rows = pictures == 0 ? 0 : pictures * served.model->encoder->rows;
+  ENIGMA_RETURN_IF_ERROR(CheckRows(*served.model, rows));
+  ENIGMA_ASSIGN_OR_RETURN(const std::vector<engine::TokenId> ids, PromptIds(request, served, tokenizer, rows));
   if (ids.empty()) return absl::InvalidArgumentError("prompt: it is empty, and the model asks for no BOS token");
   if (ids.size() >= served.context) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "prompt: ", ids.size(), " tokens are too long for '", served.model->name, "', which holds ", served.context,
+        "prompt: ", ids.size(), rows > 0 ? absl::StrCat(" tokens and rows of images (", rows, ")") : " tokens",
+        " are too long for '", served.model->name, "', which holds ", served.context,
         ", one of them for an answer; shorten the prompt or load with a larger --context"));
   }
   enigma::v1::OpenSequence open;

@@ -36,8 +36,10 @@ absl::Status CheckTextBytes(std::string_view field, std::string_view text, const
                             const engine::Tokenizer& tokenizer);
 
 // The request as its replica gets it, without ids; checks every field. A budget that would go beyond the context is cut
-// to it (generation then ends with "length").
+// to it (generation then ends with "length"). The rows of `pictures`, which are given later, stand behind the begin
+// token and before everything else (docs/vision.md); the model then has an encoder.
 absl::StatusOr<enigma::v1::OpenSequence> MakeSequence(const enigma::v1::GenerateRequest& request,
-                                                      const ServedModel& served, const engine::Tokenizer& tokenizer);
+                                                      const ServedModel& served, const engine::Tokenizer& tokenizer,
+                                                      size_t pictures = 0);
 
 }  // namespace enigma::coordinator

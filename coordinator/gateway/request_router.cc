@@ -61,6 +61,7 @@ ModelView RequestRouter::ViewFor(const RoutableRequest& request) {
     if (!model.ok()) return std::nullopt;
     const absl::StatusOr<ServedModel> served = FindServed(plane_, name);
     ModelAbilities abilities;
+    abilities.images = (*model)->encoder.has_value();
     abilities.context = served.ok() ? served->context : std::min((*model)->context, kDefaultContextMax);
     if (request.features.wants_tools) {
       const absl::StatusOr<ChatTemplatePtr> chat = plane_.files.Chat(**model);

@@ -9,6 +9,7 @@ enigma::v1::ReplicaInfo DescribeReplica(const ControlPlane& plane, const Replica
   info.set_replica(replica.id);
   info.set_state(std::string(ReplicaStateName(replica.state)));
   info.mutable_stages()->Assign(replica.stages.begin(), replica.stages.end());
+  if (replica.encoder) *info.mutable_encoder() = *replica.encoder;
   info.set_failure(replica.failure);
   if (replica.stall) info.set_stall(replica.stall->reason);
   const Dispatcher::Load load = plane.dispatcher.LoadOf(replica.id);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -23,6 +24,15 @@ namespace {
 constexpr uint32_t kRowsPerStepMax = 512;
 // Peers that a worker asks for pieces before it asks the coordinator.
 constexpr size_t kPeerSourcesMax = 8;
+
+// What was predicted gives way to what it came to.
+void TakeFigures(const enigma::v1::LoadStageProgress& progress, enigma::v1::StagePlacement& part) {
+  part.set_bytes_present(progress.bytes_present());
+  part.set_bytes_fetched(progress.bytes_fetched());
+  if (progress.weight_bytes() == 0) return;
+  part.set_weight_bytes(progress.weight_bytes());
+  part.set_kv_bytes(progress.kv_bytes());
+}
 
 class Load {
  public:
@@ -65,6 +75,7 @@ class Load {
     replica_.wanted = call_.wanted != 0 ? call_.wanted : plane_.wanted.ReserveId();
     replica_.model = planned_.model;
     replica_.stages.assign(plan.stages().begin(), plan.stages().end());
+    if (plan.has_encoder()) replica_.encoder = plan.encoder();
     replica_.context = planned_.context;
     replica_.kv_blocks = plan.kv_blocks();
     plane_.replicas.Add(replica_);
@@ -82,43 +93,39 @@ class Load {
     ENIGMA_RETURN_IF_ERROR(MakeTargets());
     ENIGMA_RETURN_IF_ERROR(LoadStages(
         targets_, [this] { Report(Phase()); }, [this] { return MayGoOn(); }));
-    for (size_t i = 0; i < targets_.size(); ++i) {
-      replica_.stages[i].set_bytes_present(targets_[i].progress.bytes_present());
-      replica_.stages[i].set_bytes_fetched(targets_[i].progress.bytes_fetched());
-      // What was predicted gives way to what it came to.
-      if (targets_[i].progress.weight_bytes() > 0) {
-        replica_.stages[i].set_weight_bytes(targets_[i].progress.weight_bytes());
-        replica_.stages[i].set_kv_bytes(targets_[i].progress.kv_bytes());
-      }
-    }
-    plane_.replicas.SetStages(replica_.id, replica_.stages);
+    for (size_t i = 0; i < replica_.stages.size(); ++i) TakeFigures(targets_[i].progress, replica_.stages[i]);
+    if (replica_.encoder) TakeFigures(targets_.back().progress, *replica_.encoder);
+    plane_.replicas.SetParts(replica_);
     Report("connecting");
-    ENIGMA_RETURN_IF_ERROR(ConnectStages(targets_));
+    const std::span<const StageTarget> pipeline = std::span(targets_).first(replica_.stages.size());
+    ENIGMA_RETURN_IF_ERROR(ConnectStages(pipeline));
     ENIGMA_RETURN_IF_ERROR(MayGoOn());
     const absl::Status attached =
-        plane_.dispatcher.AddReplica(replica_, targets_.front().channel, targets_.back().channel);
+        plane_.dispatcher.AddReplica(replica_, pipeline.front().channel, pipeline.back().channel);
     if (!attached.ok()) {
-      return absl::Status(attached.code(), absl::StrCat("attaching to nodes ", targets_.front().node.Label(), " and ",
-                                                        targets_.back().node.Label(), ": ", attached.message()));
+      return absl::Status(attached.code(), absl::StrCat("attaching to nodes ", pipeline.front().node.Label(), " and ",
+                                                        pipeline.back().node.Label(), ": ", attached.message()));
     }
+    if (replica_.encoder) plane_.dispatcher.encoders().Add(replica_, targets_.back().channel);
     ENIGMA_RETURN_IF_ERROR(plane_.replicas.MarkReady(replica_.id));
     ENIGMA_RETURN_IF_ERROR(Remember());
     replica_.state = ReplicaState::kReady;
-    LogInfo("model {} is ready: replica {} in {} stages", call_.model, replica_.id, targets_.size());
+    LogInfo("model {} is ready: replica {} in {} stages", call_.model, replica_.id, replica_.stages.size());
     return absl::OkStatus();
   }
 
   absl::Status MakeTargets() {
     std::set<std::string> contracts;
-    for (const auto& stage : replica_.stages) {
+    for (const auto& part : replica_.Parts()) {  // the encoder last
       StageTarget target;
-      const std::optional<Node> node = plane_.nodes.Find(stage.node_id());
+      const std::optional<Node> node = plane_.nodes.Find(part.node_id());
       if (!node || node->state != NodeState::kReady) {
-        return absl::UnavailableError(absl::StrCat("node ", stage.node_id(), " left while the model was placed"));
+        return absl::UnavailableError(absl::StrCat("node ", part.node_id(), " left while the model was placed"));
       }
       target.node = *node;
       ENIGMA_ASSIGN_OR_RETURN(target.channel, plane_.channels.Connect(*node));
-      FillRequest(stage, target.request);
+      const bool is_encoder = targets_.size() == replica_.stages.size();
+      FillRequest(part, is_encoder, target.request);
       contracts.insert(node->hello.capability().contract());
       targets_.push_back(std::move(target));
     }
@@ -126,10 +133,12 @@ class Load {
     return absl::OkStatus();
   }
 
-  void FillRequest(const enigma::v1::StagePlacement& stage, enigma::v1::LoadStageRequest& request) const {
+  void FillRequest(const enigma::v1::StagePlacement& stage, bool is_encoder,
+                   enigma::v1::LoadStageRequest& request) const {
     request.set_replica(replica_.id);
     request.set_model(replica_.model->name);
-    request.set_manifest_json(replica_.model->manifest_json);
+    request.set_encoder(is_encoder);
+    request.set_manifest_json(is_encoder ? replica_.model->encoder->manifest_json : replica_.model->manifest_json);
     request.set_stage_index(stage.stage_index());
     request.set_stage_count(static_cast<uint32_t>(replica_.stages.size()));
     request.set_first_layer(stage.first_layer());
@@ -152,7 +161,7 @@ class Load {
   // The placement is wanted from now on, also after a restart.
   absl::Status Remember() {
     std::vector<std::string> nodes;
-    for (const auto& stage : replica_.stages) nodes.push_back(stage.node_id());
+    for (const auto& part : replica_.Parts()) nodes.push_back(part.node_id());
     if (call_.wanted != 0) return plane_.wanted.SetNodes(call_.wanted, std::move(nodes));
     WantedPlacement wanted;
     wanted.id = replica_.wanted;

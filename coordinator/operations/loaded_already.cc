@@ -44,8 +44,9 @@ absl::StatusOr<bool> IsAsAsked(ControlPlane& plane, const Replica& replica, cons
     ENIGMA_ASSIGN_OR_RETURN(const Node node, plane.nodes.Resolve(name));
     nodes.insert(node.id);
   }
-  const bool is_there = nodes.empty() || std::all_of(replica.stages.begin(), replica.stages.end(),
-                                                     [&](const auto& s) { return nodes.contains(s.node_id()); });
+  const std::vector<enigma::v1::StagePlacement> parts = replica.Parts();
+  const bool is_there = nodes.empty() || std::all_of(parts.begin(), parts.end(),
+                                                     [&](const auto& part) { return nodes.contains(part.node_id()); });
   if (!is_there) return false;
   return AreTypesAsAsked(plane, *replica.model, had, asked);
 }

@@ -31,8 +31,8 @@ absl::StatusOr<std::string> WhatIsMissing(ControlPlane& plane, const std::string
 
 void AddBytesOf(const ControlPlane& plane, const std::string& model, NodeBytes& bytes) {
   for (const Replica& replica : plane.replicas.OfModel(model)) {
-    for (const auto& stage : replica.stages) {
-      bytes[stage.node_id()] += stage.weight_bytes() + stage.kv_bytes() + stage.workspace_bytes();
+    for (const auto& part : replica.Parts()) {
+      bytes[part.node_id()] += part.weight_bytes() + part.kv_bytes() + part.workspace_bytes();
     }
   }
 }

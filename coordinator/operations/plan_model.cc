@@ -33,8 +33,8 @@ std::map<std::string, uint64_t> PromisedBytes(const ControlPlane& plane) {
   std::map<std::string, uint64_t> promised;
   for (const Replica& replica : plane.replicas.List()) {
     if (replica.state != ReplicaState::kLoading) continue;
-    for (const auto& stage : replica.stages) {
-      promised[stage.node_id()] += stage.weight_bytes() + stage.kv_bytes() + stage.workspace_bytes();
+    for (const auto& part : replica.Parts()) {
+      promised[part.node_id()] += part.weight_bytes() + part.kv_bytes() + part.workspace_bytes();
     }
   }
   return promised;
@@ -98,6 +98,11 @@ absl::StatusOr<PlannedModel> PlanModel(ControlPlane& plane, std::string_view nam
   snapshot.context = planned.context;
   snapshot.sequences = options.sequences() == 0 ? kDefaultSequences : options.sequences();
   snapshot.stages = options.stages();
+  if (planned.model->encoder) {
+    ENIGMA_ASSIGN_OR_RETURN(const GgufPtr encoder, plane.files.OpenEncoder(*planned.model));
+    ENIGMA_ASSIGN_OR_RETURN(const engine::VisionSpec vision, engine::VisionSpecFromGguf(*encoder));
+    snapshot.encoder = engine::EstimateVisionMemory(*encoder, vision);
+  }
   ENIGMA_ASSIGN_OR_RETURN(const std::vector<Node> candidates, Candidates(plane, options, free_beside, snapshot));
   MeasuredLinks measured;
   if (NeedsLinks(snapshot)) {
@@ -112,6 +117,10 @@ absl::StatusOr<PlannedModel> PlanModel(ControlPlane& plane, std::string_view nam
   }
   for (auto& stage : *reply.mutable_stages()) {
     if (const auto node = plane.nodes.Find(stage.node_id())) stage.set_host_name(node->hello.host_name());
+  }
+  if (reply.has_encoder()) {
+    const auto node = plane.nodes.Find(reply.encoder().node_id());
+    if (node) reply.mutable_encoder()->set_host_name(node->hello.host_name());
   }
   for (auto& verdict : *reply.mutable_verdicts()) {
     if (const auto node = plane.nodes.Find(verdict.node_id())) verdict.set_host_name(node->hello.host_name());

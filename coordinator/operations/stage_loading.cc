@@ -88,7 +88,7 @@ absl::Status LoadStages(std::vector<StageTarget>& targets, const std::function<v
   return loads.Join();
 }
 
-absl::Status ConnectStages(const std::vector<StageTarget>& targets) {
+absl::Status ConnectStages(std::span<const StageTarget> targets) {
   std::vector<absl::Status> results(targets.size());
   std::vector<std::thread> calls;
   for (size_t i = 0; i < targets.size(); ++i) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include <absl/base/thread_annotations.h>
@@ -32,6 +33,6 @@ absl::Status LoadStages(std::vector<StageTarget>& targets, const std::function<v
                         const MayGoOn& may_go_on);
 
 // Links each stage to the next, and the last to the first.
-absl::Status ConnectStages(const std::vector<StageTarget>& targets);
+absl::Status ConnectStages(std::span<const StageTarget> targets);
 
 }  // namespace enigma::coordinator

@@ -1,5 +1,7 @@
 #include "coordinator/operations/unload_stages.h"
 
+#include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -31,8 +33,10 @@ absl::Status UnloadStage(ControlPlane& plane, const Node& node, uint64_t replica
 
 void UnloadStages(ControlPlane& plane, const Replica& replica) {
   std::vector<std::thread> calls;
-  for (const auto& stage : replica.stages) {
-    const std::optional<Node> node = plane.nodes.Find(stage.node_id());
+  std::set<std::string> asked;  // a node may have two parts, which go together
+  for (const auto& part : replica.Parts()) {
+    if (!asked.insert(part.node_id()).second) continue;
+    const std::optional<Node> node = plane.nodes.Find(part.node_id());
     if (!node || node->state != NodeState::kReady) continue;
     calls.emplace_back([&plane, node = *node, id = replica.id] {
       const absl::Status unloaded = UnloadStage(plane, node, id);

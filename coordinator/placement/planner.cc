@@ -1,10 +1,13 @@
 #include "coordinator/placement/planner.h"
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 
+#include "coordinator/placement/encoder_place.h"
 #include "coordinator/placement/explain.h"
 #include "coordinator/placement/search.h"
 
@@ -97,7 +100,9 @@ bool NeedsLinks(const PlacementSnapshot& snapshot) {
   return !FastestNodeThatHoldsAll(ProblemFor(snapshot, snapshot.sequences)).has_value();
 }
 
-Placement PlanPlacement(const PlacementSnapshot& snapshot) {
+namespace {
+
+Placement PlanStages(const PlacementSnapshot& snapshot) {
   Placement placement;
   uint32_t sequences = std::max(snapshot.sequences, 1U);
   while (true) {
@@ -119,6 +124,40 @@ Placement PlanPlacement(const PlacementSnapshot& snapshot) {
     }
     sequences /= 2;
   }
+}
+
+// Keeps room for the encoder on the candidate, whatever the stages then come to.
+std::optional<Placement> PlanAroundEncoder(const PlacementSnapshot& snapshot, size_t candidate) {
+  const auto needed = static_cast<uint64_t>(std::ceil(static_cast<double>(snapshot.encoder.total()) / (1 - kHeadroom)));
+  PlacementSnapshot less = snapshot;
+  uint64_t& free = less.candidates[candidate].memory_free_bytes;
+  if (free < needed) return std::nullopt;
+  free -= needed;
+  Placement placement = PlanStages(less);
+  if (!placement.pipeline) return std::nullopt;
+  SetEncoder(snapshot, candidate, placement.reply);
+  return placement;
+}
+
+}  // namespace
+
+Placement PlanPlacement(const PlacementSnapshot& snapshot) {
+  Placement placement = PlanStages(snapshot);
+  if (snapshot.encoder.total() == 0 || !placement.pipeline) return placement;
+  if (const std::optional<size_t> node = ChooseEncoderNode(snapshot, placement.reply)) {
+    SetEncoder(snapshot, *node, placement.reply);
+    return placement;
+  }
+  // The stages make room, by another cut or for fewer sequences: of the plans that this comes to, the fastest.
+  std::optional<Placement> best;
+  for (size_t node = 0; node < snapshot.candidates.size(); ++node) {
+    std::optional<Placement> around = PlanAroundEncoder(snapshot, node);
+    if (!around) continue;
+    const double speed = around->reply.decode_tokens_per_second();
+    if (!best || speed > best->reply.decode_tokens_per_second()) best = std::move(around);
+  }
+  if (best) return *std::move(best);
+  return {std::nullopt, NoRoomForEncoder(snapshot)};
 }
 
 }  // namespace enigma::coordinator

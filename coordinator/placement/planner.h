@@ -10,6 +10,7 @@
 #include <absl/status/statusor.h>
 
 #include "coordinator/placement/problem.h"
+#include "engine/spec/vision_memory.h"
 #include "proto/cluster.pb.h"
 
 namespace enigma::coordinator {
@@ -20,6 +21,7 @@ struct PlacementSnapshot {
   uint32_t context = 0;    // tokens of one sequence
   uint32_t sequences = 4;  // full-context sequences that the KV memory should hold; fewer are taken when it cannot
   uint32_t stages = 0;     // 0: open
+  engine::VisionMemory encoder = {};  // of its image encoder, which goes to one node; nothing where it has none
   std::vector<CandidateNode> candidates;
   std::vector<std::vector<Link>> links;  // between candidates; may be empty while NeedsLinks says false
   struct Excluded {
@@ -35,7 +37,7 @@ struct PlacementSnapshot {
 bool NeedsLinks(const PlacementSnapshot& snapshot);
 
 struct Placement {
-  std::optional<Pipeline> pipeline;  // empty: infeasible
+  std::optional<Pipeline> pipeline;  // empty: infeasible; without the encoder, which the reply tells of
   enigma::v1::PlanReply reply;       // with reasons; StagePlacement.host_name is left to the caller
 };
 

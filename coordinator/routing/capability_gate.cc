@@ -1,6 +1,8 @@
 #include "coordinator/routing/capability_gate.h"
 
+#include <algorithm>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <absl/strings/str_cat.h>
@@ -11,15 +13,29 @@ namespace {
 // What a chat template puts around the texts, generously.
 constexpr uint64_t kTemplateTokens = 64;
 
+bool TakesImages(const std::string& model, const ModelView& models) {
+  const std::optional<ModelAbilities> abilities = models.abilities(model);
+  return abilities && abilities->images;
+}
+
 }  // namespace
 
-absl::StatusOr<const Task*> TaskForImages(const Specialists& specialists) {
+absl::StatusOr<const Task*> TaskForImages(const Specialists& specialists, const ModelView& models) {
   const Task* task = specialists.FindTask(kVisionTask);
   if (task == nullptr) task = specialists.TaskOfIntent(kVisionTask);
+  if (task != nullptr && TakesImages(task->model, models)) return task;
+  const auto other = std::find_if(specialists.tasks.begin(), specialists.tasks.end(),
+                                  [&](const Task& one) { return TakesImages(one.model, models); });
+  if (other != specialists.tasks.end()) return &*other;
   if (task != nullptr) return task;
   return absl::InvalidArgumentError(
       absl::StrCat("messages: an image was sent, and no specialist here takes images; there are the tasks ",
                    specialists.TaskNames(), ", and none of them is '", kVisionTask, "'"));
+}
+
+std::vector<std::string> ThatTakeImages(std::vector<std::string> names, const ModelView& models) {
+  std::erase_if(names, [&](const std::string& name) { return !TakesImages(name, models); });
+  return names;
 }
 
 std::string ReasonAgainst(const std::string& model, const RequestFeatures& features, const ModelView& models) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <absl/status/statusor.h>
 
@@ -10,9 +11,12 @@ namespace enigma::coordinator {
 
 inline constexpr char kVisionTask[] = "vision";
 
-// The task that takes images: "vision", or the one that has the intent of this name. INVALID_ARGUMENT when there is
-// none. Pure.
-absl::StatusOr<const Task*> TaskForImages(const Specialists& specialists);
+// The task that takes images: "vision", or the one that has the intent of this name, unless its model takes none and
+// that of another task does. INVALID_ARGUMENT when there is neither. Pure.
+absl::StatusOr<const Task*> TaskForImages(const Specialists& specialists, const ModelView& models);
+
+// Of these models, those that take images. Pure.
+std::vector<std::string> ThatTakeImages(std::vector<std::string> names, const ModelView& models);
 
 // Why the model cannot take the request, as the rest of a sentence ("has no place for tools"); empty when it can. Pure.
 std::string ReasonAgainst(const std::string& model, const RequestFeatures& features, const ModelView& models);

@@ -107,9 +107,11 @@ absl::StatusOr<Decision> Decide(const Specialists& specialists, const KeywordRul
     return ForTask(*task, RouteMethod::kExplicit, "the client named the task");
   }
   if (features.has_image) {
-    const absl::StatusOr<const Task*> task = TaskForImages(specialists);
+    const absl::StatusOr<const Task*> task = TaskForImages(specialists, models);
     if (!task.ok()) return task.status();
-    return ForTask(**task, RouteMethod::kCapability, "there is an image");
+    Decision decision = ForTask(**task, RouteMethod::kCapability, "there is an image");
+    decision.fallback = ThatTakeImages(std::move(decision.fallback), models);
+    return decision;
   }
   Decision decision;
   if (!features.may_route) {

@@ -48,6 +48,7 @@ void Dispatcher::Clear(const absl::Status& why) {
     cleared_ = why;
     for (const auto& entry : replicas_) ids.push_back(entry.first);
   }
+  encoders_.Close(why);
   for (const uint64_t id : ids) RemoveReplica(id, why);
 }
 
@@ -82,6 +83,7 @@ absl::Status Dispatcher::AddReplica(const Replica& replica, const std::shared_pt
 }
 
 void Dispatcher::RemoveReplica(uint64_t replica, const absl::Status& why) {
+  encoders_.Remove(replica, why);
   InServicePtr removed;
   std::vector<RequestPtr> ended;
   {

@@ -19,6 +19,7 @@
 #include <grpcpp/channel.h>
 
 #include "base/clock.h"
+#include "coordinator/scheduling/picture_encoders.h"
 #include "coordinator/scheduling/replica_streams.h"
 #include "coordinator/state/replica.h"
 #include "proto/inference.pb.h"
@@ -68,6 +69,9 @@ class Dispatcher {
   // Ends its requests with `why`, and those that wait for the model when no other replica is left. Blocks until its
   // streams are closed; not to be called from a callback. OK when it is not here.
   void RemoveReplica(uint64_t replica, const absl::Status& why);
+
+  // The image encoders of replicas that were added with one.
+  PictureEncoders& encoders() { return encoders_; }
 
   // Nothing new comes to the replica: what runs in it goes on, and what waits for its model still comes to it only
   // where no other replica takes work. True when it is idle, so that RemoveReplica would end nothing; also when it is
@@ -148,6 +152,7 @@ class Dispatcher {
   Metrics& metrics_;
   BrokenListener broken_;
   RefusedListener refused_;
+  PictureEncoders encoders_;
   mutable absl::Mutex mutex_;
   std::map<uint64_t, InServicePtr> replicas_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<uint64_t, RequestPtr> requests_ ABSL_GUARDED_BY(mutex_);  // by ticket, which is the sequence id

@@ -28,7 +28,14 @@ bool MayMove(ReplicaState from, ReplicaState to) {
   return false;
 }
 
+std::vector<enigma::v1::StagePlacement> Replica::Parts() const {
+  std::vector<enigma::v1::StagePlacement> parts = stages;
+  if (encoder) parts.push_back(*encoder);
+  return parts;
+}
+
 bool Replica::UsesNode(std::string_view node_id) const {
+  if (encoder && encoder->node_id() == node_id) return true;
   return std::any_of(stages.begin(), stages.end(), [&](const auto& stage) { return stage.node_id() == node_id; });
 }
 

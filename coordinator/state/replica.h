@@ -31,6 +31,8 @@ struct Replica {
   ModelPtr model;
   ReplicaState state = ReplicaState::kLoading;
   std::vector<enigma::v1::StagePlacement> stages;
+  std::optional<enigma::v1::StagePlacement>
+      encoder;  // of a model that takes pictures; its stage_index and layers are 0
   std::string failure;
   bool was_ready = false;  // while false, the operation that loads it also cleans up
   std::string contract;    // numeric contract of its stages; several are joined with '+'
@@ -39,6 +41,8 @@ struct Replica {
   std::optional<Stall> stall;  // empty: it makes progress, or has nothing to do
 
   [[nodiscard]] bool serves() const { return state == ReplicaState::kReady && !stall; }
+  // The stages, and the encoder behind them where there is one.
+  [[nodiscard]] std::vector<enigma::v1::StagePlacement> Parts() const;
   [[nodiscard]] bool UsesNode(std::string_view node_id) const;
 };
 

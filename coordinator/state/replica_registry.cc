@@ -58,9 +58,12 @@ bool ReplicaRegistry::MarkFailed(uint64_t id, std::string_view reason) {
   return true;
 }
 
-void ReplicaRegistry::SetStages(uint64_t id, std::vector<enigma::v1::StagePlacement> stages) {
+void ReplicaRegistry::SetParts(const Replica& replica) {
   absl::MutexLock lock(&mutex_);
-  if (const auto found = replicas_.find(id); found != replicas_.end()) found->second.stages = std::move(stages);
+  const auto found = replicas_.find(replica.id);
+  if (found == replicas_.end()) return;
+  found->second.stages = replica.stages;
+  found->second.encoder = replica.encoder;
 }
 
 void ReplicaRegistry::SetStall(uint64_t id, std::optional<Stall> stall) {

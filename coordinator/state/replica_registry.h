@@ -30,7 +30,7 @@ class ReplicaRegistry {
   absl::Status MarkReady(uint64_t id);
   // False when it is gone or has failed before; the first reason stays.
   bool MarkFailed(uint64_t id, std::string_view reason);
-  void SetStages(uint64_t id, std::vector<enigma::v1::StagePlacement> stages);
+  void SetParts(const Replica& replica);
   void SetStall(uint64_t id, std::optional<Stall> stall);
   void Remove(uint64_t id);
 

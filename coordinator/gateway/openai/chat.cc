@@ -1,7 +1,10 @@
 // POST /v1/chat/completions.
+#include <algorithm>
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <absl/strings/str_cat.h>
 
@@ -16,6 +19,7 @@
 #include "coordinator/gateway/openai/sampling_fields.h"
 #include "coordinator/gateway/openai/tools.h"
 #include "coordinator/gateway/prompt.h"
+#include "coordinator/gateway/request_pictures.h"
 
 namespace enigma::coordinator {
 namespace {
@@ -27,7 +31,8 @@ struct Plan {
   engine::ChatRequest chat;
   ToolChoice tools;
   AnswerOptions options;
-  size_t body_bytes = 0;
+  std::shared_ptr<RequestPictures> pictures;  // null: none; shared by the choices
+  size_t body_bytes = 0;                      // without the pictures
   bool logprobs = false;
   size_t top_logprobs = 0;
 };
@@ -73,7 +78,12 @@ absl::StatusOr<Plan> ReadPlan(std::string_view text) {
   plan.body_bytes = text.size();
   plan.request.set_model(fields.Text("model"));
   if (plan.request.model().empty()) fields.Fail("model", "no model is named");
-  plan.chat.messages = ReadMessages(fields);
+  std::vector<std::string> pictures;
+  plan.chat.messages = ReadMessages(fields, pictures);
+  size_t picture_bytes = 0;  // in base64
+  for (const std::string& picture : pictures) picture_bytes += (picture.size() + 2) / 3 * 4;
+  plan.body_bytes -= std::min(plan.body_bytes, picture_bytes);
+  plan.pictures = RequestPictures::Make(std::move(pictures));
   *plan.request.mutable_sampling() = ReadSampling(fields);
   ReadResponseFormat(fields, *plan.request.mutable_sampling());
   plan.tools = ReadTools(fields);
@@ -104,14 +114,12 @@ absl::StatusOr<Prepared> Prepare(ControlPlane& plane, const Plan& plan) {
   absl::Status room = CheckRoom(plane, plan.request.model(), plan.request.priority());
   if (absl::IsResourceExhausted(room)) return room;
   ENIGMA_RETURN_IF_ERROR(CheckResponseFormat(plane, plan.request.sampling()));
-  ENIGMA_ASSIGN_OR_RETURN(const std::string prompt, RenderChat(plane, *model, plan.chat));
-  ENIGMA_ASSIGN_OR_RETURN(const ChatTemplatePtr chat_template, plane.files.Chat(*model));
+  if (plan.pictures != nullptr) ENIGMA_RETURN_IF_ERROR(plan.pictures->Check(*model));
   Prepared prepared;
   ENIGMA_ASSIGN_OR_RETURN(prepared.tokenizer, plane.files.Tokenizer(*model));
   prepared.request = plan.request;
-  ENIGMA_ASSIGN_OR_RETURN(prepared.tools,
-                          PlanTools(plane, *chat_template, *prepared.tokenizer, plan.tools, prepared.request));
-  SetRendered(prompt + prepared.tools.prefill, prepared.request);
+  ENIGMA_ASSIGN_OR_RETURN(prepared.tools, MakeChatPrompt(plane, *model, *prepared.tokenizer, plan.chat, plan.tools,
+                                                         plan.pictures != nullptr, prepared.request));
   return prepared;
 }
 
@@ -142,7 +150,7 @@ boost::asio::awaitable<absl::Status> AnswerBy(ApiContext& api, HttpExchange& exc
   for (size_t i = 0; i < plan->options.choices_per_prompt; ++i) {
     enigma::v1::GenerateRequest one = (*prepared)->request;
     one.set_choice(static_cast<uint32_t>(i));
-    choices.Start({.starts_with_token = turn.routed}, std::move(one));
+    choices.Start({.starts_with_token = turn.routed, .pictures = plan->pictures}, std::move(one));
   }
   plan->options.ping = api.ping;
   plan->options.model = plan->request.model();

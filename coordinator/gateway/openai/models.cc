@@ -13,7 +13,8 @@ Json ModelJson(const ControlPlane& plane, const Model& model) {
           {"created", model.modified_ns / 1'000'000'000},
           {"owned_by", "enigma"},
           {"ready", plane.replicas.Serves(model.name)},
-          {"context", model.context}};
+          {"context", model.context},
+          {"takes_images", model.encoder.has_value()}};
 }
 
 // The name behind which specialists stand.

@@ -358,6 +358,17 @@ grpc::Status FakeWorker::PrepareConstraint(grpc::ServerContext*, const enigma::v
   return ToGrpc(pipelines_.Prepare(*request));
 }
 
+grpc::Status FakeWorker::Encode(grpc::ServerContext* context, const enigma::v1::EncodeRequest* request,
+                                enigma::v1::EncodeReply* reply) {
+  ++encode_calls_;
+  while (hold_pictures_ && !stopping_ && !context->IsCancelled()) absl::SleepFor(absl::Milliseconds(5));
+  if (stopping_ || context->IsCancelled()) return {grpc::StatusCode::CANCELLED, "it stops"};
+  if (request->image().ends_with("corrupt")) return {grpc::StatusCode::INVALID_ARGUMENT, "the image is damaged"};
+  const int values = kPictureRows * FakePipelines::kEmbeddingWidth;
+  for (int i = 0; i < values; ++i) reply->add_rows(static_cast<float>(request->image().size()));
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeWorker::Submit(
     grpc::ServerContext*, grpc::ServerReaderWriter<enigma::v1::SubmitReply, enigma::v1::SequenceCommand>* stream) {
   enigma::v1::SequenceCommand command;

@@ -103,7 +103,12 @@ class FakeWorker final : public enigma::v1::Worker::Service {
   void SetSilent(bool silent) { silent_ = silent; }
   void FailLoads(bool fail) { fail_loads_ = fail; }
   void HoldLoads(bool hold) { hold_loads_ = hold; }  // while true, none ends
-  void Leave() { leaving_ = true; }                  // says so in its heartbeats
+  // What a picture is encoded as: so many rows, all of whose values are the length of its file. One that ends with
+  // "corrupt" is none.
+  static constexpr int kPictureRows = 9;
+  void HoldPictures(bool hold) { hold_pictures_ = hold; }  // while true, none is encoded
+  int encode_calls() const { return encode_calls_; }
+  void Leave() { leaving_ = true; }  // says so in its heartbeats
   // Its stages have work and have finished no step for so long; negative: they have none.
   void BeBusyFor(absl::Duration age) { busy_ms_ = absl::ToInt64Milliseconds(age); }
   void Measure();
@@ -128,6 +133,8 @@ class FakeWorker final : public enigma::v1::Worker::Service {
                            enigma::v1::UnloadStageReply* reply) override;
   grpc::Status PrepareConstraint(grpc::ServerContext* context, const enigma::v1::PrepareConstraintRequest* request,
                                  enigma::v1::PrepareConstraintReply* reply) override;
+  grpc::Status Encode(grpc::ServerContext* context, const enigma::v1::EncodeRequest* request,
+                      enigma::v1::EncodeReply* reply) override;
   grpc::Status Submit(grpc::ServerContext* context,
                       grpc::ServerReaderWriter<enigma::v1::SubmitReply, enigma::v1::SequenceCommand>* stream) override;
   grpc::Status Tokens(grpc::ServerContext* context, const enigma::v1::TokensRequest* request,
@@ -151,6 +158,8 @@ class FakeWorker final : public enigma::v1::Worker::Service {
   std::atomic<bool> fail_loads_ = false;
   std::atomic<bool> hold_loads_ = false;
   std::atomic<int> load_calls_ = 0;
+  std::atomic<bool> hold_pictures_ = false;
+  std::atomic<int> encode_calls_ = 0;
   std::atomic<bool> leaving_ = false;
   std::atomic<int64_t> busy_ms_ = -1;
   std::atomic<bool> measured_;

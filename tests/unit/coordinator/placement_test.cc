@@ -274,5 +274,48 @@ TEST(ExplainTest, BytesAreLegible) {
   EXPECT_EQ(BytesText(1234567), "1,234,567 bytes (1.2 MiB)");
 }
 
+PlacementSnapshot WithEncoder(std::vector<CandidateNode> nodes, uint64_t encoder) {
+  PlacementSnapshot snapshot;
+  snapshot.shape = Shape(4, 1'000'000);
+  snapshot.context = 32;
+  snapshot.candidates = std::move(nodes);
+  snapshot.links = EvenLinks(snapshot.candidates.size());
+  snapshot.encoder = {encoder, 0};
+  return snapshot;
+}
+
+std::string EncoderOf(const PlacementSnapshot& snapshot) {
+  const enigma::v1::PlanReply reply = PlanPlacement(snapshot).reply;
+  return reply.feasible() ? reply.encoder().node_id() : "none: " + reply.infeasible_reason();
+}
+
+TEST(EncoderPlacementTest, GoesApartWhereThatCostsNothing) {
+  EXPECT_EQ(EncoderOf(WithEncoder({Node("a", 100'000'000, 10 * kGiga), Node("b", 100'000'000, 9 * kGiga)}, 1000)), "b");
+  EXPECT_EQ(EncoderOf(WithEncoder({Node("a", 100'000'000, 10 * kGiga), Node("b", 100'000'000, 4 * kGiga)}, 1000)), "a")
+      << "a slow node would take more than twice as long";
+  EXPECT_EQ(EncoderOf(WithEncoder({Node("a", 100'000'000, 10 * kGiga), Node("b", 500, 9 * kGiga)}, 1000)), "a");
+  EXPECT_EQ(EncoderOf(WithEncoder({Node("a", 100'000'000, 10 * kGiga)}, 1000)), "a");
+}
+
+TEST(EncoderPlacementTest, StagesMakeRoomForIt) {
+  // Together they fit on no node, and the decoder alone on the faster one, where the encoder alone would fit, too.
+  const std::vector<CandidateNode> nodes = {Node("a", 6'000'000, 10 * kGiga), Node("b", 4'600'000, 9 * kGiga)};
+  const enigma::v1::PlanReply reply = PlanPlacement(WithEncoder(nodes, 5'000'000)).reply;
+  ASSERT_TRUE(reply.feasible()) << reply.infeasible_reason();
+  EXPECT_EQ(reply.encoder().node_id(), "a");
+  ASSERT_EQ(reply.stages_size(), 1);
+  EXPECT_EQ(reply.stages(0).node_id(), "b");
+  for (const auto& verdict : reply.verdicts()) EXPECT_TRUE(verdict.used()) << verdict.node_id();
+}
+
+TEST(EncoderPlacementTest, WhatHasNoRoomIsSaid) {
+  const enigma::v1::PlanReply reply =
+      PlanPlacement(WithEncoder({Node("a", 100'000'000, 10 * kGiga)}, 200'000'000)).reply;
+  EXPECT_FALSE(reply.feasible());
+  EXPECT_NE(reply.infeasible_reason().find("the image encoder needs 200,000,000 bytes"), std::string::npos);
+  ASSERT_EQ(reply.verdicts_size(), 1);
+  EXPECT_FALSE(reply.verdicts(0).used());
+}
+
 }  // namespace
 }  // namespace enigma::coordinator

@@ -226,6 +226,7 @@ ModelPtr MakeSeeingModel(const std::string& name, uint8_t content, uint8_t encod
   encoder.image_size = 24;
   encoder.rows = 9;
   encoder.manifest = other->manifest;
+  encoder.manifest.file_bytes = 100;
   engine::Sha256Hasher id;
   id.Update(encoder.manifest.blobs[0].hash.data(), 32);
   encoder.manifest.id = id.Finish();
@@ -233,6 +234,7 @@ ModelPtr MakeSeeingModel(const std::string& name, uint8_t content, uint8_t encod
   engine::Sha256Hasher own;
   own.Update(model->manifest.blobs[0].hash.data(), 32);
   model->manifest.id = own.Finish();
+  model->manifest.file_bytes = 100;
   model->manifest_json = engine::ManifestToJson(model->manifest);
   model->encoder = std::move(encoder);
   return model;

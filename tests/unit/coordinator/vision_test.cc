@@ -1,14 +1,27 @@
 // Models that take pictures: their two files, the stage that encodes, and requests with images.
+#include <algorithm>
+#include <fstream>
+#include <set>
+#include <thread>
+
+#include <absl/strings/escaping.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
+#include "coordinator/gateway/request_pictures.h"
+#include "engine/image/encode_png.h"
 #include "engine/spec/manifest.h"
+#include "engine/text/given_row.h"
+#include "tests/support/edited_model.h"
 #include "tests/support/synthetic_vision.h"
 #include "tests/unit/coordinator/coordinator_fixture.h"
+#include "tests/unit/coordinator/http_client.h"
 
 namespace enigma::coordinator::testing {
 namespace {
 
+using PictureJson = nlohmann::json;
 using ::testing::HasSubstr;
 
 class VisionTest : public CoordinatorTest {
@@ -29,6 +42,39 @@ class VisionTest : public CoordinatorTest {
     request.set_name("eye");
     request.set_replace(replace);
     return Import(request);
+  }
+  // "eye" in service on two workers, one of which encodes.
+  void ServeEye() {
+    StartCluster(2);
+    ASSERT_TRUE(ImportEye(WriteEncoder()).ok());
+    const grpc::Status loaded = Load("eye", 0);
+    ASSERT_TRUE(loaded.ok()) << loaded.error_message();
+    pipelines_.SetAnswer(Tokenizer()->Encode("one two three", {}));
+  }
+  FakeWorker& EncodingWorker() {
+    const std::string node = Replicas("eye")[0].encoder().node_id();
+    return *workers_[node == "n0" ? 0 : 1];
+  }
+  static std::string Png(uint32_t width, uint32_t height) {
+    const auto png = engine::EncodePng(engine::Image::Blank(width, height));
+    EXPECT_TRUE(png.ok());
+    return {png->begin(), png->end()};
+  }
+  static PictureJson ImagePart(const std::string& file) {
+    return {{"type", "image_url"},
+            {"image_url", {{"url", "data:image/png;base64," + absl::Base64Escape(file)}, {"detail", "auto"}}}};
+  }
+  static PictureJson UrlPart(const std::string& url) { return {{"type", "image_url"}, {"image_url", {{"url", url}}}}; }
+  static PictureJson Parts(std::vector<PictureJson> parts) {
+    return PictureJson::array({{{"role", "user"}, {"content", std::move(parts)}}});
+  }
+  HttpAnswer Chat(const PictureJson& messages, const std::string& model = "eye", int choices = 1) const {
+    const PictureJson body = {{"model", model}, {"messages", messages}, {"max_tokens", 3}, {"n", choices}};
+    return Post(port(), "/v1/chat/completions", body.dump());
+  }
+  static std::string Refusal(const HttpAnswer& answer) {
+    EXPECT_EQ(answer.status, 400) << answer.body;
+    return answer.status == 400 ? PictureJson::parse(answer.body).at("error").at("message").get<std::string>() : "";
   }
 };
 
@@ -70,6 +116,177 @@ TEST_F(VisionTest, WhatDoesNotGoTogetherIsRefused) {
   EXPECT_THAT(ImportEye(model_path_).error_message(), HasSubstr("not that of an image encoder"));
   EXPECT_THAT(ImportEye(folder_ + "/none.gguf").error_message(), HasSubstr("none.gguf"));
   EXPECT_THAT(ImportFile(WriteEncoder(), "eye").error_message(), HasSubstr("--encoder"));
+}
+
+TEST_F(VisionTest, TheEncoderIsAStageOfItsOwn) {
+  ServeEye();
+  const enigma::v1::ReplicaInfo replica = Replicas("eye")[0];
+  ASSERT_EQ(replica.stages_size(), 1);
+  EXPECT_FALSE(replica.encoder().host_name().empty());
+  EXPECT_NE(replica.encoder().node_id(), replica.stages(0).node_id()) << "beside the decoder it would cost its time";
+  const auto loads = EncodingWorker().loaded();
+  ASSERT_EQ(loads.size(), 1u);
+  EXPECT_TRUE(loads[0].encoder());
+  EXPECT_EQ(engine::ManifestFromJson(loads[0].manifest_json())->blobs.back().kind, engine::BlobKind::kEncoder);
+  ASSERT_TRUE(Unload("eye").ok());
+  EXPECT_TRUE(workers_[0]->stages().empty());
+  EXPECT_TRUE(workers_[1]->stages().empty());
+}
+
+TEST_F(VisionTest, RowsStandBeforeTheTextAndCount) {
+  ServeEye();
+  const std::string png = Png(8, 8);
+  const HttpAnswer answer = Chat(Parts({{{"type", "text"}, {"text", "Once"}}, ImagePart(png)}));
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  ASSERT_EQ(pipelines_.opened().size(), 1u);
+  const enigma::v1::OpenSequence open = pipelines_.opened()[0];
+  const std::vector<int32_t> prompt(open.prompt().begin(), open.prompt().end());
+  const auto tokenizer = Tokenizer();
+  std::vector<int32_t> expected = {*tokenizer->bos()};
+  expected.insert(expected.end(), FakeWorker::kPictureRows, engine::kGivenRow);
+  for (const int32_t id : tokenizer->Encode("Once", {})) expected.push_back(id);
+  EXPECT_EQ(prompt, expected);
+  ASSERT_EQ(open.given_size(), FakeWorker::kPictureRows * 64);
+  EXPECT_EQ(open.given(0), static_cast<float>(png.size()));
+  EXPECT_EQ(PictureJson::parse(answer.body)["usage"]["prompt_tokens"], expected.size());
+}
+
+TEST_F(VisionTest, EachPictureIsEncodedOnceForAllChoices) {
+  ServeEye();
+  const std::string first = Png(8, 8);
+  const std::string second = Png(64, 40);
+  ASSERT_NE(first.size(), second.size());
+  ASSERT_EQ(Chat(Parts({ImagePart(first), ImagePart(second)}), "eye", 3).status, 200);
+  EXPECT_EQ(EncodingWorker().encode_calls(), 2);
+  ASSERT_EQ(pipelines_.opened().size(), 3u);
+  for (const auto& open : pipelines_.opened()) {
+    ASSERT_EQ(open.given_size(), 2 * FakeWorker::kPictureRows * 64);
+    EXPECT_EQ(open.given(0), static_cast<float>(first.size()));
+    EXPECT_EQ(open.given(open.given_size() - 1), static_cast<float>(second.size()));
+    EXPECT_EQ(std::count(open.prompt().begin(), open.prompt().end(), engine::kGivenRow), 2 * FakeWorker::kPictureRows);
+    EXPECT_EQ(open.prompt_size(), 2 * FakeWorker::kPictureRows + 1)
+        << "nothing but the pictures behind the begin token";
+  }
+}
+
+TEST_F(VisionTest, ATemplateMakesThePromptBehindThePicture) {
+  const std::string plain = folder_ + "/plain.gguf";
+  std::filesystem::rename(model_path_, plain);
+  enigma::testing::EditModel(plain, model_path_, [](enigma::testing::EditableModel& model) {
+    model.metadata.Set("tokenizer.chat_template",
+                       std::string("{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}"));
+  });
+  ServeEye();
+  ASSERT_EQ(Chat(Parts({ImagePart(Png(8, 8)), {{"type", "text"}, {"text", "Once"}}})).status, 200);
+  ASSERT_EQ(Chat(Parts({ImagePart(Png(8, 8))})).status, 200);
+  ASSERT_EQ(pipelines_.opened().size(), 2u);
+  const enigma::v1::OpenSequence open = pipelines_.opened()[0];
+  const auto tokenizer = Tokenizer();
+  std::vector<int32_t> expected = {*tokenizer->bos()};
+  expected.insert(expected.end(), FakeWorker::kPictureRows, engine::kGivenRow);
+  const std::vector<int32_t> text = tokenizer->Encode("<s>user: Once", {.add_special = false, .parse_special = true});
+  expected.insert(expected.end(), text.begin() + 1, text.end());
+  EXPECT_EQ(std::vector<int32_t>(open.prompt().begin(), open.prompt().end()), expected);
+  EXPECT_EQ(pipelines_.opened()[1].prompt_size(), 1 + FakeWorker::kPictureRows) << "a picture alone is the prompt";
+}
+
+TEST_F(VisionTest, PicturesOverGrpc) {
+  ServeEye();
+  const std::string png = Png(8, 8);
+  enigma::v1::GenerateRequest plain = Ask("eye", "", 2);
+  plain.add_pictures(png);
+  const Generated described = Generate(plain);
+  ASSERT_TRUE(described.status.ok()) << described.status.error_message();
+  EXPECT_EQ(std::count(described.prompt_ids.begin(), described.prompt_ids.end(), engine::kGivenRow),
+            FakeWorker::kPictureRows);
+  enigma::v1::GenerateRequest chat;
+  chat.set_model("eye");
+  chat.mutable_sampling()->set_max_tokens(2);
+  enigma::v1::ChatMessage& message = *chat.mutable_chat()->add_messages();
+  message.set_role("user");
+  message.set_content("Once");
+  message.add_pictures(png);
+  const Generated chatted = Generate(chat);
+  ASSERT_TRUE(chatted.status.ok()) << chatted.status.error_message();
+  EXPECT_EQ(std::count(chatted.prompt_ids.begin(), chatted.prompt_ids.end(), engine::kGivenRow),
+            FakeWorker::kPictureRows);
+}
+
+TEST_F(VisionTest, WhatIsNoPictureIsRefusedWithASentence) {
+  ServeEye();
+  ASSERT_TRUE(Import("blind").ok());
+  ASSERT_TRUE(Load("blind", 1).ok());
+  const std::string png = Png(8, 8);
+  EXPECT_THAT(Refusal(Chat(Parts({ImagePart(png)}), "blind")), HasSubstr("'blind' takes none"));
+  EXPECT_THAT(Refusal(Chat(Parts({ImagePart("no picture at all")}))), HasSubstr("image 1: the image is neither"));
+  EXPECT_THAT(Refusal(Chat(Parts({ImagePart(png), ImagePart(png + "corrupt")}))),
+              HasSubstr("image 2: the image is damaged"));
+  EXPECT_THAT(Refusal(Chat(Parts({UrlPart("https://example.org/a.png")}))), HasSubstr("fetches no images"));
+  EXPECT_THAT(Refusal(Chat(Parts({UrlPart("data:text/plain;base64,QUJD")}))), HasSubstr("data:image/TYPE;base64,"));
+  EXPECT_THAT(Refusal(Chat(Parts({UrlPart("data:image/png;base64,%%%")}))), HasSubstr("base64 of an image is broken"));
+  EXPECT_THAT(Refusal(Chat(Parts({{{"type", "image_url"}, {"image_url", "x"}}}))), HasSubstr("a string url"));
+  EXPECT_THAT(Refusal(Chat(PictureJson::array({{{"role", "system"}, {"content", {ImagePart(png)}}}}))),
+              HasSubstr("of the user alone"));
+  // What a PNG of 30,000 x 30,000 pixels says of itself.
+  std::string huge = png;
+  for (const size_t at : {16, 20}) huge.replace(at, 4, std::string("\x00\x00\x75\x30", 4));
+  EXPECT_THAT(Refusal(Chat(Parts({ImagePart(huge)}))), HasSubstr("image 1:"));
+  std::vector<PictureJson> many(kPicturesMost + 1, ImagePart(png));
+  EXPECT_THAT(Refusal(Chat(Parts(many))), HasSubstr("at most 8"));
+  EXPECT_TRUE(pipelines_.opened().empty());
+  EXPECT_EQ(Chat(Parts({ImagePart(std::string(size_t{13} << 20, 'x'))})).status, 413);
+}
+
+TEST_F(VisionTest, AnImageGoesToTheSpecialistThatTakesOne) {
+  const std::string file = folder_ + "/specialists.yaml";
+  std::ofstream(file) << "default: talk\ntasks:\n  talk: {model: blind}\n  pictures: {model: eye}\n";
+  Coordinator::Options options = Options();
+  options.specialists_file = file;
+  options.specialists_look = absl::Milliseconds(20);
+  StartCoordinator(options);
+  StartWorker("n0");
+  StartWorker("n1");
+  ASSERT_TRUE(WaitForState("ready", 2));
+  ASSERT_TRUE(Import("blind").ok());
+  ASSERT_TRUE(ImportEye(WriteEncoder()).ok());
+  ASSERT_TRUE(enigma::testing::Eventually(
+      [&] { return Get(port(), "/api/specialists").body.find("\"pictures\"") != std::string::npos; }));
+  const HttpAnswer answer = Chat(Parts({ImagePart(Png(8, 8))}), "auto");
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(answer.headers.at("x-enigma-model"), "eye");
+  EXPECT_EQ(answer.headers.at("x-enigma-route-method"), "capability");
+}
+
+TEST_F(VisionTest, TheEncodersDeathEndsTheRequestAndThePlacementComesBack) {
+  ServeEye();
+  FakeWorker& encoding = EncodingWorker();
+  encoding.HoldPictures(true);
+  HttpAnswer answer;
+  std::thread asking([&] { answer = Chat(Parts({ImagePart(Png(8, 8))})); });
+  EXPECT_TRUE(Eventually([&] { return encoding.encode_calls() == 1; }));
+  encoding.Kill();
+  asking.join();
+  EXPECT_EQ(answer.status, 503) << answer.body;
+  EXPECT_THAT(answer.body, HasSubstr("lost"));
+  ASSERT_TRUE(ServedAgain("eye"));
+  EXPECT_EQ(Replicas("eye")[0].encoder().node_id(), Replicas("eye")[0].stages(0).node_id()) << "both on what is left";
+  EXPECT_EQ(Chat(Parts({ImagePart(Png(8, 8))})).status, 200);
+}
+
+TEST_F(VisionTest, AClientThatGoesWaitsForNoPicture) {
+  ServeEye();
+  FakeWorker& encoding = EncodingWorker();
+  encoding.HoldPictures(true);
+  grpc::ClientContext context;
+  enigma::v1::GenerateRequest request = Ask("eye", "", 2);
+  request.add_pictures(Png(8, 8));
+  const auto stream = inference_->Generate(&context, request);
+  EXPECT_TRUE(Eventually([&] { return encoding.encode_calls() == 1; }));
+  context.TryCancel();
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  encoding.HoldPictures(false);
+  EXPECT_EQ(Chat(Parts({ImagePart(Png(8, 8))})).status, 200);
+  EXPECT_EQ(pipelines_.opened().size(), 1u) << "of the second request alone";
 }
 
 }  // namespace

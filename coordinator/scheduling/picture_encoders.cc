@@ -1,0 +1,164 @@
+#include "coordinator/scheduling/picture_encoders.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+#include <absl/time/clock.h>
+#include <grpcpp/support/client_callback.h>
+
+#include "proto/worker.grpc.pb.h"
+#include "rpc/status_conversion.h"
+
+namespace enigma::coordinator {
+namespace {
+
+// A picture takes a fraction of a second, and a worker lets a few dozen wait.
+constexpr absl::Duration kEncodeTimeout = absl::Minutes(2);
+
+// The worker has the encoder no more, or is gone: another may still have one.
+bool IsLoss(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsCancelled(status) || absl::IsNotFound(status);
+}
+
+}  // namespace
+
+// Guarded by the mutex of the PictureEncoders, but for what is constant.
+class PictureEncoders::Call {
+ public:
+  std::string model;
+  std::shared_ptr<const std::string> image;
+  Done done;
+  std::set<uint64_t> tried;  // replicas
+  absl::Status failure;      // of the last
+  bool cancelled = false;
+  std::shared_ptr<Attempt> attempt;
+};
+
+struct PictureEncoders::InService {
+  uint64_t replica = 0;
+  std::string model;
+  std::string node_id;
+  std::unique_ptr<enigma::v1::Worker::Stub> stub;
+  size_t running = 0;
+  absl::Status removed;  // why, once it is
+};
+
+struct PictureEncoders::Attempt {
+  InServicePtr encoder;
+  grpc::ClientContext context;
+  enigma::v1::EncodeRequest request;
+  enigma::v1::EncodeReply reply;
+};
+
+void PictureEncoders::Add(const Replica& replica, const std::shared_ptr<grpc::Channel>& channel) {
+  auto encoder = std::make_shared<InService>();
+  encoder->replica = replica.id;
+  encoder->model = replica.model->name;
+  encoder->node_id = replica.encoder->node_id();
+  encoder->stub = enigma::v1::Worker::NewStub(channel);
+  absl::MutexLock lock(&mutex_);
+  encoders_[replica.id] = std::move(encoder);
+}
+
+void PictureEncoders::Remove(uint64_t replica, const absl::Status& why) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = encoders_.find(replica);
+  if (found == encoders_.end()) return;
+  found->second->removed = why;
+  for (const auto& attempt : attempts_) {
+    if (attempt->encoder == found->second) attempt->context.TryCancel();
+  }
+  encoders_.erase(found);
+}
+
+void PictureEncoders::Close(const absl::Status& why) {
+  absl::MutexLock lock(&mutex_);
+  if (closed_.ok()) closed_ = why;
+  for (const auto& attempt : attempts_) attempt->context.TryCancel();
+  const auto ended = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return attempts_.empty(); };
+  mutex_.Await(absl::Condition(&ended));
+}
+
+PictureEncoders::CallPtr PictureEncoders::Encode(const std::string& model, std::shared_ptr<const std::string> image,
+                                                 Done done) {
+  const auto call = std::make_shared<Call>();
+  call->model = model;
+  call->image = std::move(image);
+  call->done = std::move(done);
+  Start(call);
+  return call;
+}
+
+void PictureEncoders::Cancel(const CallPtr& call) {
+  absl::MutexLock lock(&mutex_);
+  call->cancelled = true;
+  if (call->attempt != nullptr) call->attempt->context.TryCancel();
+}
+
+PictureEncoders::InServicePtr PictureEncoders::Choose(const Call& call) const {
+  InServicePtr chosen;
+  for (const auto& [replica, encoder] : encoders_) {
+    if (encoder->model != call.model || call.tried.contains(replica)) continue;
+    if (chosen == nullptr || encoder->running < chosen->running) chosen = encoder;
+  }
+  return chosen;
+}
+
+void PictureEncoders::Start(const CallPtr& call) {
+  auto attempt = std::make_shared<Attempt>();
+  absl::Status failure;
+  {
+    absl::MutexLock lock(&mutex_);
+    attempt->encoder = closed_.ok() && !call->cancelled ? Choose(*call) : nullptr;
+    if (attempt->encoder == nullptr) {
+      failure = call->cancelled       ? absl::CancelledError("the client went away")
+                : !closed_.ok()       ? closed_
+                : !call->failure.ok() ? call->failure
+                                      : absl::UnavailableError(absl::StrCat("no image encoder of '", call->model,
+                                                                            "' is in service; try again later"));
+    } else {
+      ++attempt->encoder->running;
+      call->tried.insert(attempt->encoder->replica);
+      call->attempt = attempt;
+      attempts_.push_back(attempt);
+    }
+  }
+  if (!failure.ok()) return call->done(failure);
+  attempt->request.set_replica(attempt->encoder->replica);
+  attempt->request.set_image(*call->image);
+  attempt->context.set_deadline(absl::ToChronoTime(absl::Now() + kEncodeTimeout));
+  attempt->encoder->stub->async()->Encode(
+      &attempt->context, &attempt->request, &attempt->reply,
+      [this, call, attempt](const grpc::Status& status) { Answered(call, attempt, FromGrpc(status)); });
+}
+
+void PictureEncoders::Answered(const CallPtr& call, const std::shared_ptr<Attempt>& attempt,
+                               const absl::Status& status) {
+  Settle(call, attempt, status);
+  absl::MutexLock lock(&mutex_);  // the last thing done with this object, which Close may then let go
+  std::erase(attempts_, attempt);
+}
+
+void PictureEncoders::Settle(const CallPtr& call, const std::shared_ptr<Attempt>& attempt, const absl::Status& status) {
+  bool another = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    --attempt->encoder->running;
+    call->attempt = nullptr;
+    another = IsLoss(status);
+    if (another) {
+      const absl::Status& removed = attempt->encoder->removed;
+      call->failure = !removed.ok() ? removed
+                                    : absl::UnavailableError(absl::StrCat("node ", attempt->encoder->node_id,
+                                                                          ", which encodes pictures for '", call->model,
+                                                                          "', is lost: ", status.message()));
+    }
+  }
+  if (another) return Start(call);
+  if (!status.ok()) return call->done(status);
+  call->done(std::vector<float>(attempt->reply.rows().begin(), attempt->reply.rows().end()));
+}
+
+}  // namespace enigma::coordinator

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/base/thread_annotations.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/synchronization/mutex.h>
+#include <grpcpp/channel.h>
+
+#include "coordinator/state/replica.h"
+
+namespace enigma::coordinator {
+
+// The image encoders of replicas in service. A picture goes to any encoder of its model, since all give the same bits,
+// and to another where one is lost. Thread-safe.
+class PictureEncoders {
+ public:
+  using Done = std::function<void(absl::StatusOr<std::vector<float>> rows)>;
+  // One picture under way.
+  class Call;
+  using CallPtr = std::shared_ptr<Call>;  // shared with the answer that comes
+
+  PictureEncoders() = default;
+  ~PictureEncoders() { Close(absl::UnavailableError("the coordinator is stopping")); }
+
+  // A replica with an encoder, at the worker behind `channel`.
+  void Add(const Replica& replica, const std::shared_ptr<grpc::Channel>& channel);
+  // What is under way there goes to another encoder of the model, or ends with `why`. Nothing when it is not here.
+  void Remove(uint64_t replica, const absl::Status& why);
+  // Ends what is under way, and takes nothing more. Blocks until all answers have come; not to be called from one.
+  void Close(const absl::Status& why);
+
+  // Rows for `image`, a JPEG or PNG file. `done` is called once, here or on a gRPC thread: INVALID_ARGUMENT where the
+  // picture is none, UNAVAILABLE where no encoder is left.
+  CallPtr Encode(const std::string& model, std::shared_ptr<const std::string> image, Done done);
+  // Nobody wants it any more; `done` still comes.
+  void Cancel(const CallPtr& call);
+
+ private:
+  struct InService;
+  struct Attempt;
+  using InServicePtr = std::shared_ptr<InService>;  // shared with attempts, which outlast its removal
+
+  void Start(const CallPtr& call);
+  InServicePtr Choose(const Call& call) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Answered(const CallPtr& call, const std::shared_ptr<Attempt>& attempt, const absl::Status& status);
+  void Settle(const CallPtr& call, const std::shared_ptr<Attempt>& attempt, const absl::Status& status);
+
+  absl::Mutex mutex_;
+  std::map<uint64_t, InServicePtr> encoders_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<Attempt>> attempts_ ABSL_GUARDED_BY(mutex_);  // whose answer has not been dealt with
+  absl::Status closed_ ABSL_GUARDED_BY(mutex_);                             // why nothing is taken any more
+};
+
+}  // namespace enigma::coordinator

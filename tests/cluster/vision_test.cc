@@ -1,0 +1,122 @@
+// Pictures on a real cluster: the encoder on another worker than the decoder, and what comes of its death.
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/image/encode_png.h"
+#include "engine/spec/gguf.h"
+#include "tests/cluster/cluster.h"
+#include "tests/support/synthetic_models.h"
+#include "tests/support/synthetic_vision.h"
+
+namespace enigma::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+class ClusterVisionTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    decoder_ = SyntheticModelPath("tiny", "f32");
+    const auto file = engine::GgufFile::Open(decoder_);
+    ASSERT_TRUE(file.ok()) << file.status();
+    engine::VisionSpec spec = SmallVisionSpec();
+    spec.output = static_cast<uint32_t>((*file)->FindTensor("token_embd.weight")->shape[0]);
+    auto weights = RandomVisionWeights(spec, 5);
+    WriteVisionModel(Path("encoder.gguf"), spec, weights, engine::DType::kF32);
+    WritePicture("red.png", 220, 10);
+    WritePicture("blue.png", 10, 220);
+    cluster_ = Cluster::Start({});
+    ASSERT_NE(cluster_, nullptr);
+    for (int i = 0; i < 2; ++i) cluster_->StartWorker(i);
+    ASSERT_TRUE(cluster_->WaitForNodes(2)) << cluster_->Logs();
+    const RunResult imported =
+        cluster_->Enigma({"models", "import", decoder_, "--encoder", Path("encoder.gguf"), "--name", "eye"});
+    ASSERT_EQ(imported.status, 0) << imported.err;
+    EXPECT_THAT(imported.out, HasSubstr("to 9 rows"));
+    const RunResult loaded = cluster_->Enigma({"load", "eye"});
+    ASSERT_EQ(loaded.status, 0) << loaded.err << cluster_->Logs();
+    EXPECT_THAT(loaded.out, HasSubstr("image encoder on"));
+  }
+  std::string Path(const std::string& name) const { return folder_.path() + "/" + name; }
+  void WritePicture(const std::string& name, uint8_t red, uint8_t blue) {
+    engine::Image image = engine::Image::Blank(31, 20);
+    for (size_t i = 0; i < image.rgb.size(); i += 3) {
+      image.rgb[i] = red;
+      image.rgb[i + 2] = static_cast<uint8_t>(blue + i % 7);
+    }
+    const auto png = engine::EncodePng(image);
+    ASSERT_TRUE(png.ok()) << png.status();
+    std::ofstream(Path(name), std::ios::binary).write(reinterpret_cast<const char*>(png->data()), std::ssize(*png));
+  }
+  nlohmann::json Local(const std::string& picture, const std::string& prompt) const {
+    const RunResult outcome =
+        cluster_->Enigma({"describe", "--local", decoder_, "--encoder", Path("encoder.gguf"), "--threads", "1",
+                          "--json", "--max-tokens", "12", "--prompt", prompt, Path(picture)});
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    return outcome.status == 0 ? nlohmann::json::parse(outcome.out) : nlohmann::json();
+  }
+  nlohmann::json Asked(const std::string& picture, const std::string& prompt) const {
+    return cluster_->Json({"describe", "--model", "eye", "--max-tokens", "12", "--prompt", prompt, Path(picture)});
+  }
+  nlohmann::json Replica() const {
+    const nlohmann::json models = cluster_->Json({"models"});
+    return models.at("models").at(0).at("replicas").at(0);
+  }
+  // Of the worker that runs on the node.
+  int WorkerOn(const std::string& node) const {
+    for (int i = 0; i < 2; ++i) {
+      if (cluster_->worker(i).Stderr().find(node) != std::string::npos) return i;
+    }
+    return -1;
+  }
+
+  TemporaryDirectory folder_;
+  std::string decoder_;
+  std::unique_ptr<Cluster> cluster_;
+};
+
+TEST_F(ClusterVisionTest, AnEncoderElsewhereAnswersAsOneProcessDoes) {
+  const nlohmann::json replica = Replica();
+  EXPECT_NE(replica.at("encoder").at("node_id"), replica.at("stages").at(0).at("node_id"));
+  const nlohmann::json red = Asked("red.png", "");
+  EXPECT_EQ(red.at("ids"), Local("red.png", "").at("ids")) << cluster_->Logs();
+  EXPECT_EQ(red.at("rows"), 9);
+  const nlohmann::json blue = Asked("blue.png", "Which colour?");
+  EXPECT_EQ(blue.at("ids"), Local("blue.png", "Which colour?").at("ids")) << cluster_->Logs();
+  EXPECT_NE(red.at("ids"), Asked("blue.png", "").at("ids"));
+  std::ofstream(Path("text.png")) << "no picture";
+  const RunResult text = cluster_->Enigma({"describe", "--model", "eye", Path("text.png")});
+  EXPECT_EQ(text.status, 1);
+  EXPECT_THAT(text.err, HasSubstr("image 1: the image is neither"));
+}
+
+TEST_F(ClusterVisionTest, TheEncodersNodeDiesAndAnotherTakesItsPlace) {
+  const nlohmann::json expected = Local("red.png", "").at("ids");
+  const int encoding = WorkerOn(Replica().at("encoder").at("node_id"));
+  ASSERT_GE(encoding, 0) << cluster_->Logs();
+  cluster_->worker(encoding).Signal(SIGKILL);
+  // Until the coordinator knows it: a clear end. Then the model is placed again on what is left.
+  nlohmann::json ids;
+  for (const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(2);
+       ids.is_null() && std::chrono::steady_clock::now() < end;) {
+    const RunResult asked = cluster_->Enigma(
+        {"describe", "--model", "eye", "--json", "--max-tokens", "12", Path("red.png")}, std::chrono::seconds(60));
+    if (asked.status == 0) {
+      ids = nlohmann::json::parse(asked.out).at("ids");
+    } else {
+      EXPECT_EQ(asked.status, 1) << asked.err;
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    }
+  }
+  EXPECT_EQ(ids, expected) << cluster_->Logs();
+  const nlohmann::json replica = Replica();
+  EXPECT_EQ(replica.at("encoder").at("node_id"), replica.at("stages").at(0).at("node_id"));
+}
+
+}  // namespace
+}  // namespace enigma::testing
