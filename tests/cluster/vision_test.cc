@@ -53,15 +53,24 @@ class ClusterVisionTest : public ::testing::Test {
     ASSERT_TRUE(png.ok()) << png.status();
     std::ofstream(Path(name), std::ios::binary).write(reinterpret_cast<const char*>(png->data()), std::ssize(*png));
   }
+  // The command with the picture, and the prompt where there is one.
+  std::vector<std::string> Describe(std::vector<std::string> model, const std::string& picture,
+                                    const std::string& prompt) const {
+    std::vector<std::string> arguments = {"describe", "--max-tokens", "12", Path(picture)};
+    arguments.insert(arguments.end(), model.begin(), model.end());
+    if (!prompt.empty()) arguments.insert(arguments.end(), {"--prompt", prompt});
+    return arguments;
+  }
   nlohmann::json Local(const std::string& picture, const std::string& prompt) const {
-    const RunResult outcome =
-        cluster_->Enigma({"describe", "--local", decoder_, "--encoder", Path("encoder.gguf"), "--threads", "1",
-                          "--json", "--max-tokens", "12", "--prompt", prompt, Path(picture)});
+    std::vector<std::string> command =
+        Describe({"--local", decoder_, "--encoder", Path("encoder.gguf"), "--threads", "1", "--json"}, picture, prompt);
+    command.insert(command.begin(), EnigmaBinary());
+    const RunResult outcome = RunCommand(command);
     EXPECT_EQ(outcome.status, 0) << outcome.err;
     return outcome.status == 0 ? nlohmann::json::parse(outcome.out) : nlohmann::json();
   }
   nlohmann::json Asked(const std::string& picture, const std::string& prompt) const {
-    return cluster_->Json({"describe", "--model", "eye", "--max-tokens", "12", "--prompt", prompt, Path(picture)});
+    return cluster_->Json(Describe({"--model", "eye"}, picture, prompt));
   }
   nlohmann::json Replica() const {
     const nlohmann::json models = cluster_->Json({"models"});

@@ -132,6 +132,12 @@ TEST_F(DecideTest, AnImageGoesToVisionOrNowhere) {
   EXPECT_EQ(Decided().method, RouteMethod::kCapability);
   Use("default: chat\ntasks: {chat: {model: talker}, eyes: {model: seer, intents: [vision]}}");
   EXPECT_EQ(Decided().task, "eyes");
+  models_["talker"].images = true;
+  EXPECT_EQ(Decided().task, "chat") << "its model takes images, and that of the task for them does not";
+  models_["seer"].images = true;
+  EXPECT_EQ(Decided().task, "eyes");
+  Use("default: chat\ntasks: {chat: {model: talker}, vision: {model: seer, fallback: [coder, talker]}}");
+  EXPECT_THAT(Decided().fallback, ElementsAre("talker")) << "a fallback that takes none is left out";
 }
 
 TEST_F(DecideTest, ToolsGoToAModelWithAPlaceForThem) {
