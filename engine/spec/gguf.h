@@ -60,6 +60,9 @@ class GgufMetadata {
   absl::flat_hash_map<std::string, GgufValue> values_;
 };
 
+// Copies those of `from` whose names begin with `prefix`, in its order; others of `to` stay.
+void CopyKeys(const GgufMetadata& from, std::string_view prefix, GgufMetadata& to);
+
 // A memory-mapped GGUF file, wholly checked when opened: every length, count, type, offset and string size is compared
 // with the file's size before anything is allocated for it. Immutable after Open; thread-safe. As with any mapping, the
 // file must not be shortened while it is open.

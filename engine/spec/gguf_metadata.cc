@@ -24,6 +24,15 @@ absl::Status Absent(std::string_view key) {
   return absl::NotFoundError(absl::StrCat("metadata key '", ToAbsl(key), "' is missing"));
 }
 
+// Values own their arrays, so copies are made by hand.
+struct ValueCopier {
+  GgufValue operator()(const std::unique_ptr<GgufArray>& array) const { return std::make_unique<GgufArray>(*array); }
+  template <typename Plain>
+  GgufValue operator()(const Plain& value) const {
+    return value;
+  }
+};
+
 }  // namespace
 
 const GgufValue* GgufMetadata::Find(std::string_view key) const {
@@ -82,6 +91,12 @@ bool GgufMetadata::BoolOr(std::string_view key, bool fallback) const { return Bo
 
 std::string GgufMetadata::StringOr(std::string_view key, std::string_view fallback) const {
   return std::string(String(key).value_or(fallback));
+}
+
+void CopyKeys(const GgufMetadata& from, std::string_view prefix, GgufMetadata& to) {
+  for (const std::string& key : from.keys()) {
+    if (std::string_view(key).starts_with(prefix)) to.Set(key, std::visit(ValueCopier{}, *from.Find(key)));
+  }
 }
 
 }  // namespace enigma::engine

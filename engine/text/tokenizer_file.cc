@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <absl/container/flat_hash_set.h>
@@ -43,15 +42,6 @@ void SetSpecialId(const SpecialTokens& special, uint64_t first_id, const std::st
   const auto place = std::find(special.texts.begin(), special.texts.end(), text) - special.texts.begin();
   metadata.Set(key, first_id + static_cast<uint64_t>(place));
 }
-
-// Values own their arrays, so copies are made by hand.
-struct ValueCopier {
-  GgufValue operator()(const std::unique_ptr<GgufArray>& array) const { return std::make_unique<GgufArray>(*array); }
-  template <typename Plain>
-  GgufValue operator()(const Plain& value) const {
-    return value;
-  }
-};
 
 }  // namespace
 
@@ -99,10 +89,6 @@ absl::StatusOr<GgufMetadata> VocabularyMetadata(const TokenizerFile& file, const
   return metadata;
 }
 
-void CopyTokenizerKeys(const GgufMetadata& from, GgufMetadata& to) {
-  for (const std::string& key : from.keys()) {
-    if (key.starts_with("tokenizer.")) to.Set(key, std::visit(ValueCopier{}, *from.Find(key)));
-  }
-}
+void CopyTokenizerKeys(const GgufMetadata& from, GgufMetadata& to) { CopyKeys(from, "tokenizer.", to); }
 
 }  // namespace enigma::engine

@@ -12,7 +12,7 @@
 #include "engine/spec/gguf_writer.h"
 #include "engine/text/tokenizer_file.h"
 #include "engine/training/export_tensors.h"
-#include "engine/weights/synth_plan.h"
+#include "engine/weights/weight_types.h"
 
 namespace enigma::engine {
 namespace {
@@ -21,7 +21,7 @@ constexpr char kRopeFactors[] = "rope_freqs.weight";
 
 // general.file_type (llama_ftype).
 uint64_t FileTypeOf(DType type) {
-  for (const SynthType& known : SynthTypes()) {
+  for (const WeightType& known : WeightTypes()) {
     if (known.type == type && !known.mixed) return known.file_type;
   }
   return 0;

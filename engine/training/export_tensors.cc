@@ -9,6 +9,7 @@
 
 #include "base/status_macros.h"
 #include "engine/kernels/dequantise.h"
+#include "engine/weights/weight_types.h"
 
 namespace enigma::engine {
 namespace {
@@ -19,9 +20,7 @@ constexpr size_t kPartElements = size_t{1} << 18;  // converted at a time; a who
 
 DType StoredType(const Parameter& parameter, DType wanted) {
   if (parameter.shape.size() < 2) return DType::kF32;
-  const uint64_t row = parameter.shape[0];
-  if (row % Traits(wanted).block_elements == 0) return wanted;
-  return row % Traits(DType::kQ8_0).block_elements == 0 ? DType::kQ8_0 : DType::kF16;
+  return FittingType(wanted, parameter.shape[0]);
 }
 
 absl::Status WriteFloats(const float* values, size_t count, DType type, GgufWriter& writer) {

@@ -75,7 +75,7 @@ std::vector<std::string> Names(std::span<const Entry> entries) {
 absl::StatusOr<uint64_t> SynthesiseModel(std::string_view shape_name, std::string_view type_name,
                                          const std::string& path, const SynthOptions& options) {
   ENIGMA_ASSIGN_OR_RETURN(const SynthShape shape, Named(SynthShapes(), shape_name, "shape"));
-  ENIGMA_ASSIGN_OR_RETURN(const SynthType type, Named(SynthTypes(), type_name, "type"));
+  ENIGMA_ASSIGN_OR_RETURN(const WeightType type, Named(WeightTypes(), type_name, "type"));
   GgufMetadata metadata = SynthMetadata(shape, type);
   AddSynthVocabulary(shape.vocab, metadata);
   const std::vector<TensorPlan> tensors = SynthTensors(shape, type);
@@ -98,6 +98,6 @@ absl::StatusOr<uint64_t> SynthesiseModel(std::string_view shape_name, std::strin
 }
 
 std::vector<std::string> SynthShapeNames() { return Names(SynthShapes()); }
-std::vector<std::string> SynthTypeNames() { return Names(SynthTypes()); }
+std::vector<std::string> SynthTypeNames() { return Names(WeightTypes()); }
 
 }  // namespace enigma::engine

@@ -19,21 +19,6 @@ constexpr std::array<SynthShape, 6> kShapes = {{
     {"llama3-8b", "llama", 32, 4096, 32, 8, 128, 14336, 128256, 8192, 500000.0, false},
 }};
 
-constexpr std::array<SynthType, 12> kTypes = {{
-    {"f32", DType::kF32, 0, false},
-    {"f16", DType::kF16, 1, false},
-    {"bf16", DType::kBF16, 32, false},
-    {"q8_0", DType::kQ8_0, 7, false},
-    {"q4_0", DType::kQ4_0, 2, false},
-    {"q4_1", DType::kQ4_1, 3, false},
-    {"q5_0", DType::kQ5_0, 8, false},
-    {"q5_1", DType::kQ5_1, 9, false},
-    {"q4_k", DType::kQ4_K, 14, false},
-    {"q5_k", DType::kQ5_K, 16, false},
-    {"q6_k", DType::kQ6_K, 18, false},
-    {"q4_k_m", DType::kQ4_K, 15, true},
-}};
-
 // The layers whose attn_v and ffn_down the mix q4_k_m keeps in q6_k: the first and last eighth, and every third
 // between.
 bool KeptFiner(uint32_t layer, uint32_t layers) {
@@ -41,17 +26,11 @@ bool KeptFiner(uint32_t layer, uint32_t layers) {
   return layer < eighth || layer >= 7 * layers / 8 || (layer - eighth) % 3 == 2;
 }
 
-DType Fitting(DType wanted, uint64_t row) {
-  if (row % Traits(wanted).block_elements == 0) return wanted;
-  return row % Traits(DType::kQ8_0).block_elements == 0 ? DType::kQ8_0 : DType::kF16;
-}
-
 }  // namespace
 
 std::span<const SynthShape> SynthShapes() { return kShapes; }
-std::span<const SynthType> SynthTypes() { return kTypes; }
 
-GgufMetadata SynthMetadata(const SynthShape& shape, const SynthType& type) {
+GgufMetadata SynthMetadata(const SynthShape& shape, const WeightType& type) {
   GgufMetadata metadata;
   metadata.Set("general.architecture", std::string(shape.architecture));
   metadata.Set("general.name", absl::StrCat("synthetic ", shape.name, " ", type.name));
@@ -75,7 +54,7 @@ GgufMetadata SynthMetadata(const SynthShape& shape, const SynthType& type) {
   return metadata;
 }
 
-std::vector<TensorPlan> SynthTensors(const SynthShape& shape, const SynthType& type) {
+std::vector<TensorPlan> SynthTensors(const SynthShape& shape, const WeightType& type) {
   const uint64_t hidden = shape.hidden;
   const uint64_t queries = uint64_t{shape.heads} * shape.head_dim;
   const uint64_t keys = uint64_t{shape.kv_heads} * shape.head_dim;
@@ -83,7 +62,7 @@ std::vector<TensorPlan> SynthTensors(const SynthShape& shape, const SynthType& t
   std::vector<TensorPlan> tensors;
   const auto matrix = [&](std::string name, uint64_t row, uint64_t rows, bool finer = false) {
     const DType wanted = type.mixed && finer ? DType::kQ6_K : type.type;
-    tensors.push_back({std::move(name), Fitting(wanted, row), {row, rows}});
+    tensors.push_back({std::move(name), FittingType(wanted, row), {row, rows}});
   };
   const auto vector = [&](std::string name, uint64_t count) {
     tensors.push_back({std::move(name), DType::kF32, {count}});

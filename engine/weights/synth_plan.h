@@ -9,6 +9,7 @@
 
 #include "engine/spec/gguf.h"
 #include "engine/spec/gguf_writer.h"
+#include "engine/weights/weight_types.h"
 
 namespace enigma::engine {
 
@@ -21,18 +22,10 @@ struct SynthShape {
 };
 std::span<const SynthShape> SynthShapes();
 
-struct SynthType {
-  const char* name;
-  DType type;          // of the matrices
-  uint32_t file_type;  // general.file_type (llama_ftype)
-  bool mixed;          // q4_k_m: some matrices are q6_k
-};
-std::span<const SynthType> SynthTypes();
-
 // Everything but the tokenizer's keys.
-GgufMetadata SynthMetadata(const SynthShape& shape, const SynthType& type);
+GgufMetadata SynthMetadata(const SynthShape& shape, const WeightType& type);
 // In the order of the file.
-std::vector<TensorPlan> SynthTensors(const SynthShape& shape, const SynthType& type);
+std::vector<TensorPlan> SynthTensors(const SynthShape& shape, const WeightType& type);
 
 // Adds a SentencePiece-like vocabulary of exactly `size` tokens (at least 259): <unk>, <s>, </s>, the 256 bytes, then
 // printable characters, then made-up words, each one letter longer than another piece so that merging reaches it.

@@ -108,7 +108,7 @@ TEST(SynthTest, TheMixKeepsSomeMatricesFiner) {
   }
   ASSERT_NE(shape, nullptr);
   int finer_values = 0, finer_downs = 0;
-  for (const TensorPlan& tensor : SynthTensors(*shape, SynthTypes().back())) {
+  for (const TensorPlan& tensor : SynthTensors(*shape, WeightTypes().back())) {
     const bool finer = tensor.type == DType::kQ6_K;
     const std::string& name = tensor.name;
     if (name == "output.weight") {
@@ -128,7 +128,7 @@ TEST(SynthTest, TheMixKeepsSomeMatricesFiner) {
 TEST(SynthTest, RowsThatAreNoWholeBlocksFallBackToQ8) {
   for (const SynthShape& shape : SynthShapes()) {
     if (std::string_view(shape.name) != "27m") continue;
-    for (const TensorPlan& tensor : SynthTensors(shape, SynthTypes().back())) {
+    for (const TensorPlan& tensor : SynthTensors(shape, WeightTypes().back())) {
       if (tensor.name == "token_embd.weight") {
         EXPECT_EQ(tensor.type, DType::kQ6_K);  // the output matrix as well, being tied
       }
