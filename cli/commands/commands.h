@@ -54,8 +54,10 @@ void AddKeysCreate(Command& keys);
 void AddKeysRevoke(Command& keys);
 
 // Commands under `enigma models`.
+void AddModelsExport(Command& models);
 void AddModelsImport(Command& models);
 void AddModelsInspect(Command& models);
+void AddModelsQuantize(Command& models);
 void AddModelsSynth(Command& models);
 void AddModelsRemove(Command& models);
 

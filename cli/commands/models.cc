@@ -58,7 +58,7 @@ absl::Status RunModels(const ClusterFlags& flags, bool json) {
 }  // namespace
 
 void AddModels(Command& root) {
-  Command models = root.Add("models", "models of the cluster; import, inspect, synth, rm");
+  Command models = root.Add("models", "models of the cluster; import, export, inspect, quantize, synth, rm");
   Command list = models.Add("list", "the same as `enigma models` alone");
   for (Command* command : {&models, &list}) {
     auto flags = std::make_shared<ClusterFlags>();
@@ -68,7 +68,9 @@ void AddModels(Command& root) {
     command->Does([flags, json] { return RunModels(*flags, *json); });
   }
   AddModelsImport(models);
+  AddModelsExport(models);
   AddModelsInspect(models);
+  AddModelsQuantize(models);
   AddModelsSynth(models);
   AddModelsRemove(models);
 }

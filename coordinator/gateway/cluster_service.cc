@@ -11,6 +11,7 @@
 #include "coordinator/operations/create_key.h"
 #include "coordinator/operations/create_token.h"
 #include "coordinator/operations/diagnose.h"
+#include "coordinator/operations/export_model.h"
 #include "coordinator/operations/import_model.h"
 #include "coordinator/operations/list_keys.h"
 #include "coordinator/operations/list_models.h"
@@ -89,6 +90,15 @@ grpc::Status ClusterService::RemoveModel(grpc::ServerContext* context, const eni
                                          enigma::v1::RemoveModelReply*) {
   return Act(*context, "models.rm", request->name(),
              [&](std::string&) { return coordinator::RemoveModel(plane_, request->name()); });
+}
+
+grpc::Status ClusterService::ExportModel(grpc::ServerContext* context, const enigma::v1::ExportModelRequest* request,
+                                         grpc::ServerWriter<enigma::v1::ExportModelChunk>* writer) {
+  if (const absl::Status admitted = Admit(*context); !admitted.ok()) return ToGrpc(admitted);
+  const auto send = [&](const enigma::v1::ExportModelChunk& chunk) {
+    return !context->IsCancelled() && writer->Write(chunk);
+  };
+  return ToGrpc(coordinator::ExportModel(plane_, request->name(), request->encoder(), send));
 }
 
 grpc::Status ClusterService::Plan(grpc::ServerContext* context, const enigma::v1::PlanRequest* request,

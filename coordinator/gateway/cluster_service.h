@@ -40,6 +40,8 @@ class ClusterService final : public enigma::v1::Cluster::Service {
                            grpc::ServerWriter<enigma::v1::ImportModelProgress>* writer) override;
   grpc::Status RemoveModel(grpc::ServerContext* context, const enigma::v1::RemoveModelRequest* request,
                            enigma::v1::RemoveModelReply* reply) override;
+  grpc::Status ExportModel(grpc::ServerContext* context, const enigma::v1::ExportModelRequest* request,
+                           grpc::ServerWriter<enigma::v1::ExportModelChunk>* writer) override;
   grpc::Status Plan(grpc::ServerContext* context, const enigma::v1::PlanRequest* request,
                     enigma::v1::PlanReply* reply) override;
   grpc::Status Load(grpc::ServerContext* context, const enigma::v1::LoadRequest* request,

@@ -92,6 +92,45 @@ TEST(ClusterCommandsTest, ADryRunReckonsWithTheTokenizerOfTheFile) {
   EXPECT_THAT(other.err, HasSubstr(text));
 }
 
+std::string BytesOf(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+TEST(ClusterCommandsTest, AModelIsExportedAsItIsOrQuantised) {
+  ENIGMA_REQUIRE_DATA(model, "models/stories260K-f32.gguf");
+  auto cluster = Cluster::Start({});
+  ASSERT_NE(cluster, nullptr);
+  ASSERT_EQ(cluster->Enigma({"models", "import", model, "--name", "tale"}).status, 0) << cluster->Logs();
+  const std::string copy = cluster->directory() + "/copy.gguf";
+  const RunResult plain = cluster->Enigma({"models", "export", "tale", "--out", copy});
+  ASSERT_EQ(plain.status, 0) << plain.err;
+  EXPECT_EQ(BytesOf(copy), BytesOf(model));
+
+  const std::string small = cluster->directory() + "/small.gguf";
+  const auto exported = cluster->Json({"models", "export", "tale", "--type", "q8_0", "--out", small});
+  ASSERT_FALSE(exported.is_null());
+  EXPECT_EQ(exported.at("bytes"), std::filesystem::file_size(small));
+  EXPECT_LT(std::filesystem::file_size(small), std::filesystem::file_size(copy) / 2);
+  const RunResult said = RunCommand({ENIGMA_BINARY, "generate", "--local", small, "--max-tokens", "4", "Once upon"});
+  EXPECT_EQ(said.status, 0) << said.err;
+  // The same as from the file itself.
+  const std::string quantised = cluster->directory() + "/quantised.gguf";
+  const RunResult made = RunCommand({ENIGMA_BINARY, "models", "quantize", copy, quantised, "--type", "q8_0"});
+  ASSERT_EQ(made.status, 0) << made.err;
+  EXPECT_EQ(BytesOf(quantised), BytesOf(small));
+
+  const RunResult kept = cluster->Enigma({"models", "export", "tale", "--out", small});
+  EXPECT_EQ(kept.status, 1);
+  EXPECT_THAT(kept.err, HasSubstr("--force"));
+  const RunResult absent = cluster->Enigma({"models", "export", "nobody", "--out", cluster->directory() + "/no.gguf"});
+  EXPECT_EQ(absent.status, 1);
+  EXPECT_THAT(absent.err, HasSubstr("known: tale"));
+  for (const auto& entry : std::filesystem::directory_iterator(cluster->directory())) {
+    EXPECT_NE(entry.path().extension(), ".part") << "something is left over";
+  }
+}
+
 // The last byte of a file is weight, so that the model stays one.
 void ChangeLastByte(const std::string& path) {
   std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);

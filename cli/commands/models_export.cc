@@ -1,0 +1,115 @@
+// `enigma models export NAME`: a registered model as a file, quantised on the way where asked.
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+
+#include "base/status_macros.h"
+#include "cli/cluster/export_model.h"
+#include "cli/commands/commands.h"
+#include "cli/output/format.h"
+#include "cli/output/output_file.h"
+#include "engine/weights/quantise_model.h"
+#include "engine/weights/weight_types.h"
+
+namespace enigma::cli {
+
+namespace {
+
+struct ExportFlags {
+  ClusterFlags cluster;
+  std::string name;
+  std::string type;  // empty: as it is
+  std::string out;
+  bool force = false;
+  bool json = false;
+};
+
+absl::Status TakePlace(const std::string& from, const std::string& to) {
+  if (std::rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(to, " cannot be written: ", std::strerror(errno)));
+}
+
+// "vision.gguf" to "vision.encoder.gguf".
+std::string EncoderPathOf(const std::string& path) {
+  return std::filesystem::path(path).replace_extension(".encoder.gguf").string();
+}
+
+absl::StatusOr<bool> HasEncoder(ClusterClient& client, const std::string& name) {
+  v1::ListClusterModelsReply reply;
+  ENIGMA_RETURN_IF_ERROR(client.Explain(client.cluster().ListModels(QuickCall().get(), {}, &reply)));
+  for (const v1::ModelInfo& model : reply.models()) {
+    if (model.name() == name) return model.has_encoder();
+  }
+  return false;  // of one that there is not, fetching tells
+}
+
+absl::StatusOr<uint64_t> ExportPart(const ExportFlags& flags, ClusterClient& client, ModelPart part,
+                                    const std::string& out) {
+  const std::string fetched = absl::StrCat(out, ".", ::getpid(), ".part");
+  ENIGMA_RETURN_IF_ERROR(FetchModelFile(client, flags.name, part, fetched));
+  const absl::Status stored =
+      flags.type.empty() ? TakePlace(fetched, out) : engine::QuantiseModel(fetched, flags.type, out).status();
+  std::remove(fetched.c_str());
+  ENIGMA_RETURN_IF_ERROR(stored);
+  std::error_code error;  // then it is nothing any more
+  return std::filesystem::file_size(out, error);
+}
+
+absl::Status RunExport(const ExportFlags& flags) {
+  const std::string out = flags.out.empty() ? flags.name + ".gguf" : flags.out;
+  const std::string encoder_out = EncoderPathOf(out);
+  ENIGMA_RETURN_IF_ERROR(CheckOutputFile("--out", out, flags.force));
+  ENIGMA_ASSIGN_OR_RETURN(const auto client, ClusterClient::Open(flags.cluster));
+  ENIGMA_ASSIGN_OR_RETURN(const bool has_encoder, HasEncoder(*client, flags.name));
+  if (has_encoder) ENIGMA_RETURN_IF_ERROR(CheckOutputFile("--out", encoder_out, flags.force));
+  ENIGMA_ASSIGN_OR_RETURN(const uint64_t bytes, ExportPart(flags, *client, ModelPart::kDecoder, out));
+  uint64_t encoder_bytes = 0;
+  if (has_encoder) {
+    ENIGMA_ASSIGN_OR_RETURN(encoder_bytes, ExportPart(flags, *client, ModelPart::kEncoder, encoder_out));
+  }
+  if (flags.json) {
+    PrintJson({{"model", flags.name},
+               {"path", out},
+               {"type", flags.type.empty() ? Json() : Json(flags.type)},
+               {"bytes", bytes},
+               {"encoder", has_encoder ? Json{{"path", encoder_out}, {"bytes", encoder_bytes}} : Json()}});
+    return absl::OkStatus();
+  }
+  const std::string as = flags.type.empty() ? "" : absl::StrCat(" as ", flags.type);
+  std::printf("%s: %s%s, %s\n", out.c_str(), flags.name.c_str(), as.c_str(), FormatBytes(bytes).c_str());
+  if (has_encoder) {
+    std::printf("%s: its image encoder%s, %s\n", encoder_out.c_str(), as.c_str(), FormatBytes(encoder_bytes).c_str());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddModelsExport(Command& models) {
+  Command command = models.Add("export", "write a registered model to a file here, quantised where asked");
+  auto flags = std::make_shared<ExportFlags>();
+  flags->cluster.AddTo(command);
+  command.Text("MODEL", flags->name, "the model's name, as `enigma models` lists it", "").Required().Utf8();
+  command
+      .Text("--type", flags->type,
+            "store its matrices as " + absl::StrJoin(engine::PlainWeightTypeNames(), ", ") + " (default: as they are)",
+            "TYPE")
+      .Among(engine::PlainWeightTypeNames());
+  command.Text("--out,-o", flags->out,
+               "GGUF file to write (default: MODEL.gguf); an image encoder goes beside it, as FILE with .encoder.gguf "
+               "at its end",
+               "FILE");
+  command.Switch("--force", flags->force, "replace a file that is there");
+  command.Switch("--json", flags->json, "as JSON");
+  command.Examples({"enigma models export router --type q8_0 --out router.gguf"});
+  command.Does([flags] { return RunExport(*flags); });
+}
+
+}  // namespace enigma::cli
