@@ -116,6 +116,12 @@ std::string WhyOut(const PlacementSnapshot& snapshot, const Problem& problem, si
         snapshot.stages, speed);
   }
   if (pipeline->nodes.size() == 1) {
+    const CandidateNode& chosen = problem.nodes()[pipeline->nodes.front()];
+    if (problem.nodes()[node].stages > chosen.stages && problem.Fits(node, 0, problem.layers())) {
+      return absl::StrFormat(
+          "not needed: the model fits on one node, and this one has more to do (%d stages, %.1f GB/s)",
+          problem.nodes()[node].stages, speed);
+    }
     return problem.Fits(node, 0, problem.layers())
                ? absl::StrFormat("not needed: the model fits on one node, and this one is not faster (%.1f GB/s)",
                                  speed)

@@ -43,10 +43,26 @@ std::optional<size_t> FastestNodeThatHoldsAll(const Problem& problem) {
   return std::nullopt;
 }
 
+// Of nodes that hold all and are nearly as fast as the fastest: the least busy, of these the fastest.
+size_t LeastBusyBeside(const Problem& problem, size_t fastest, double speed_share_min) {
+  const double speed_min = problem.fastest_bytes_per_second() * speed_share_min;
+  size_t best = fastest;
+  for (size_t node = 0; node < problem.node_count(); ++node) {
+    const CandidateNode& candidate = problem.nodes()[node];
+    const CandidateNode& so_far = problem.nodes()[best];
+    if (candidate.bytes_per_second < speed_min || !problem.Fits(node, 0, problem.layers())) continue;
+    const bool better = candidate.stages != so_far.stages ? candidate.stages < so_far.stages
+                                                          : candidate.bytes_per_second > so_far.bytes_per_second;
+    if (better) best = node;
+  }
+  return best;
+}
+
 std::optional<Pipeline> Search(const PlacementSnapshot& snapshot, const Problem& problem) {
   if (snapshot.stages <= 1) {
-    if (const auto node = FastestNodeThatHoldsAll(problem)) {
-      return Pipeline{{*node}, {0, problem.layers()}, problem.DecodeSeconds(*node, 0, problem.layers())};
+    if (const auto fastest = FastestNodeThatHoldsAll(problem)) {
+      const size_t node = LeastBusyBeside(problem, *fastest, snapshot.speed_share_min);
+      return Pipeline{{node}, {0, problem.layers()}, problem.DecodeSeconds(node, 0, problem.layers())};
     }
   }
   const bool exact = problem.node_count() <= kExactNodesMax;

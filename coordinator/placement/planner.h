@@ -22,6 +22,9 @@ struct PlacementSnapshot {
   uint32_t sequences = 4;  // full-context sequences that the KV memory should hold; fewer are taken when it cannot
   uint32_t stages = 0;     // 0: open
   engine::VisionMemory encoder = {};  // of its image encoder, which goes to one node; nothing where it has none
+  // Of nodes that hold the whole model, the one with the fewest stages is taken among those that are at least this
+  // share as fast as the fastest; 1: among equals.
+  double speed_share_min = 1;
   std::vector<CandidateNode> candidates;
   std::vector<std::vector<Link>> links;  // between candidates; may be empty while NeedsLinks says false
   struct Excluded {

@@ -30,6 +30,7 @@ struct CandidateNode {
   uint64_t memory_free_bytes = 0;
   double bytes_per_second = 0;  // weights streamed in decode
   double flops_per_second = 0;  // in prefill
+  uint32_t stages = 0;          // of other replicas, on it by now
 };
 
 // Share of a node's free memory that placement leaves alone.

@@ -174,6 +174,26 @@ TEST(PlannerTest, PrefersOneNodeWhenTheModelFitsAndSaysWhyOthersAreOut) {
   EXPECT_TRUE(placement.reply.verdicts(1).used());
 }
 
+TEST(PlannerTest, OfNodesAboutAsFastTheLeastBusyIsTaken) {
+  const auto chosen = [](double share, uint32_t on_fast, uint32_t on_near, uint64_t near_memory = 1 << 20) {
+    std::vector<CandidateNode> nodes = {Node("fast", 1 << 20, kGiga), Node("near", near_memory, 0.8 * kGiga),
+                                        Node("slow", 1 << 20, 0.7 * kGiga)};
+    nodes[0].stages = on_fast;
+    nodes[1].stages = on_near;
+    PlacementSnapshot snapshot = Snapshot(Shape(4, 1000), std::move(nodes));
+    snapshot.speed_share_min = share;
+    return PlanPlacement(snapshot);
+  };
+  EXPECT_EQ(chosen(0.75, 0, 0).reply.stages(0).node_id(), "fast") << "nobody has more to do";
+  EXPECT_EQ(chosen(0.75, 1, 1).reply.stages(0).node_id(), "fast") << "nor here";
+  const Placement placement = chosen(0.75, 2, 1);
+  EXPECT_EQ(placement.reply.stages(0).node_id(), "near") << "the slow one has nothing to do, but is too slow";
+  EXPECT_NE(placement.reply.verdicts(0).reason().find("this one has more to do (2 stages"), std::string::npos)
+      << placement.reply.verdicts(0).reason();
+  EXPECT_EQ(chosen(1, 2, 1).reply.stages(0).node_id(), "fast") << "where only equals count";
+  EXPECT_EQ(chosen(0.75, 2, 1, 1000).reply.stages(0).node_id(), "fast") << "where the other has no room";
+}
+
 TEST(PlannerTest, DropsANodeThatOnlySlowsThingsDown) {
   const Placement placement = PlanPlacement(
       Snapshot(Shape(8, 100'000), {Node("a", 600'000, kGiga), Node("b", 600'000, kGiga), Node("snail", 600'000, 1e6)}));
