@@ -31,6 +31,7 @@
 #include "coordinator/gateway/training_service.h"
 #include "coordinator/jobs/job_keeper.h"
 #include "coordinator/operations/create_token.h"
+#include "coordinator/operations/shipped_models.h"
 #include "coordinator/store/rocksdb_store.h"
 #include "coordinator/store/schema.h"
 #include "discovery/udp_beacon_source.h"
@@ -85,6 +86,7 @@ class CoordinatorImpl final : public Coordinator {
   absl::Status Restore();
   void MakeParts();
   void MakeRouting();
+  absl::Status TakeShippedModels();
   absl::Status Listen();
   absl::Status StartBeacons();
   void WarnWhenNobodyMayAsk() const;
@@ -146,6 +148,7 @@ absl::Status CoordinatorImpl::Start() {
   ENIGMA_RETURN_IF_ERROR(credentials_.Open());
   ENIGMA_ASSIGN_OR_RETURN(audit_, AuditLog::Open(options_.data_dir + "/audit.log", *options_.clock));
   MakeParts();
+  ENIGMA_RETURN_IF_ERROR(TakeShippedModels());
   if (specialists_watcher_ != nullptr) ENIGMA_RETURN_IF_ERROR(specialists_watcher_->ReadFirst());
   ENIGMA_RETURN_IF_ERROR(Listen());
   if (specialists_watcher_ != nullptr) specialists_watcher_->Start();
@@ -270,6 +273,14 @@ void CoordinatorImpl::MakeRouting() {
   if (file.empty()) return;
   specialists_watcher_ = std::make_unique<SpecialistsWatcher>(
       *plane_, specialists_, SpecialistsWatcher::Options{.path = file, .period = options_.specialists_look});
+}
+
+absl::Status CoordinatorImpl::TakeShippedModels() {
+  const std::string folder = AbsolutePath(options_.models_folder);
+  if (!folder.empty()) ENIGMA_RETURN_IF_ERROR(RegisterShippedModels(*plane_, folder));
+  ENIGMA_RETURN_IF_ERROR(ForgetDemandForAbsent(*plane_));
+  if (!folder.empty() && specialists_watcher_ == nullptr) UseShippedSpecialists(*plane_, specialists_, folder);
+  return absl::OkStatus();
 }
 
 absl::Status CoordinatorImpl::Listen() {

@@ -48,6 +48,9 @@ class Coordinator {
     std::vector<std::string> cors_origins;  // whose pages may use HTTP from a browser; empty: none (openai/cors.h)
     bool no_auth = false;                   // inference for everybody who can connect
     std::string specialists_file;           // behind the model "auto" (routing/specialists.h); empty: none yet
+    // Whose models, and registry where no file is given above, are there from the start (operations/shipped_models.h);
+    // empty: none.
+    std::string models_folder;
     absl::Duration specialists_look = absl::Seconds(1);  // how often that file is looked at
     absl::Duration router_patience = absl::Seconds(1);   // how long a request waits for the router
     absl::Duration router_pause = absl::Seconds(5);      // how long nobody does after it was too slow

@@ -13,6 +13,8 @@
 #include "cli/daemon/open_files.h"
 #include "cli/daemon/stop_signals.h"
 #include "cli/settings/daemon_flags.h"
+#include "cli/settings/shipped_folder.h"
+#include "cli/up/child_process.h"
 #include "cli/usage_error.h"
 #include "coordinator/gateway/openai/cors.h"
 #include "telemetry/log.h"
@@ -20,6 +22,11 @@
 namespace enigma::cli {
 
 namespace {
+
+std::string ModelsFolder(const Settings& settings) {
+  if (settings.IsSet("models-dir")) return settings.Text("models-dir");
+  return settings.Switch("no-default-models") ? "" : ShippedModelsFolder(OwnProgram());
+}
 
 coordinator::Coordinator::Options OptionsOf(const Settings& settings) {
   const Endpoint listen = settings.Endpoint("listen");
@@ -46,6 +53,7 @@ coordinator::Coordinator::Options OptionsOf(const Settings& settings) {
   options.cors_origins = settings.Texts("cors-origin");
   options.no_auth = settings.Switch("no-auth");
   options.specialists_file = settings.Text("specialists");
+  options.models_folder = ModelsFolder(settings);
   options.token_file = settings.Text("token-file");
   options.heartbeat_ms = static_cast<uint32_t>(settings.Count("heartbeat-ms"));
   options.silence_ms = static_cast<uint32_t>(settings.Count("silence-ms"));

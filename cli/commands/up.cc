@@ -77,6 +77,13 @@ void AddUp(Command& root) {
       .Text("--specialists", options->specialists,
             "file of YAML with the specialists behind the model \"auto\"; read again when it changes", "PATH")
       .Or("ENIGMA_SPECIALISTS");
+  command
+      .Text("--models-dir", options->models_dir,
+            "folder whose models, and specialists unless others are given, are there from the start; they are loaded "
+            "when they are first asked (default: those that come with the program)",
+            "PATH")
+      .Or("ENIGMA_MODELS_DIR");
+  command.Switch("--no-default-models", options->no_default_models, "without the models that come with the program");
   command.Number("--udp-port", options->udp_port, "port of the beacons, 1 to 65535 (default 50052)", "PORT")
       .Between(1, 65535);
   command.Number("--threads", options->threads, "threads of all workers together (default: one per core)", "N")

@@ -64,6 +64,11 @@ constexpr DaemonOption kOptions[] = {
      "site whose pages may use the HTTP API from a browser: https://app.example, or * for every site (default: none)"},
     {"specialists", OptionKind::kPath, kCoordinatorDaemon, "", "",
      "file of YAML with the specialists behind the model \"auto\" (docs/routing.md); read again when it changes"},
+    {"models-dir", OptionKind::kPath, kCoordinatorDaemon, "", "",
+     "folder whose models, and specialists unless others are given, are there from the start (default: "
+     "../share/enigma/models as seen from the program, or models/ of the source tree that it was built in)"},
+    {"no-default-models", OptionKind::kSwitch, kCoordinatorDaemon, "false", "",
+     "without the folder of models that comes with the program"},
     {"no-auth", OptionKind::kSwitch, kCoordinatorDaemon, "false", "",
      "answer prompts of everybody who can connect, not only of this machine and holders of a certificate"},
     {"insecure", OptionKind::kSwitch, kBoth, "false", "false", "no TLS and no tokens: for laboratories only"},

@@ -139,6 +139,12 @@ absl::Status BringUp::Ask(const std::string& model) {
   return GenerateOnCluster(*client_, model, request, [](std::string_view) { return true; }).status();
 }
 
+bool BringUp::HasSpecialists() {
+  v1::SpecialistsReply reply;
+  const grpc::Status asked = client_->cluster().ShowSpecialists(QuickCall().get(), {}, &reply);
+  return asked.ok() && reply.in_force();
+}
+
 absl::Status BringUp::Run() {
   ENIGMA_RETURN_IF_ERROR(WaitForCoordinator());
   if (!options_.insecure) ENIGMA_RETURN_IF_ERROR(WriteToken());
@@ -157,6 +163,7 @@ absl::Status BringUp::Run() {
   }
   std::printf("ready: coordinator at %s, data in %s\n", client_->endpoint().c_str(), options_.data_dir.c_str());
   PrintApi(options_.data_dir);
+  if (HasSpecialists()) names.insert(names.begin(), "auto");
   for (const std::string& name : names) {
     std::printf("  enigma generate --model %s --data-dir %s \"Once upon a time\"\n", name.c_str(),
                 options_.data_dir.c_str());

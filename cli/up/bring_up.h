@@ -32,6 +32,7 @@ class BringUp {
   absl::Status WaitForWorkers();
   absl::StatusOr<std::string> LoadOne(size_t index);
   absl::Status Ask(const std::string& model);
+  bool HasSpecialists();  // behind the model "auto"
   // Calls `done` until it returns true; DEADLINE_EXCEEDED with `what` after `timeout`.
   absl::Status WaitUntil(const std::string& what, absl::Duration timeout, const std::function<bool()>& done);
 

@@ -99,6 +99,8 @@ std::vector<std::string> Supervisor::CoordinatorCommand() const {
   if (std::getenv("ENIGMA_SILENCE_MS") == nullptr) add("--silence-ms", kSilenceMs);
   add("--drain-timeout", absl::StrCat(options_.drain_seconds));
   add("--specialists", options_.specialists);
+  add("--models-dir", options_.models_dir);
+  if (options_.no_default_models) argv.emplace_back("--no-default-models");
   if (options_.insecure) argv.emplace_back("--insecure");
   return argv;
 }

@@ -17,8 +17,10 @@ struct LocalClusterOptions {
   std::vector<std::string> names;   // of the models, in order; those missing take the file's stem
   std::string listen;               // coordinator's; "" for the default
   std::string http;
-  std::string specialists;  // file behind the model "auto"; empty: none
-  uint32_t udp_port = 0;    // 0 for the default
+  std::string specialists;         // file behind the model "auto"; empty: that of the folder below
+  std::string models_dir;          // of models that are there from the start; empty: those that come with the program
+  bool no_default_models = false;  // not even these
+  uint32_t udp_port = 0;           // 0 for the default
   std::string log;
   bool insecure = false;
   bool trusted_network = false;  // of the workers

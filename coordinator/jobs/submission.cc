@@ -31,6 +31,11 @@ absl::Status CheckFileName(const std::string& name) {
 absl::Status CheckModels(const ControlPlane& plane, const enigma::v1::SubmitJobRequest::Head& head) {
   const enigma::v1::TrainingOptions& options = head.options();
   if (const auto known = plane.models.Find(options.model()); known.ok()) {
+    if ((*known)->shipped) {
+      return absl::AlreadyExistsError(absl::StrCat("a model called '", options.model(),
+                                                   "' came with the program; choose another name, or start the "
+                                                   "coordinator with --no-default-models"));
+    }
     return absl::AlreadyExistsError(absl::StrCat("a model called '", options.model(),
                                                  "' is registered; `enigma models rm ", options.model(),
                                                  "` first, or choose another name"));

@@ -131,6 +131,7 @@ absl::StatusOr<ModelPtr> ImportModel(ControlPlane& plane, const ModelImport& imp
   model->name = import.name.empty() ? std::filesystem::path(model->path).stem().string() : import.name;
   ENIGMA_RETURN_IF_ERROR(CheckModelName(model->name));
   ENIGMA_RETURN_IF_ERROR(ReadFiles(*model, import.encoder, progress));
+  model->shipped = import.shipped;
   const absl::StatusOr<ModelPtr> known = plane.models.Find(model->name);
   if (import.replace && known.ok() && (*known)->ContentId() != model->ContentId()) {
     ENIGMA_RETURN_IF_ERROR(CheckNotPlaced(plane, model->name));

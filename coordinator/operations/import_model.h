@@ -14,6 +14,7 @@ struct ModelImport {
   std::string encoder;   // of an image encoder's file, likewise; empty: the model takes no pictures
   std::string name;      // empty: the stem of `path`
   bool replace = false;  // other content of that name is forgotten; FAILED_PRECONDITION while it is in service
+  bool shipped = false;  // it came with the program (Model::shipped)
 };
 
 // Registers a model. Checks that the architecture is one the engine runs, that the tokenizer can be made, and that an

@@ -5,11 +5,13 @@
 #include <filesystem>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include <absl/strings/str_cat.h>
 
 #include "base/counter_random.h"
 #include "base/status_macros.h"
+#include "base/text.h"
 #include "coordinator/operations/router_of.h"
 #include "engine/checkpoint/durable_file.h"
 #include "telemetry/log.h"
@@ -58,6 +60,19 @@ KnownModels KnownModelsOf(ControlPlane& plane) {
 absl::Status UseSpecialists(ControlPlane& plane, SpecialistRegistry& registry, std::string_view yaml,
                             std::string_view file) {
   ENIGMA_ASSIGN_OR_RETURN(RoutingTablePtr table, ReadRoutingTable(yaml, file, KnownModelsOf(plane)));
+  PutInForce(registry, std::move(table), yaml);
+  return absl::OkStatus();
+}
+
+absl::Status UseWhatIsThere(ControlPlane& plane, SpecialistRegistry& registry, std::string_view yaml,
+                            std::string_view file) {
+  ENIGMA_ASSIGN_OR_RETURN(Specialists all, ReadSpecialists(yaml, file, KnownModels()));
+  std::vector<std::string> told;
+  absl::StatusOr<Specialists> there = WithoutMissing(std::move(all), KnownModelsOf(plane), told);
+  if (!there.ok())
+    return absl::Status(there.status().code(), absl::StrCat(ToAbsl(file), ": ", there.status().message()));
+  for (const std::string& change : told) LogWarn("{}: {}", file, change);
+  ENIGMA_ASSIGN_OR_RETURN(RoutingTablePtr table, MakeRoutingTable(*std::move(there)));
   PutInForce(registry, std::move(table), yaml);
   return absl::OkStatus();
 }

@@ -18,8 +18,12 @@ KnownModels KnownModelsOf(ControlPlane& plane);
 absl::Status UseSpecialists(ControlPlane& plane, SpecialistRegistry& registry, std::string_view yaml,
                             std::string_view file);
 
-// Likewise, and keeps it in the file at `path`, where that is not empty: whole, or not at all. UNAVAILABLE when it
-// cannot be written; then nothing has changed.
+// Likewise, but without the models that are missing (WithoutMissing), which the log tells.
+absl::Status UseWhatIsThere(ControlPlane& plane, SpecialistRegistry& registry, std::string_view yaml,
+                            std::string_view file);
+
+// As UseSpecialists, and keeps it in the file at `path`, where that is not empty: whole, or not at all. UNAVAILABLE
+// when it cannot be written; then nothing has changed.
 absl::Status StoreSpecialists(ControlPlane& plane, SpecialistRegistry& registry, std::string_view yaml,
                               const std::string& path);
 

@@ -15,6 +15,10 @@ constexpr size_t kPredecessorsMax = 4;
 absl::StatusOr<RoutingTablePtr> ReadRoutingTable(std::string_view yaml, std::string_view file,
                                                  const KnownModels& known) {
   ENIGMA_ASSIGN_OR_RETURN(Specialists specialists, ReadSpecialists(yaml, file, known));
+  return MakeRoutingTable(std::move(specialists));
+}
+
+absl::StatusOr<RoutingTablePtr> MakeRoutingTable(Specialists specialists) {
   ENIGMA_ASSIGN_OR_RETURN(KeywordRules keywords, KeywordRules::Create(specialists.tasks));
   return std::make_shared<const RoutingTable>(RoutingTable{std::move(specialists), std::move(keywords)});
 }

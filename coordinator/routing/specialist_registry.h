@@ -27,6 +27,9 @@ using RoutingTablePtr = std::shared_ptr<const RoutingTable>;  // requests go on 
 absl::StatusOr<RoutingTablePtr> ReadRoutingTable(std::string_view yaml, std::string_view file,
                                                  const KnownModels& known);
 
+// A registry that is checked, likewise.
+absl::StatusOr<RoutingTablePtr> MakeRoutingTable(Specialists specialists);
+
 // The registry that requests are routed by, exchanged as a whole. Thread-safe.
 class SpecialistRegistry {
  public:

@@ -40,7 +40,7 @@ struct Specialists {
   std::string TaskNames() const;                               // "code, math, chat"
 };
 
-// What is known of the models that a registry may name.
+// What is known of the models that a registry may name. Null: nothing is checked.
 struct KnownModels {
   // OK for a model that there is; NOT_FOUND names those there are.
   std::function<absl::Status(const std::string& model)> find;
@@ -52,5 +52,11 @@ struct KnownModels {
 // for the first thing that is wrong; models are looked up last, so that NOT_FOUND, in the same form, means that a model
 // is all that is missing. `file` is the name in messages.
 absl::StatusOr<Specialists> ReadSpecialists(std::string_view yaml, std::string_view file, const KnownModels& known);
+
+// The registry without the models that there are not, and without a router that is none. A task whose model is missing
+// goes to the first of its fallbacks that is there, or is left out; where that is the default, the first task that
+// stays takes its place. `told` gets a sentence for each change. NOT_FOUND when no task is left.
+absl::StatusOr<Specialists> WithoutMissing(Specialists specialists, const KnownModels& known,
+                                           std::vector<std::string>& told);
 
 }  // namespace enigma::coordinator

@@ -36,7 +36,7 @@ class SpecialistsReader {
     ENIGMA_RETURN_IF_ERROR(ReadThreshold(root["threshold"]));
     ENIGMA_RETURN_IF_ERROR(ReadRouter(root["router"]));
     for (const auto& [model, place] : models_) {
-      const absl::Status found = known_.find(model);
+      const absl::Status found = known_.find ? known_.find(model) : absl::OkStatus();
       if (!found.ok()) {
         return absl::Status(found.code(), absl::StrCat(place, ": ", found.message(),
                                                        "; `enigma models import` it, or name another model"));
@@ -207,7 +207,7 @@ class SpecialistsReader {
   }
 
   absl::Status CheckIntents() const {
-    if (read_.router.empty()) return absl::OkStatus();
+    if (read_.router.empty() || !known_.labels) return absl::OkStatus();
     const absl::StatusOr<std::vector<std::string>> labels = known_.labels(read_.router);
     if (!labels.ok()) {
       return absl::Status(labels.status().code(), absl::StrCat(router_place_, ": ", labels.status().message()));

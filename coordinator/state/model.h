@@ -36,6 +36,7 @@ struct Model {
   uint32_t context = 0;  // trained length in tokens
   uint32_t vocab = 0;
   bool tied_embeddings = false;
+  bool shipped = false;  // it came with the program (operations/shipped_models.h), and is in no store
   engine::Manifest manifest;
   std::string manifest_json;
   std::optional<ImageEncoder> encoder;  // absent: it takes no pictures

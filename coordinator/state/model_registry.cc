@@ -60,7 +60,7 @@ absl::Status ModelRegistry::Add(ModelPtr model, bool replace) {
   } else if (found->second->ContentId() != model->ContentId()) {
     ENIGMA_RETURN_IF_ERROR(guard_(model->name, ModelChange::kReplace));
   }
-  ENIGMA_RETURN_IF_ERROR(store_.Put(KeyOf(model->name), RecordOfModel(*model)));
+  if (!model->shipped) ENIGMA_RETURN_IF_ERROR(store_.Put(KeyOf(model->name), RecordOfModel(*model)));
   std::string name = model->name;
   models_[std::move(name)] = std::move(model);
   Index();

@@ -28,7 +28,8 @@ enum class ModelChange {
   kRemove,
 };
 
-// The imported models (store keys "model/<name>"), and which of them has a piece of content. Thread-safe.
+// The imported models (store keys "model/<name>"), those that came with the program (nowhere in the store), and which
+// of them has a piece of content. Thread-safe.
 class ModelRegistry {
  public:
   explicit ModelRegistry(Store& store) : store_(store) {}

@@ -52,6 +52,8 @@ std::unique_ptr<Process> Process::Start(Options options) {
     dup2(null_in, STDIN_FILENO);
     RedirectTo(process->stdout_path_, STDOUT_FILENO);
     RedirectTo(process->stderr_path_, STDERR_FILENO);
+    // The models that come with the program are in a test that asks for them, with --models-dir.
+    setenv("ENIGMA_NO_DEFAULT_MODELS", "true", /*overwrite=*/1);
     for (auto& entry : options.environment) putenv(entry.data());
     execvp(argv[0], argv.data());
     std::fprintf(stderr, "exec %s: %s\n", argv[0], std::strerror(errno));

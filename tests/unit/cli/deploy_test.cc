@@ -13,6 +13,7 @@
 
 #include "cli/command_line.h"
 #include "cli/settings/settings.h"
+#include "cli/settings/shipped_folder.h"
 #include "tests/support/process.h"
 
 namespace enigma::cli {
@@ -135,6 +136,25 @@ TEST(SystemdTest, ConfigurationFilesHoldKnownSettings) {
   const auto worker = Settings::Resolve(kWorkerDaemon, kDeploy + "systemd/worker.yaml", none, {});
   ASSERT_TRUE(worker.ok()) << worker.status();
   EXPECT_EQ(coordinator->Port("udp-port"), worker->Port("udp-port"));
+}
+
+// --- Models that come with the program
+
+TEST(ShippedModelsTest, AreWhereTheInstalledProgramLooks) {
+  EXPECT_THAT(ReadAll(kDeploy + "docker/Dockerfile"),
+              ::testing::HasSubstr("COPY --from=build /source/models/ /usr/share/enigma/models/"));
+  EXPECT_THAT(ReadAll(kDeploy + "README.md"), ::testing::HasSubstr("-t /usr/share/enigma/models models/*"));
+  const enigma::testing::TemporaryDirectory root;
+  const auto folder_of = [&root](const std::string& program) { return ShippedModelsFolder(root.path() + program); };
+  EXPECT_EQ(folder_of("/usr/bin/enigma"), "") << "there is none";
+  std::filesystem::create_directories(root.path() + "/usr/share/enigma/models");
+  std::filesystem::create_directories(root.path() + "/usr/bin");
+  EXPECT_EQ(folder_of("/usr/bin/enigma"), root.path() + "/usr/share/enigma/models");
+  std::filesystem::create_directories(root.path() + "/source/models");
+  std::filesystem::create_directories(root.path() + "/source/build/release");
+  std::filesystem::create_directories(root.path() + "/source/other/release");
+  EXPECT_EQ(folder_of("/source/build/release/enigma"), root.path() + "/source/models");
+  EXPECT_EQ(folder_of("/source/other/release/enigma"), "") << "not from wherever two folders up";
 }
 
 // --- Docker

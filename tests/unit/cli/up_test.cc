@@ -197,6 +197,32 @@ TEST_F(UpTest, ASecondOneInTheSameDirectoryIsRefusedAndACoordinatorsDeathEndsIt)
   EXPECT_TRUE(Children(kWorker).empty());
 }
 
+TEST_F(UpTest, ModelsOfAFolderAnswerBehindAutoAndSpreadOverTheWorkers) {
+  ENIGMA_REQUIRE_DATA(model, "models/stories260K-f32.gguf");
+  const std::string folder = directory_.path() + "/models";
+  std::filesystem::create_directory(folder);
+  for (const char* name : {"coder", "talker"}) std::filesystem::copy_file(model, folder + "/" + name + ".gguf");
+  std::ofstream(folder + "/specialists.yaml") << "default: chat\ntasks:\n  code: {model: coder, keywords: [python]}\n"
+                                                 "  chat: {model: talker}\n";
+  auto up = StartUp({"--workers", "2", "--models-dir", folder});
+  ASSERT_TRUE(WaitUntilReady(*up)) << up->Stderr();
+  EXPECT_TRUE(up->WaitForOutput("enigma generate --model auto", seconds(10))) << up->Stdout();
+  const auto answered_by = [this](const char* prompt) {
+    const RunResult answer = Enigma({"generate", "--model", "auto", "--raw", "--max-tokens", "2", "--json", prompt});
+    EXPECT_EQ(answer.status, 0) << answer.err;
+    return answer.status == 0 ? nlohmann::json::parse(answer.out) : nlohmann::json();
+  };
+  const auto code = answered_by("write python");
+  const auto chat = answered_by("Once upon a time");
+  EXPECT_EQ(code.at("model"), "coder") << code;
+  EXPECT_EQ(chat.at("model"), "talker") << chat;
+  const RunResult nodes = Enigma({"nodes", "--json"});
+  ASSERT_EQ(nodes.status, 0) << nodes.err;
+  for (const auto& node : nlohmann::json::parse(nodes.out).at("nodes")) {
+    EXPECT_EQ(node.at("stages").size(), 1U) << nodes.out;
+  }
+}
+
 TEST_F(UpTest, AModelThatIsNotThereIsNamedAtOnce) {
   auto up = StartUp({"--model", "/nonexistent/model.gguf"});
   EXPECT_EQ(up->Wait(seconds(30)), 1);

@@ -249,6 +249,7 @@ TEST(UsageTest, TextsThatMakeNoSenseAreRefused) {
       {{"models", "export", "m", "--type", "q9"}, "--type: \"q9\" is none of f32, f16"},
       {{"models", "export", "m", "--out", "/tmp"}, "/tmp is there and is no file"},
       {{"models", "quantize", "a", "b"}, "--type is required"},
+      {{"up", "--models-dir", ""}, "--models-dir: the value is empty"},
       {{"up", "--listen", "127.0.0.1"}, "--listen: \"127.0.0.1\" has no port"},
       {{"up", "--http", "x:y"}, "--http: \"x:y\""},
       {{"up", "--log", "loud"}, "--log: \"loud\" is none of"},

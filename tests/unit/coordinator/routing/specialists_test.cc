@@ -36,6 +36,52 @@ TEST(Specialists, AreReadFromJsonToo) {
   EXPECT_FALSE(read->threshold.has_value());
 }
 
+std::vector<std::string> Names(const Specialists& specialists) {
+  std::vector<std::string> names;
+  for (const Task& task : specialists.tasks) names.push_back(task.name + "=" + task.model);
+  return names;
+}
+
+// kSmallRegistry, where there are only these models.
+absl::StatusOr<Specialists> SmallWithOnly(std::vector<std::string> models, std::vector<std::string>& told) {
+  auto all = ReadSpecialists(kSmallRegistry, "s.yaml", KnownModels());
+  EXPECT_TRUE(all.ok()) << all.status();
+  return all.ok() ? WithoutMissing(*std::move(all), ThatKnow(std::move(models)), told) : all;
+}
+
+TEST(Specialists, MakeDoWithTheModelsThatAreThere) {
+  std::vector<std::string> told;
+  const auto whole = SmallWithOnly({"nano", "coder", "summer", "talker"}, told);
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  EXPECT_THAT(Names(*whole), ElementsAre("code=coder", "math=summer", "chat=talker"));
+  EXPECT_EQ(whole->router, "nano");
+  EXPECT_THAT(told, ElementsAre());
+
+  const auto part = SmallWithOnly({"nano", "talker"}, told);
+  ASSERT_TRUE(part.ok()) << part.status();
+  EXPECT_THAT(Names(*part), ElementsAre("code=talker", "chat=talker"));
+  EXPECT_THAT(part->tasks[0].fallback, ElementsAre());
+  EXPECT_EQ(part->DefaultTask().name, "chat");
+  EXPECT_EQ(part->TaskOfIntent("math"), nullptr);
+  EXPECT_THAT(told, ElementsAre("'talker' does task 'code': there is no model 'coder'",
+                                "task 'math' is left out: there is no model 'summer'"));
+}
+
+TEST(Specialists, GetAnotherDefaultAndDoWithoutARouter) {
+  std::vector<std::string> told;
+  auto all = ReadSpecialists(kSmallRegistry, "s.yaml", KnownModels());
+  ASSERT_TRUE(all.ok()) << all.status();
+  all->router = "summer";
+  const auto part = WithoutMissing(*all, ThatKnow({"summer"}), told);
+  ASSERT_TRUE(part.ok()) << part.status();
+  EXPECT_THAT(Names(*part), ElementsAre("math=summer"));
+  EXPECT_EQ(part->DefaultTask().name, "math");
+  EXPECT_EQ(part->router, "");
+  EXPECT_THAT(told, ::testing::Contains("the default is 'math', not 'chat'"));
+  EXPECT_THAT(told, ::testing::Contains("without the router 'summer': 'summer' is no router"));
+  EXPECT_EQ(SmallWithOnly({"nano"}, told).status().code(), absl::StatusCode::kNotFound);
+}
+
 struct Mistake {
   const char* yaml;
   const char* message;

@@ -1,0 +1,146 @@
+// Models that come with the program, as a coordinator takes them at its start.
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include <gmock/gmock.h>
+
+#include "tests/unit/coordinator/routing_fixture.h"
+
+namespace enigma::coordinator::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
+
+constexpr char kShippedRegistry[] = R"(default: talker
+tasks:
+  code: {model: coder, keywords: [python]}
+  math: {model: summer, keywords: [plus]}
+  talker: {model: talker}
+)";
+
+class ShippedModelsTest : public RoutingTest {
+ protected:
+  void SetUp() override {
+    RoutingTest::SetUp();
+    if (IsSkipped()) return;
+    std::filesystem::create_directories(shipped());
+  }
+  std::string shipped() const { return folder_ + "/shipped"; }
+  void Ship(const std::string& name) const {
+    std::filesystem::copy_file(model_path_, shipped() + "/" + name + ".gguf",
+                               std::filesystem::copy_options::overwrite_existing);
+  }
+  void ShipRegistry(const std::string& text = kShippedRegistry) const {
+    std::ofstream(shipped() + "/specialists.yaml") << text;
+  }
+  Coordinator::Options WithShipped() const {
+    Coordinator::Options options = Options();
+    options.models_folder = shipped();
+    return options;
+  }
+  // What is registered, as NAME at FILE.
+  std::set<std::string> Registered() {
+    grpc::ClientContext context;
+    enigma::v1::ListClusterModelsReply reply;
+    EXPECT_TRUE(cluster_->ListModels(&context, {}, &reply).ok());
+    std::set<std::string> names;
+    for (const auto& model : reply.models()) {
+      names.insert(model.name() + " at " + std::filesystem::path(model.path()).filename().string());
+    }
+    return names;
+  }
+  void Restart(const Coordinator::Options& options) {
+    coordinator_.reset();
+    StartCoordinator(options);
+  }
+};
+
+TEST_F(ShippedModelsTest, AnswerBehindAutoWithoutAnyCommand) {
+  for (const char* name : {"coder", "summer", "talker"}) Ship(name);
+  ShipRegistry();
+  StartCoordinator(WithShipped());
+  StartWorkers(1);
+  EXPECT_THAT(Registered(),
+              UnorderedElementsAre("coder at coder.gguf", "summer at summer.gguf", "talker at talker.gguf"));
+  EXPECT_EQ(Chosen(Complete("write python")), "200 coder by keyword");
+  EXPECT_EQ(Chosen(Complete("3 plus 4")), "200 summer by keyword");
+  EXPECT_EQ(Chosen(Complete("hello")), "200 talker by default");
+}
+
+TEST_F(ShippedModelsTest, AFileThatIsBrokenIsLeftOutAndTheRestWorks) {
+  for (const char* name : {"coder", "talker"}) Ship(name);
+  std::ofstream(shipped() + "/summer.gguf") << "GGUF, but no more than that";
+  std::ofstream(shipped() + "/notes.txt") << "no model";
+  ShipRegistry();
+  ::testing::internal::CaptureStderr();
+  StartCoordinator(WithShipped());
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, HasSubstr("model summer is left out: " + shipped() + "/summer.gguf"));
+  EXPECT_THAT(log, HasSubstr("task 'math' is left out: there is no model 'summer'"));
+  StartWorkers(1);
+  EXPECT_THAT(Registered(), UnorderedElementsAre("coder at coder.gguf", "talker at talker.gguf"));
+  EXPECT_EQ(Chosen(Complete("write python")), "200 coder by keyword");
+  EXPECT_EQ(Chosen(Complete("3 plus 4")), "200 talker by default");
+}
+
+TEST_F(ShippedModelsTest, ANameThatAnOperatorTookStaysTheirs) {
+  Ship("coder");
+  Ship("talker");
+  StartCoordinator(Options());
+  ASSERT_TRUE(ImportFile(model_path_, "talker").ok());
+  Restart(WithShipped());
+  EXPECT_THAT(Registered(), UnorderedElementsAre("coder at coder.gguf", "talker at stories.gguf"));
+  // The other one is in no store: it goes with its folder.
+  Restart(Options());
+  EXPECT_THAT(Registered(), UnorderedElementsAre("talker at stories.gguf"));
+}
+
+TEST_F(ShippedModelsTest, WhatHasChangedSinceIsTakenAsItIs) {
+  for (const char* name : {"coder", "summer", "talker"}) Ship(name);
+  ShipRegistry();
+  StartCoordinator(WithShipped());
+  StartWorkers(1);
+  ASSERT_EQ(Chosen(Complete("hello")), "200 talker by default");
+  workers_.clear();
+  coordinator_.reset();
+  enigma::testing::EditModel(model_path_, shipped() + "/talker.gguf", [](enigma::testing::EditableModel& model) {
+    model.metadata.Set("general.name", std::string("another one"));
+  });
+  std::filesystem::remove(shipped() + "/summer.gguf");
+  StartCoordinator(WithShipped());
+  StartWorkers(1);
+  EXPECT_EQ(Chosen(Complete("hello")), "200 talker by default");
+  EXPECT_THAT(Registered(), UnorderedElementsAre("coder at coder.gguf", "talker at talker.gguf"));
+}
+
+TEST_F(ShippedModelsTest, AnOperatorsRegistryTakesThePlaceOfTheShippedOne) {
+  for (const char* name : {"coder", "talker"}) Ship(name);
+  ShipRegistry();
+  Write("tasks: {chat: {model: coder}}\n");
+  Coordinator::Options options = WithShipped();
+  options.specialists_file = file_;
+  StartCoordinator(options);
+  StartWorkers(1);
+  EXPECT_EQ(Chosen(Complete("hello")), "200 coder by default") << "one that names a shipped model";
+}
+
+TEST_F(ShippedModelsTest, ARegistryThatIsWrongIsToldAndStopsNothing) {
+  Ship("talker");
+  ShipRegistry("default: nobody\ntasks: {chat: {model: talker}}\n");
+  StartCoordinator(WithShipped());
+  EXPECT_THAT(Registry().at("fault").get<std::string>(), HasSubstr("specialists.yaml:1: default: there is no task"));
+  EXPECT_THAT(Registered(), UnorderedElementsAre("talker at talker.gguf"));
+}
+
+TEST_F(ShippedModelsTest, AFolderThatIsNotThereIsAnError) {
+  Coordinator::Options options = Options();
+  options.models_folder = folder_ + "/nowhere";
+  const auto created = Coordinator::Create(options);
+  EXPECT_EQ(created.status().code(), absl::StatusCode::kNotFound) << created.status();
+  EXPECT_THAT(std::string(created.status().message()), HasSubstr("nowhere"));
+}
+
+}  // namespace
+}  // namespace enigma::coordinator::testing
