@@ -1,28 +1,31 @@
 #!/usr/bin/env bash
-# From a fresh clone to an answer: builds enigma, starts a coordinator and three workers on this machine, trains a small
-# model on all three with the questions in data/, cuts it across them and lets it answer. With a model file, that one is
-# cut across them instead.
+# From a fresh clone to answers: builds enigma, starts a coordinator and three workers on this machine, trains a small
+# model on all three with the questions in data/, cuts it across them and lets it answer; then asks the models that come
+# with the program, each behind the one name "auto". With a model file, that one is cut across the workers instead.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 source tools/setup.sh
 
 usage() {
   cat <<'TEXT'
-usage: ./quickstart.sh [MODEL.gguf] [--prompt TEXT] [--data-dir DIR] [--keep] [--build-only]
+usage: ./quickstart.sh [MODEL.gguf] [--prompt TEXT] [--data-dir DIR] [--keep | --no-keep] [--build-only]
   MODEL.gguf      a model to run (Llama, Mistral, TinyLlama, Qwen2 or Qwen3 family, three layers or more);
                   without it one is trained, which takes two to three minutes
   --prompt TEXT   what to continue, or to ask (default: "Once upon a time"; some questions)
   --data-dir DIR  where the cluster keeps its state (default: a temporary directory, removed at the end)
-  --keep          leave the cluster running until Ctrl-C
+  --keep          leave the cluster running until Ctrl-C (default where the input is a terminal)
+  --no-keep       stop it at the end (default elsewhere)
   --build-only    build, and start nothing
 TEXT
 }
 
 model='' prompt='' data_dir='' keep=0 build_only=0
+[[ ! -t 0 ]] || keep=1
 while (($# > 0)); do
   case $1 in
     -h | --help) usage; exit 0 ;;
     --keep) keep=1 ;;
+    --no-keep) keep=0 ;;
     --build-only) build_only=1 ;;
     --prompt | --data-dir)
       (($# >= 2)) || { say "$1 needs a value"; exit 2; }
@@ -37,7 +40,7 @@ while (($# > 0)); do
 done
 [[ -z $model || -f $model ]] || { say "no such model file: $model"; exit 2; }
 
-ensure_packages "${PACKAGES_BUILD[@]}"
+ensure_packages "${PACKAGES_BUILD[@]}" "${PACKAGES_ASK[@]}"
 build release enigma
 enigma=$ENIGMA_ROOT/build/release/enigma
 ((build_only)) && { say "built $enigma"; exit 0; }
@@ -125,13 +128,58 @@ else
   build/release/enigma train --data FILE --size nano --name mine   # in another terminal: your own questions"
 fi
 
+# The API that programs ask.
+api=http://$(sed -nE 's/.*"http":"([^"]*)".*/\1/p' "$data_dir/endpoint.json")/v1
+
+# header NAME: what the last answer said of itself.
+header() { sed -nE "s/^x-enigma-$1: ([^\r]*).*$/\1/Ip" "$data_dir/headers"; }
+
+# ask WHAT CONTENT: sends a message (CONTENT: JSON, as in OpenAI's API) to the model "auto"; shows the answer, and which of
+# the models that come with the program gave it, where, and what decided that.
+ask() {
+  local reply text intent
+  reply=$(curl -sS -D "$data_dir/headers" -H 'Content-Type: application/json' --data @- "$api/chat/completions" <<TEXT
+{"model": "auto", "messages": [{"role": "user", "content": $2}], "max_tokens": 160, "temperature": 0}
+TEXT
+  )
+  [[ $(head -n 1 "$data_dir/headers") == *" 200 "* ]] || die "$1 was answered: $reply"
+  text=$(sed -nE 's/.*"content":"(([^"\\]|\\.)*)".*/\1/p' <<<"$reply")
+  intent=$(header intent)
+  printf '%b\n' "${text//\\\"/\"}"
+  say "   $1: model $(header model) on node $(header node), chosen by $(header route-method)${intent:+ (intent $intent, confidence $(header confidence))}"
+}
+
+shipped=(models/*.gguf)
+if [[ -z $model && -f ${shipped[0]} ]]; then
+  say "
+four requests to the model \"auto\", for the models that come with the program (models/README.md):"
+  "$enigma" data scenes --count 1 --split test --seed 7 --out "$data_dir/picture" >/dev/null
+  picture=$(base64 -w 0 "$data_dir/picture/images/000000.png")
+  say "
+What is a worker?"
+  ask "a question" '"What is a worker?"'
+  say "
+Write a Python function is_even(n) that tells whether n is even."
+  ask "a coding task" '"Write a Python function is_even(n) that tells whether n is even."'
+  say "
+What is 47 plus 38?"
+  ask "a sum" '"What is 47 plus 38?"'
+  say "
+(a picture: $data_dir/picture/images/000000.png)"
+  ask "a picture" '[{"type": "image_url", "image_url": {"url": "data:image/png;base64,'"$picture"'"}}]'
+  say ""
+  "$enigma" models --data-dir "$data_dir"
+  use="curl $api/chat/completions -d '{\"model\": \"auto\", \"messages\": [{\"role\": \"user\", \"content\": \"What is 3 times 4?\"}]}'
+  $use"
+fi
+
 say "
 How to go on:
   $use
   build/release/enigma --help          # every command; README.md has three hosts by hand"
 if ((keep)); then
   say "
-The cluster runs until Ctrl-C. In another terminal:
+The cluster runs until Ctrl-C; its API is at $api. In another terminal:
   build/release/enigma generate --raw --model quickstart --data-dir $data_dir \"$prompt\""
   wait "$cluster"
 fi

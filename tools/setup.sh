@@ -19,6 +19,8 @@ PACKAGES_BUILD=(
   libgloo-dev                                            # sums of training on a trusted network
   libgtest-dev libgmock-dev                              # tests
 )
+# What quickstart.sh asks the HTTP API with.
+PACKAGES_ASK=(curl)
 # What the tests and checks need on top: network namespaces, the formatter, and what clients in other languages run on.
 PACKAGES_TEST=(iproute2 nftables procps clang-format python3-grpcio)
 command -v node >/dev/null || PACKAGES_TEST+=(nodejs npm)  # unless it is here from elsewhere
