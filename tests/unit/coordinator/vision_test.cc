@@ -273,6 +273,32 @@ TEST_F(VisionTest, TheEncodersDeathEndsTheRequestAndThePlacementComesBack) {
   EXPECT_EQ(Chat(Parts({ImagePart(Png(8, 8))})).status, 200);
 }
 
+TEST_F(VisionTest, AnotherReplicasEncoderTakesThePictureOver) {
+  StartCluster(2);
+  ASSERT_TRUE(ImportEye(WriteEncoder()).ok());
+  for (const char* node : {"n0", "n1"}) {
+    grpc::ClientContext context;
+    enigma::v1::LoadRequest request;
+    request.set_model("eye");
+    request.set_another_replica(true);
+    request.mutable_options()->add_nodes(node);
+    const auto stream = cluster_->Load(&context, request);
+    enigma::v1::LoadProgress progress;
+    while (stream->Read(&progress)) {
+    }
+    ASSERT_TRUE(stream->Finish().ok()) << node;
+  }
+  pipelines_.SetAnswer(Tokenizer()->Encode("one two three", {}));
+  workers_[0]->HoldPictures(true);
+  HttpAnswer answer;
+  std::thread asking([&] { answer = Chat(Parts({ImagePart(Png(8, 8))})); });
+  EXPECT_TRUE(Eventually([&] { return workers_[0]->encode_calls() == 1; }));
+  workers_[0]->Kill();
+  asking.join();
+  EXPECT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(workers_[1]->encode_calls(), 1);
+}
+
 TEST_F(VisionTest, AClientThatGoesWaitsForNoPicture) {
   ServeEye();
   FakeWorker& encoding = EncodingWorker();

@@ -106,8 +106,10 @@ TEST_F(EncoderStageTest, WhatIsNoPictureIsRefusedAndTheNextOneEncoded) {
   const auto cut = stage->Encode(png_.substr(0, png_.size() / 2), Wanted);
   EXPECT_TRUE(absl::IsInvalidArgument(cut.status())) << cut.status();
   EXPECT_TRUE(absl::IsInvalidArgument(stage->Encode("no picture", Wanted).status()));
+  const auto polyglot = stage->Encode(png_ + "PK\x03\x04 something else as well", Wanted);
+  EXPECT_TRUE(absl::IsInvalidArgument(polyglot.status())) << polyglot.status();
   EXPECT_TRUE(stage->Encode(png_, Wanted).ok());
-  EXPECT_EQ(stage->Status().steps(), 3u);
+  EXPECT_EQ(stage->Status().steps(), 4u);
   EXPECT_FALSE(stage->Status().busy());
 }
 
