@@ -18,6 +18,8 @@ using Json = nlohmann::json;
 constexpr uint64_t kFormat = 1;
 // A program that knows nothing of token dropout must not take part in a job that has it: its gradients are others.
 constexpr uint64_t kFormatOfTokenDropout = 2;
+// Nor one that knows nothing of pictures in one that trains an image encoder.
+constexpr uint64_t kFormatOfPictures = 3;
 constexpr const char* kScheduleNames[] = {"cosine", "linear", "constant"};
 constexpr const char* kPrecisionNames[] = {"f32", "bf16"};
 constexpr const char* kScalingNames[] = {"none", "linear", "yarn", "llama3"};
@@ -172,6 +174,11 @@ absl::Status SpecFromJson(const Json& json, ModelSpec& spec) {
   return RopeFromJson(in.Object("rope"), spec.rope);
 }
 
+uint64_t FormatOf(const TrainingConfig& config) {
+  if (config.pictures.used()) return kFormatOfPictures;
+  return config.token_dropout > 0 ? kFormatOfTokenDropout : kFormat;
+}
+
 Json PicturesToJson(const PictureTraining& pictures) {
   const VisionSpec& encoder = pictures.encoder;
   return {{"token", pictures.token},
@@ -255,7 +262,7 @@ void VisitFields(Config& c, const Visit& visit) {
 }  // namespace
 
 std::string TrainingConfigToJson(const TrainingConfig& config) {
-  Json json = {{"format", config.token_dropout > 0 ? kFormatOfTokenDropout : kFormat},
+  Json json = {{"format", FormatOf(config)},
                {"spec", SpecToJson(config.spec)},
                {"lora", {{"rank", config.lora.rank}, {"alpha", config.lora.alpha}, {"targets", config.lora.targets}}},
                {"schedule", kScheduleNames[static_cast<size_t>(config.schedule)]},
@@ -275,10 +282,10 @@ absl::StatusOr<TrainingConfig> TrainingConfigFromJson(std::string_view text) {
   uint64_t format = 0;
   in.Get("format", format);
   ENIGMA_RETURN_IF_ERROR(in.status());
-  if (format != kFormat && format != kFormatOfTokenDropout) {
+  if (format < kFormat || format > kFormatOfPictures) {
     return absl::InvalidArgumentError(absl::StrCat("training configuration: format ", format,
-                                                   " is unknown; this program knows ", kFormat, " and ",
-                                                   kFormatOfTokenDropout));
+                                                   " is unknown; this program knows ", kFormat, " to ",
+                                                   kFormatOfPictures));
   }
   in.Name("schedule", kScheduleNames, config.schedule);
   // Older configurations know none but f32, and leave no tokens out.

@@ -193,6 +193,8 @@ TEST(PictureJobTest, ConfigurationIsCheckedAndTravels) {
   const auto read = TrainingConfigFromJson(TrainingConfigToJson(config));
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(TrainingConfigToJson(*read), TrainingConfigToJson(config));
+  // Who knows nothing of pictures must not take part.
+  EXPECT_THAT(TrainingConfigToJson(config), HasSubstr("\"format\":3,"));
   EXPECT_EQ(read->pictures.encoder.stem, config.pictures.encoder.stem);
   EXPECT_EQ(read->pictures.encoder.deviation, config.pictures.encoder.deviation);
   EXPECT_EQ(ParameterLayout::OfJob(*read).floats(), ParameterLayout::OfJob(config).floats());
