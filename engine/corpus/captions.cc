@@ -1,8 +1,11 @@
 #include "engine/corpus/captions.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
+#include <span>
+#include <thread>
 #include <utility>
 
 #include <absl/status/status.h>
@@ -22,6 +25,8 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr size_t kCaptionLineBytesMax = size_t{1} << 20;
+constexpr size_t kPicturesAtOnce = 256;  // loaded between two looks at who wants them
+constexpr uint64_t kFewPictures = 1000;
 
 // Paths come from whoever wrote the file; they must not reach what lies beside its folder.
 bool StaysBelow(std::string_view path) {
@@ -67,6 +72,12 @@ bool IsForValidation(const CaptionedPicture& picture, double share) {
   return key < static_cast<uint64_t>(std::ldexp(share, 64));
 }
 
+// "FILE, line N: ", as far as they are known.
+std::string PlaceOf(const CaptionedPicture& picture, const CaptionOptions& options) {
+  if (options.file.empty() || picture.line == 0) return "";
+  return absl::StrCat(options.file, ", line ", picture.line, ": ");
+}
+
 absl::StatusOr<EncodedDocument> EncodeCaption(const CaptionedPicture& picture, const DocumentEncoder& encoder,
                                               const Tokenizer& tokenizer, const CaptionOptions& options) {
   Document document;
@@ -74,15 +85,85 @@ absl::StatusOr<EncodedDocument> EncodeCaption(const CaptionedPicture& picture, c
   document.kind = DocumentKind::kPair;
   EncodedDocument encoded = encoder.Encode(document);
   if (std::find(encoded.ids.begin(), encoded.ids.end(), options.picture_token) != encoded.ids.end()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the caption of ", picture.image, " holds the token that stands for a picture"));
+    return absl::InvalidArgumentError(absl::StrCat(PlaceOf(picture, options), "the caption of ", picture.image,
+                                                   " holds the token that stands for a picture"));
   }
   const std::ptrdiff_t at = !encoded.ids.empty() && tokenizer.bos() == encoded.ids.front() ? 1 : 0;
   // Behind a picture even a text's first token follows from something.
   if (at == 0 && !encoded.trained.empty()) encoded.trained.front() = 1;
   encoded.ids.insert(encoded.ids.begin() + at, options.picture_rows, options.picture_token);
   encoded.trained.insert(encoded.trained.begin() + at, options.picture_rows, 0);
+  if (options.tokens_max > 0 && encoded.ids.size() > options.tokens_max) {
+    return absl::InvalidArgumentError(absl::StrCat(PlaceOf(picture, options), "with the ", options.picture_rows,
+                                                   " rows of its picture the caption takes ", encoded.ids.size(),
+                                                   " tokens, and the context has room for ", options.tokens_max));
+  }
   return encoded;
+}
+
+// The picture in its square.
+absl::StatusOr<Image> LoadSquare(const CaptionedPicture& picture, const PictureLoader& load,
+                                 const PictureSetBuilder& squares, const CaptionOptions& options) {
+  const absl::StatusOr<Image> image = load(picture.image);
+  if (image.ok()) return squares.Fit(*image);
+  return absl::Status(image.status().code(),
+                      absl::StrCat(PlaceOf(picture, options), picture.image, ": ", image.status().message()));
+}
+
+// Several on each of the threads; the first error is that of the first picture that has one.
+absl::Status AddSquares(std::span<const CaptionedPicture* const> pictures, const PictureLoader& load,
+                        const CaptionOptions& options, PictureSetBuilder& squares) {
+  std::vector<absl::StatusOr<Image>> loaded(pictures.size());
+  std::atomic<size_t> next = 0;
+  const auto work = [&] {
+    for (size_t i = next.fetch_add(1); i < pictures.size(); i = next.fetch_add(1)) {
+      loaded[i] = LoadSquare(*pictures[i], load, squares, options);
+    }
+  };
+  std::vector<std::thread> others;
+  for (int thread = 1; thread < options.threads; ++thread) others.emplace_back(work);
+  work();
+  for (std::thread& other : others) other.join();
+  for (const absl::StatusOr<Image>& square : loaded) {
+    ENIGMA_RETURN_IF_ERROR(square.status());
+    squares.AddFitted(*square);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AddAllSquares(const std::vector<const CaptionedPicture*>& pictures, const PictureLoader& load,
+                           const CaptionOptions& options, PictureSetBuilder& squares) {
+  for (size_t done = 0; done < pictures.size();) {
+    if (options.progress && !options.progress(done, pictures.size())) {
+      return absl::CancelledError("the pictures are not wanted any more");
+    }
+    const size_t count = std::min(kPicturesAtOnce, pictures.size() - done);
+    ENIGMA_RETURN_IF_ERROR(AddSquares({pictures.data() + done, count}, load, options, squares));
+    done += count;
+  }
+  return absl::OkStatus();
+}
+
+CorpusReport ReportOn(const TokenSet& set) {
+  const auto part_of = [&set](TokenSet::Part part) {
+    return CorpusPart{set.documents(part), set.tokens(part), set.trained(part)};
+  };
+  CorpusReport report;
+  report.training = part_of(TokenSet::Part::kTraining);
+  report.validation = part_of(TokenSet::Part::kValidation);
+  if (set.documents() < kFewPictures) {
+    report.warnings.push_back(
+        {"few_examples", absl::StrCat("there are only ", set.documents(),
+                                      " pictures: a model will learn them by heart rather than learn to see; gather "
+                                      "at least ",
+                                      kFewPictures)});
+  }
+  if (report.validation.documents == 0) {
+    report.warnings.push_back({"no_validation",
+                               "no picture is kept for validation, so nothing will show when a model begins to learn "
+                               "by heart"});
+  }
+  return report;
 }
 
 }  // namespace
@@ -98,6 +179,7 @@ absl::StatusOr<std::vector<CaptionedPicture>> ReadCaptions(const CorpusFile& fil
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.find_first_not_of(" \t") == std::string_view::npos) continue;
     CaptionedPicture picture;
+    picture.line = number;
     if (const char* complaint = ReadCaptionLine(line, picture); complaint != nullptr) {
       return absl::InvalidArgumentError(absl::StrCat(file.name, ", line ", number, ": ", complaint));
     }
@@ -107,10 +189,9 @@ absl::StatusOr<std::vector<CaptionedPicture>> ReadCaptions(const CorpusFile& fil
   return pictures;
 }
 
-absl::StatusOr<PreparedCaptions> PrepareCaptions(
-    const std::vector<CaptionedPicture>& pictures,
-    const std::function<absl::StatusOr<Image>(const std::string& image)>& load, const Tokenizer& tokenizer,
-    const CaptionOptions& options) {
+absl::StatusOr<PreparedCaptions> PrepareCaptions(const std::vector<CaptionedPicture>& pictures,
+                                                 const PictureLoader& load, const Tokenizer& tokenizer,
+                                                 const CaptionOptions& options) {
   if (!(options.validation_share >= 0 && options.validation_share < 0.5) || options.picture_rows == 0 ||
       options.side == 0 || options.side > kPictureSideMax) {
     return absl::InvalidArgumentError(absl::StrCat("captions: a share for validation of ", options.validation_share,
@@ -122,18 +203,20 @@ absl::StatusOr<PreparedCaptions> PrepareCaptions(
   TokenSetBuilder texts(tokenizer);
   PictureSetBuilder squares(options.side);
   // Documents to train on come first in a token set, and so do their pictures.
+  std::vector<const CaptionedPicture*> ordered;
   for (const auto part : {TokenSet::Part::kTraining, TokenSet::Part::kValidation}) {
     for (const CaptionedPicture& picture : pictures) {
       if (IsForValidation(picture, options.validation_share) != (part == TokenSet::Part::kValidation)) continue;
       ENIGMA_ASSIGN_OR_RETURN(const EncodedDocument document, EncodeCaption(picture, encoder, tokenizer, options));
       ENIGMA_RETURN_IF_ERROR(texts.Add(part, document.ids, document.trained));
-      ENIGMA_ASSIGN_OR_RETURN(const Image image, load(picture.image));
-      squares.Add(image);
+      ordered.push_back(&picture);
     }
   }
   PreparedCaptions prepared;
   ENIGMA_ASSIGN_OR_RETURN(prepared.tokens, texts.Finish());
+  ENIGMA_RETURN_IF_ERROR(AddAllSquares(ordered, load, options, squares));
   ENIGMA_ASSIGN_OR_RETURN(prepared.pictures, squares.Finish());
+  prepared.report = ReportOn(*prepared.tokens);
   return prepared;
 }
 

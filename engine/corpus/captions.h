@@ -8,6 +8,7 @@
 
 #include <absl/status/statusor.h>
 
+#include "engine/corpus/corpus_report.h"
 #include "engine/corpus/document.h"
 #include "engine/corpus/picture_set.h"
 #include "engine/corpus/token_set.h"
@@ -21,6 +22,7 @@ struct CaptionedPicture {
   std::string image;                  // path below the folder that its file lies in: with '/', none of its parts ".."
   std::string caption;                // what is learned
   std::vector<std::string> captions;  // all that are right; `caption` among them
+  uint64_t line = 0;                  // of its file, from 1
 };
 
 // A JSON object per line: "image", and "caption" or "captions" or both (without "caption" the first of "captions" is
@@ -33,19 +35,28 @@ struct CaptionOptions {
   uint32_t picture_rows = 0;       // of the encoder's prefix, at least 1
   TokenId picture_token = 0;       // that holds their places
   double validation_share = 0.05;  // of the pictures; which ones, image and caption decide. Below 0.5
+  uint64_t tokens_max = 0;         // of a document, the picture's rows among them; 0: any
+  std::string file = {};           // that the captions are from, for messages
+  int threads = 1;                 // that load pictures and fit them into their squares
+  // Heard now and then; false ends the work with CANCELLED.
+  std::function<bool(uint64_t done, uint64_t total)> progress = {};
 };
 
 struct PreparedCaptions {
   std::shared_ptr<const TokenSet> tokens;      // shared as TokenSet says
   std::shared_ptr<const PictureSet> pictures;  // likewise; of its documents, in their order
+  CorpusReport report;                         // without files
 };
 
+// Gives the pixels of an image. Called from several threads where options say so.
+using PictureLoader = std::function<absl::StatusOr<Image>(const std::string& image)>;
+
 // A document for each picture: the begin token where the vocabulary asks for one, the picture's rows, the caption and
-// the end token, both to be learned. `load` gets the pixels of an image; its errors are passed on. The same input gives
-// the same bytes. InvalidArgument where a caption holds the picture's token, or the vocabulary has no end token.
-absl::StatusOr<PreparedCaptions> PrepareCaptions(
-    const std::vector<CaptionedPicture>& pictures,
-    const std::function<absl::StatusOr<Image>(const std::string& image)>& load, const Tokenizer& tokenizer,
-    const CaptionOptions& options);
+// the end token, both to be learned. The same input gives the same bytes. Errors of `load` come with the file, line and
+// image that they are about. InvalidArgument, likewise, where a caption holds the picture's token or is too long; and
+// where the vocabulary has no end token.
+absl::StatusOr<PreparedCaptions> PrepareCaptions(const std::vector<CaptionedPicture>& pictures,
+                                                 const PictureLoader& load, const Tokenizer& tokenizer,
+                                                 const CaptionOptions& options);
 
 }  // namespace enigma::engine

@@ -15,6 +15,7 @@
 
 #include "base/status_macros.h"
 #include "base/text.h"
+#include "engine/corpus/whole_file.h"
 #include "engine/image/model_input.h"
 
 namespace enigma::engine {
@@ -112,8 +113,9 @@ Image PictureSet::Picture(uint64_t number) const {
 
 PictureSetBuilder::PictureSetBuilder(uint32_t side) : side_(side), bytes_(kPictureHeaderBytes) {}
 
-void PictureSetBuilder::Add(const Image& picture) {
-  const Image square = FitSquare(picture, side_, {});
+Image PictureSetBuilder::Fit(const Image& picture) const { return FitSquare(picture, side_, {}); }
+
+void PictureSetBuilder::AddFitted(const Image& square) {
   bytes_.insert(bytes_.end(), square.rgb.begin(), square.rgb.end());
   ++pictures_;
 }
@@ -127,6 +129,10 @@ absl::StatusOr<std::shared_ptr<const PictureSet>> PictureSetBuilder::Finish() {
   const Sha256 hash = HashOfRest(bytes);
   std::copy(hash.begin(), hash.end(), bytes.begin() + kPictureHashAt);
   return PictureSet::FromBytes(std::move(bytes), "the prepared pictures");
+}
+
+absl::Status WritePictureSet(const PictureSet& set, const std::string& path) {
+  return WriteWholeFile(set.bytes(), path);
 }
 
 }  // namespace enigma::engine

@@ -63,7 +63,10 @@ class PictureSetBuilder {
   // `side`: from 1 to kPictureSideMax.
   explicit PictureSetBuilder(uint32_t side);
   // A picture of any size is fitted into the square, what is left beside it mid-grey.
-  void Add(const Image& picture);
+  void Add(const Image& picture) { AddFitted(Fit(picture)); }
+  // The two parts of that: what takes time, on several threads at once if need be, and a square that it made.
+  Image Fit(const Image& picture) const;
+  void AddFitted(const Image& square);
   // Leaves the builder empty.
   absl::StatusOr<std::shared_ptr<const PictureSet>> Finish();
 
@@ -73,5 +76,8 @@ class PictureSetBuilder {
   std::vector<uint8_t> bytes_;  // header included
 };
 inline constexpr uint32_t kPictureSideMax = 1024;
+
+// Writes beside `path` first and renames then, so that a file is there whole or not at all.
+absl::Status WritePictureSet(const PictureSet& set, const std::string& path);
 
 }  // namespace enigma::engine

@@ -42,6 +42,18 @@ absl::Status CheckPictures(const TokenSet& set, const SlotLoader::Options& optio
 
 }  // namespace
 
+SlotLoader::Options SlotOptionsOf(const TrainingConfig& config) {
+  SlotLoader::Options options = {.context = config.context,
+                                 .sequences_per_step = config.sequences_per_step,
+                                 .slots = config.slots,
+                                 .seed = config.seed};
+  if (config.pictures.used()) {
+    options.picture_rows = config.pictures.encoder.prefix();
+    options.picture_token = config.pictures.token;
+  }
+  return options;
+}
+
 absl::StatusOr<SlotLoader> SlotLoader::Create(std::shared_ptr<const TokenSet> set, const Options& options,
                                               std::shared_ptr<const PictureSet> pictures) {
   if (options.context == 0 || options.context > kContextMax || options.slots == 0) {

@@ -10,6 +10,7 @@
 #include "engine/corpus/picture_set.h"
 #include "engine/corpus/slot_order.h"
 #include "engine/corpus/token_set.h"
+#include "engine/spec/training_config.h"
 
 namespace enigma::engine {
 
@@ -69,5 +70,8 @@ class SlotLoader {
   Packing validation_;
   SlotOrder order_;
 };
+
+// How a job's configuration has its batches cut.
+SlotLoader::Options SlotOptionsOf(const TrainingConfig& config);
 
 }  // namespace enigma::engine

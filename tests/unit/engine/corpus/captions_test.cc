@@ -38,7 +38,9 @@ TEST(ReadCaptionsTest, OneOrManyCaptions) {
   ASSERT_EQ(pictures.size(), 4U);
   EXPECT_EQ(pictures[0].image, "a.png");
   EXPECT_THAT(pictures[0].captions, ElementsAre("one"));
+  EXPECT_EQ(pictures[0].line, 1U);
   EXPECT_EQ(pictures[1].image, "x/b.jpg");
+  EXPECT_EQ(pictures[1].line, 3U);  // empty lines count
   EXPECT_EQ(pictures[1].caption, "two");
   EXPECT_THAT(pictures[1].captions, ElementsAre("two", "three"));
   EXPECT_EQ(pictures[2].caption, "four");
@@ -128,6 +130,43 @@ TEST(PrepareCaptionsTest, PicturesGoWithTheirTextsIntoBothParts) {
   }
 }
 
+TEST(PrepareCaptionsTest, ThreadsChangeNothing) {
+  const auto tokenizer = Tokenizer::FromGguf(BytePairVocabulary("gpt-2")).value();
+  std::vector<CaptionedPicture> pictures;
+  for (uint64_t i = 0; i < 600; ++i) {
+    const std::string name(1, static_cast<char>('!' + i % 90));
+    pictures.push_back({std::to_string(i) + name, name, {name}, i + 1});
+  }
+  CaptionOptions options = {.side = 2, .picture_rows = 1, .picture_token = kBpEndOfText - 1, .validation_share = 0.2};
+  const auto alone = PrepareCaptions(pictures, OneColour, *tokenizer, options);
+  options.threads = 3;
+  std::vector<uint64_t> heard;
+  options.progress = [&heard](uint64_t done, uint64_t total) {
+    EXPECT_EQ(total, 600U);
+    heard.push_back(done);
+    return true;
+  };
+  const auto together = PrepareCaptions(pictures, OneColour, *tokenizer, options);
+  ASSERT_TRUE(alone.ok() && together.ok()) << together.status();
+  EXPECT_EQ(together->tokens->hash(), alone->tokens->hash());
+  EXPECT_EQ(together->pictures->hash(), alone->pictures->hash());
+  EXPECT_THAT(heard, ElementsAre(0, 256, 512));
+  EXPECT_EQ(together->report.training.documents + together->report.validation.documents, 600U);
+  ASSERT_EQ(together->report.warnings.size(), 1U);
+  EXPECT_EQ(together->report.warnings[0].code, "few_examples");
+
+  // Of two that are wrong the first is named, whoever loads which.
+  pictures[40].image = "gone";
+  pictures[41].image = "gone";
+  options.validation_share = 0;
+  options.file = "c.jsonl";
+  EXPECT_THAT(ToString(PrepareCaptions(pictures, OneColour, *tokenizer, options).status().message()),
+              HasSubstr("c.jsonl, line 41: gone: gone"));
+  options.progress = [](uint64_t done, uint64_t) { return done == 0; };
+  pictures[40].image = pictures[41].image = "x";
+  EXPECT_EQ(PrepareCaptions(pictures, OneColour, *tokenizer, options).status().code(), absl::StatusCode::kCancelled);
+}
+
 TEST(PrepareCaptionsTest, WhatCannotBeUsedIsSaid) {
   const auto tokenizer = Tokenizer::FromGguf(BytePairVocabulary("gpt-2")).value();
   const auto refusal = [&](const CaptionedPicture& picture, const CaptionOptions& options) {
@@ -137,6 +176,11 @@ TEST(PrepareCaptionsTest, WhatCannotBeUsedIsSaid) {
   EXPECT_THAT(refusal({"gone", "a", {}}, good), HasSubstr("gone"));
   EXPECT_THAT(refusal({"x", "a\x07", {}}, good), HasSubstr("the caption of x holds the token"));
   CaptionOptions options = good;
+  options.tokens_max = 4;
+  options.file = "c.jsonl";
+  EXPECT_EQ(refusal({"x", "a", {}, 3}, options), "");
+  EXPECT_THAT(refusal({"x", "abcdefg", {}, 3}, options), HasSubstr("c.jsonl, line 3: with the 1 rows of its picture"));
+  options = good;
   options.picture_rows = 0;
   EXPECT_THAT(refusal({"x", "a", {}}, options), HasSubstr("0 rows"));
   options = good;
