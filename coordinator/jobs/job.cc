@@ -120,6 +120,8 @@ void OrderFrom(const nlohmann::json& json, Job& job) {
   json.at("flops_per_token").get_to(job.flops_per_token);
   FileFrom(json.at("token_set"), job.token_set);
   FileFrom(json.at("tokenizer"), job.tokenizer);
+  // Records from before there were pictures say nothing.
+  if (json.contains("picture_set")) FileFrom(json.at("picture_set"), job.picture_set);
 }
 
 // What became of it.
@@ -187,6 +189,7 @@ std::string RecordOfJob(const Job& job) {
                          {"flops_per_token", job.flops_per_token},
                          {"token_set", JsonOf(job.token_set)},
                          {"tokenizer", JsonOf(job.tokenizer)},
+                         {"picture_set", JsonOf(job.picture_set)},
                          {"epoch", job.epoch},
                          {"members", job.members},
                          {"checkpoint_step", job.checkpoint_step},

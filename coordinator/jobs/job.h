@@ -89,6 +89,7 @@ struct Job {
   double flops_per_token = 0;  // as proto/training.proto has it
   JobFileInfo token_set;
   JobFileInfo tokenizer;
+  JobFileInfo picture_set;  // of one that trains an image encoder; else without a name
 
   // The epoch that was begun last (docs/training.md), so that a coordinator that starts anew finds its ranks.
   uint64_t epoch = 0;

@@ -10,6 +10,7 @@
 #include "engine/spec/lora_targets.h"
 #include "engine/spec/training_memory.h"
 #include "engine/spec/training_presets.h"
+#include "engine/spec/vision_presets.h"
 
 namespace enigma::coordinator {
 namespace {
@@ -20,6 +21,14 @@ namespace {
 constexpr double kTrainingShare = 0.1;
 // Of one value in the sums that ranks exchange: packed, it takes no more than it needs.
 constexpr double kSumBytes = 5.5;
+
+// A caption is taken to be as long as its picture's prefix: of the data nothing is known here.
+double FlopsPerToken(const engine::TrainingConfig& config) {
+  const double decoder = engine::TrainingFlopsPerToken(config.spec, config.context);
+  if (!config.pictures.used()) return decoder;
+  const engine::VisionSpec& encoder = config.pictures.encoder;
+  return decoder + engine::VisionTrainingFlops(encoder) / (2.0 * encoder.prefix());
+}
 
 // Of one step: every rank sends and receives the sums almost twice, in parts, around a ring.
 double WireSeconds(const engine::TrainingConfig& config, const TrainingPower& power, uint64_t parameters) {
@@ -39,12 +48,19 @@ std::string ShapeText(const engine::ModelSpec& spec) {
                       spec.context);
 }
 
+std::string ShapeText(const engine::VisionSpec& spec) {
+  return absl::StrCat("image encoder: ", spec.image_size, " x ", spec.image_size, " pixels, ", spec.stem.size(),
+                      " convolutions, ", spec.layers, " layers, ", spec.hidden, " wide, ", spec.heads,
+                      " heads, feed-forward ", spec.ffn, ", ", spec.prefix(), " rows a picture");
+}
+
 JobEstimate EstimateJob(const engine::TrainingConfig& config, const TrainingPower& power) {
   JobEstimate estimate;
   estimate.shape = ShapeText(config.spec);
-  estimate.parameters = engine::ParameterCount(config.spec);
+  if (config.pictures.used()) absl::StrAppend(&estimate.shape, "; ", ShapeText(config.pictures.encoder));
+  estimate.parameters = engine::ModelParameterCount(config);
   estimate.memory_bytes = engine::TrainingMemoryBytes(config);
-  estimate.flops_per_token = engine::TrainingFlopsPerToken(config.spec, config.context);
+  estimate.flops_per_token = FlopsPerToken(config);
   estimate.warnings = engine::TrainingWarnings(config);
   const double flops = std::accumulate(power.flops_per_second.begin(), power.flops_per_second.end(), 0.0);
   if (flops <= 0) return estimate;

@@ -36,5 +36,7 @@ JobEstimate EstimateJob(const engine::TrainingConfig& config, const TrainingPowe
 
 // "4 layers, 128 wide, 4 heads (4 of keys and values), feed-forward 352, 4096 tokens, context 256"
 std::string ShapeText(const engine::ModelSpec& spec);
+// "image encoder: 64 x 64 pixels, 3 convolutions, 2 layers, 128 wide, 4 heads, feed-forward 256, 16 rows a picture"
+std::string ShapeText(const engine::VisionSpec& spec);
 
 }  // namespace enigma::coordinator

@@ -73,10 +73,11 @@ absl::Status JobFolders::RemoveAllBut(const std::set<uint64_t>& jobs) {
 }
 
 absl::StatusOr<std::string> JobFolders::ExportPath(uint64_t job, std::string_view kind) const {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kFiles = {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kFiles = {
       {{"gguf", "model.gguf"},
        {"safetensors", "model.safetensors"},
        {"adapter", "adapter.gguf"},
+       {"encoder", "encoder.gguf"},
        {"config", "config.json"},
        {"tokenizer", "tokenizer.json"},
        {"generation_config", "generation_config.json"},
@@ -126,6 +127,7 @@ absl::StatusOr<JobFolders::Checkpoint> JobFolders::NewestCheckpoint(uint64_t job
 absl::StatusOr<std::string> JobFolders::FindFile(uint64_t job, std::string_view name) {
   if (name == kTokenSetFile) return TokenSetPath(job);
   if (name == kTokenizerFile) return TokenizerPath(job);
+  if (name == kPictureSetFile) return PictureSetPath(job);
   uint64_t step = 0;
   if (name.starts_with(kCheckpointPrefix) && absl::SimpleAtoi(ToAbsl(name.substr(kCheckpointPrefix.size())), &step)) {
     ENIGMA_ASSIGN_OR_RETURN(const auto folder, Checkpoints(job));

@@ -20,6 +20,7 @@ namespace enigma::coordinator {
 // Names of a job's files, as workers ask for them.
 inline constexpr char kTokenSetFile[] = "tokens.bin";
 inline constexpr char kTokenizerFile[] = "tokenizer.gguf";
+inline constexpr char kPictureSetFile[] = "pictures.bin";
 std::string CheckpointFileName(uint64_t step);
 // The file inside a checkpoint that holds the state.
 inline constexpr char kStateFile[] = "state.safetensors";
@@ -28,8 +29,9 @@ inline constexpr char kStateFile[] = "state.safetensors";
 //   incoming/       data as they were uploaded, until they are prepared
 //   tokens.bin      the token set (engine/corpus/token_set.h)
 //   tokenizer.gguf  a vocabulary
+//   pictures.bin    the picture set, of a job with pictures (engine/corpus/picture_set.h)
 //   checkpoints/    (engine/checkpoint/checkpoint_folder.h)
-//   exports/        the model: model.gguf, model.safetensors, ...
+//   exports/        the model: model.gguf, model.safetensors, ...; with pictures encoder.gguf
 // Thread-safe.
 class JobFolders {
  public:
@@ -46,6 +48,7 @@ class JobFolders {
   std::string IncomingPath(uint64_t job) const { return PathOf(job) + "/incoming"; }
   std::string TokenSetPath(uint64_t job) const { return PathOf(job) + "/" + kTokenSetFile; }
   std::string TokenizerPath(uint64_t job) const { return PathOf(job) + "/" + kTokenizerFile; }
+  std::string PictureSetPath(uint64_t job) const { return PathOf(job) + "/" + kPictureSetFile; }
   // Of what a worker exported, by the kind that proto/rank.proto names; INVALID_ARGUMENT for others.
   absl::StatusOr<std::string> ExportPath(uint64_t job, std::string_view kind) const;
 

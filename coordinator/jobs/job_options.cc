@@ -11,6 +11,7 @@
 #include "coordinator/state/model_registry.h"
 #include "engine/spec/lora_targets.h"
 #include "engine/spec/training_presets.h"
+#include "engine/spec/vision_presets.h"
 
 namespace enigma::coordinator {
 namespace {
@@ -23,6 +24,10 @@ constexpr uint32_t kTaskBytesMax = 64;
 constexpr uint32_t kVocabularyMax = 1 << 22;
 constexpr char kBytePairs[] = "bpe";
 constexpr char kCharacters[] = "chars";
+
+uint32_t ImageSizeOf(const enigma::v1::TrainingOptions& options) {
+  return options.has_image_size() ? options.image_size() : engine::kImageSizeDefault;
+}
 
 absl::Status Wrong(const char* option, const std::string& value, const std::string& rule) {
   return absl::InvalidArgumentError(absl::StrCat(option, ": '", value, "' ", rule));
@@ -96,6 +101,41 @@ absl::Status CheckShape(const enigma::v1::TrainingOptions& options) {
   return engine::CheckLoraTargets({options.lora_targets().begin(), options.lora_targets().end()});
 }
 
+// What pictures need and texts have no use for, and the other way round.
+absl::Status CheckPictures(const enigma::v1::TrainingOptions& options) {
+  if (!IsVision(options)) {
+    if (!options.has_image_size() && !options.has_flip() && !options.has_crop_side()) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        "image_size, flip, crop_side: they are of pictures, which task vision learns from");
+  }
+  if (!options.base_model().empty()) {
+    return absl::InvalidArgumentError(
+        "base_model: an image encoder and its decoder begin together, from random weights; name a size");
+  }
+  if (const auto preset = engine::FindVisionPreset(options.size()); !preset.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("size: ", preset.status().message()));
+  }
+  if (const absl::Status size = engine::CheckImageSize(ImageSizeOf(options)); !size.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("image_size: ", size.message()));
+  }
+  if (options.has_crop_side() && !(options.crop_side() > 0 && options.crop_side() <= 1)) {
+    return Wrong("crop_side", absl::StrCat(options.crop_side()), "must be above 0 and at most 1");
+  }
+  if (!options.format().empty() || options.has_train_on_prompts()) {
+    return absl::InvalidArgumentError("format, train_on_prompts: captions of pictures have one form, and no prompts");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SetPictures(const enigma::v1::TrainingOptions& options, engine::TrainingConfig& config) {
+  ENIGMA_ASSIGN_OR_RETURN(const engine::VisionPreset preset, engine::FindVisionPreset(options.size()));
+  config.pictures.encoder = engine::SpecOfVisionPreset(preset, ImageSizeOf(options), config.spec.hidden);
+  config.pictures.encoder.name = options.model();
+  config.pictures.flip = options.flip();
+  if (options.has_crop_side()) config.pictures.crop_side_min = static_cast<float>(options.crop_side());
+  return absl::OkStatus();
+}
+
 absl::StatusOr<engine::ModelSpec> ShapeOf(const enigma::v1::TrainingOptions& options, uint32_t vocabulary,
                                           const engine::ModelSpec* base, uint32_t* context) {
   if (base != nullptr) {
@@ -106,7 +146,8 @@ absl::StatusOr<engine::ModelSpec> ShapeOf(const enigma::v1::TrainingOptions& opt
   }
   ENIGMA_ASSIGN_OR_RETURN(engine::TrainingPreset preset, engine::FindTrainingPreset(options.size()));
   if (options.has_ffn()) preset.ffn = options.ffn();
-  *context = options.has_context() ? options.context() : preset.context;
+  const uint32_t usual = IsVision(options) ? VisionDefaults::kContext : preset.context;
+  *context = options.has_context() ? options.context() : usual;
   const bool tied = options.has_tied() ? options.tied() : preset.hidden <= kTiedHiddenMax;
   engine::ModelSpec spec = engine::SpecOfPreset(preset, vocabulary, *context, tied);
   spec.name = options.model();
@@ -131,6 +172,7 @@ absl::Status CheckJobOptions(const enigma::v1::TrainingOptions& options) {
   }
   ENIGMA_RETURN_IF_ERROR(CheckCounts(options));
   ENIGMA_RETURN_IF_ERROR(CheckShape(options));
+  ENIGMA_RETURN_IF_ERROR(CheckPictures(options));
   if (options.has_schedule()) ENIGMA_RETURN_IF_ERROR(ScheduleNamed(options.schedule()).status());
   if (options.has_precision()) ENIGMA_RETURN_IF_ERROR(PrecisionNamed(options.precision()).status());
   if (!options.format().empty()) {
@@ -144,6 +186,8 @@ absl::Status CheckJobOptions(const enigma::v1::TrainingOptions& options) {
 bool IsGloo(const enigma::v1::TrainingOptions& options) { return options.collective() == "gloo"; }
 
 bool IsRouter(const enigma::v1::TrainingOptions& options) { return options.task() == "router"; }
+
+bool IsVision(const enigma::v1::TrainingOptions& options) { return options.task() == "vision"; }
 
 engine::TokenizerKind TokenizerKindOf(const enigma::v1::TrainingOptions& options) {
   return options.tokenizer_kind() == kCharacters ? engine::TokenizerKind::kCharacter : engine::TokenizerKind::kBytePair;
@@ -199,6 +243,10 @@ absl::StatusOr<engine::TrainingConfig> ResolveOptions(const enigma::v1::Training
     config.dropout = RouterDefaults::kDropout;
     config.token_dropout = RouterDefaults::kTokenDropout;
   }
+  if (IsVision(options)) {
+    ENIGMA_RETURN_IF_ERROR(SetPictures(options, config));
+    config.sequences_per_step = VisionDefaults::kSequencesPerStep;
+  }
   if (options.has_sequences_per_step()) config.sequences_per_step = options.sequences_per_step();
   config.slots = options.has_slots() ? options.slots() : std::min(config.slots, config.sequences_per_step);
   if (options.has_seed()) config.seed = options.seed();
@@ -224,7 +272,9 @@ absl::StatusOr<engine::TrainingConfig> ResolveOptions(const enigma::v1::Training
 void SetLength(const enigma::v1::TrainingOptions& options, uint64_t sequences, engine::TrainingConfig& config) {
   config.steps = options.steps();
   if (!options.has_steps() && sequences > 0) {
-    const double usual = IsRouter(options) ? RouterDefaults::kEpochs : kEpochsDefault;
+    const double usual = IsRouter(options)   ? RouterDefaults::kEpochs
+                         : IsVision(options) ? VisionDefaults::kEpochs
+                                             : kEpochsDefault;
     const double epochs = options.has_epochs() ? options.epochs() : usual;
     const double steps = std::ceil(epochs * static_cast<double>(sequences) / config.sequences_per_step);
     config.steps = static_cast<uint64_t>(std::clamp(steps, 1.0, 1e15));

@@ -28,6 +28,12 @@ struct RouterDefaults {
   static constexpr bool kTrainOnPrompts = true;  // to write the texts teaches words, which are few per label
   static constexpr uint64_t kWarmupShare = 4;    // one step in so many: jobs are short
 };
+// Of jobs that train an image encoder: a sequence holds a few pictures, each with a sentence.
+struct VisionDefaults {
+  static constexpr uint32_t kContext = 128;
+  static constexpr uint32_t kSequencesPerStep = 16;
+  static constexpr double kEpochs = 10;
+};
 inline constexpr uint32_t kKeepCheckpointsDefault = 3;
 
 // What can be known to be wrong before the data are there. INVALID_ARGUMENT names the option, its value and what it may
@@ -49,12 +55,17 @@ bool IsGloo(const enigma::v1::TrainingOptions& options);
 // Whether the model is to be a router, whose data are labelled texts (engine/corpus/labelled_texts.h).
 bool IsRouter(const enigma::v1::TrainingOptions& options);
 
+// Whether the model is to say what is seen in pictures: its data are captions (engine/corpus/captions.h), and an image
+// encoder is trained with it.
+bool IsVision(const enigma::v1::TrainingOptions& options);
+
 engine::CorpusOptions CorpusOptionsOf(const enigma::v1::TrainingOptions& options);
 
 // Workers at most: one for each slot, or fewer where so few are asked for.
 uint32_t RanksMaxOf(const enigma::v1::TrainingOptions& options, const engine::TrainingConfig& config);
 
-// Everything but the length of the job. `base`: shape of the base model; null where the size says it.
+// Everything but the length of the job and, with pictures, the token that holds their places. `base`: shape of the base
+// model; null where the size says it.
 absl::StatusOr<engine::TrainingConfig> ResolveOptions(const enigma::v1::TrainingOptions& options, uint32_t vocabulary,
                                                       const engine::ModelSpec* base);
 

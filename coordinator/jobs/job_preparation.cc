@@ -13,12 +13,15 @@
 #include "coordinator/jobs/job_options.h"
 #include "coordinator/jobs/job_tokenizer.h"
 #include "coordinator/jobs/mapped_text.h"
+#include "coordinator/jobs/picture_corpus.h"
 #include "coordinator/jobs/router_vocabulary.h"
 #include "coordinator/jobs/training_power.h"
 #include "engine/corpus/router_corpus.h"
 #include "engine/corpus/slot_loader.h"
 #include "engine/spec/manifest.h"
 #include "engine/spec/training_memory.h"
+#include "engine/spec/training_presets.h"
+#include "engine/spec/vision_presets.h"
 #include "engine/text/tokenizer_file.h"
 
 namespace enigma::coordinator {
@@ -36,6 +39,9 @@ class Preparation {
       ENIGMA_ASSIGN_OR_RETURN(base_, ShapeOfModel(plane_, options_.base_model()));
     }
     ENIGMA_RETURN_IF_ERROR(MapFiles());
+    if (IsVision(options_)) {
+      ENIGMA_ASSIGN_OR_RETURN(captioned_, ReadPictureCorpus(files_, material_.pictures.get()));
+    }
     if (IsRouter(options_)) {
       ENIGMA_ASSIGN_OR_RETURN(labelled_, engine::ReadLabelledCorpus(files_, CorpusOptionsOf(options_).reader));
     }
@@ -88,6 +94,7 @@ class Preparation {
     order.chat = options_.task() == "chat";
     order.name = options_.model();
     const auto go_on = [this](double share) { return report_("tokenizer", share); };
+    if (IsVision(options_)) return TrainCaptionVocabulary(captioned_, order, path, go_on);
     return IsRouter(options_)
                ? TrainRouterVocabulary(labelled_, CorpusOptionsOf(options_).validation_share, order, path, go_on)
                : TrainTokenizer(files_, CorpusOptionsOf(options_).reader, order, path, go_on);
@@ -100,7 +107,9 @@ class Preparation {
                                                                                 : "tokenising";
       return report_(phase, total == 0 ? 0 : static_cast<double>(done) / static_cast<double>(total));
     };
-    if (IsRouter(options_)) {
+    if (IsVision(options_)) {
+      ENIGMA_RETURN_IF_ERROR(MakePictures());
+    } else if (IsRouter(options_)) {
       ENIGMA_RETURN_IF_ERROR(MakeRouterTokens(progress));
     } else {
       ENIGMA_ASSIGN_OR_RETURN(corpus_, engine::PrepareCorpus(files_, *tokenizer_.tokenizer, tokenizer_.chat_or_null(),
@@ -117,8 +126,7 @@ class Preparation {
     ENIGMA_ASSIGN_OR_RETURN(const auto file, engine::GgufFile::Open(folders_.TokenizerPath(id_)));
     ENIGMA_ASSIGN_OR_RETURN(const std::optional<engine::RouterSpec> router,
                             engine::RouterSpecFromGguf(file->metadata()));
-    ENIGMA_ASSIGN_OR_RETURN(const engine::TrainingConfig config,
-                            ResolveOptions(options_, tokenizer_.tokenizer->vocab_size(), base_ ? &*base_ : nullptr));
+    ENIGMA_ASSIGN_OR_RETURN(const engine::TrainingConfig config, Resolve());
     const engine::CorpusOptions asked = CorpusOptionsOf(options_);
     ENIGMA_ASSIGN_OR_RETURN(corpus_, engine::PrepareRouterCorpus(labelled_, *tokenizer_.tokenizer, *router,
                                                                  {.validation_share = asked.validation_share,
@@ -128,19 +136,33 @@ class Preparation {
     return absl::OkStatus();
   }
 
+  absl::Status MakePictures() {
+    ENIGMA_ASSIGN_OR_RETURN(const engine::TrainingConfig config, Resolve());
+    const auto go_on = [this](double share) { return report_("pictures", share); };
+    ENIGMA_ASSIGN_OR_RETURN(engine::PreparedCaptions prepared,
+                            PreparePictureCorpus(captioned_, *material_.pictures, *tokenizer_.tokenizer, config,
+                                                 CorpusOptionsOf(options_).validation_share, go_on));
+    corpus_ = {std::move(prepared.tokens), std::move(prepared.report)};
+    pictures_ = std::move(prepared.pictures);
+    return engine::WritePictureSet(*pictures_, folders_.PictureSetPath(id_));
+  }
+
+  absl::StatusOr<engine::TrainingConfig> Resolve() const {
+    return ResolveOptions(options_, tokenizer_.tokenizer->vocab_size(), base_ ? &*base_ : nullptr);
+  }
+
   absl::Status MakeConfig() {
-    ENIGMA_ASSIGN_OR_RETURN(config_,
-                            ResolveOptions(options_, tokenizer_.tokenizer->vocab_size(), base_ ? &*base_ : nullptr));
+    ENIGMA_ASSIGN_OR_RETURN(config_, Resolve());
+    if (config_.pictures.used()) {
+      ENIGMA_ASSIGN_OR_RETURN(const engine::TokenId token, PictureToken(*tokenizer_.tokenizer));
+      config_.pictures.token = static_cast<uint32_t>(token);
+    }
     if (config_.spec.vocab < tokenizer_.tokenizer->vocab_size()) {
       return absl::InvalidArgumentError(absl::StrCat("the tokenizer has ", tokenizer_.tokenizer->vocab_size(),
                                                      " tokens, and the base model only ", config_.spec.vocab));
     }
-    ENIGMA_ASSIGN_OR_RETURN(
-        const engine::SlotLoader slots,
-        engine::SlotLoader::Create(corpus_.tokens, {.context = config_.context,
-                                                    .sequences_per_step = config_.sequences_per_step,
-                                                    .slots = config_.slots,
-                                                    .seed = config_.seed}));
+    ENIGMA_ASSIGN_OR_RETURN(const engine::SlotLoader slots,
+                            engine::SlotLoader::Create(corpus_.tokens, engine::SlotOptionsOf(config_), pictures_));
     SetLength(options_, slots.sequences(), config_);
     return engine::CheckTrainingConfig(config_);
   }
@@ -171,15 +193,25 @@ class Preparation {
     job.report_json = corpus_.report.ToJson();
     job.steps = config_.steps;
     job.parameters = estimate.parameters;
-    // Tokens that are only read are computed all the same.
-    const engine::CorpusPart& part = corpus_.report.training;
-    job.flops_per_token = estimate.flops_per_token * static_cast<double>(part.tokens) /
-                          static_cast<double>(std::max<uint64_t>(part.trained, 1));
+    job.flops_per_token = FlopsPerTrainedToken();
     for (const engine::CorpusWarning& warning : corpus_.report.warnings) job.warnings.push_back(warning.text);
     job.warnings.insert(job.warnings.end(), estimate.warnings.begin(), estimate.warnings.end());
     ENIGMA_ASSIGN_OR_RETURN(job.token_set, DescribeFile(folders_.TokenSetPath(id_), kTokenSetFile));
     ENIGMA_ASSIGN_OR_RETURN(job.tokenizer, DescribeFile(folders_.TokenizerPath(id_), kTokenizerFile));
+    if (pictures_ != nullptr) {
+      ENIGMA_ASSIGN_OR_RETURN(job.picture_set, DescribeFile(folders_.PictureSetPath(id_), kPictureSetFile));
+    }
     return job;
+  }
+
+  // Tokens that are only read are computed all the same, and so are pictures.
+  double FlopsPerTrainedToken() const {
+    const engine::CorpusPart& part = corpus_.report.training;
+    double flops = engine::TrainingFlopsPerToken(config_.spec, config_.context) * static_cast<double>(part.tokens);
+    if (config_.pictures.used()) {
+      flops += engine::VisionTrainingFlops(config_.pictures.encoder) * static_cast<double>(part.documents);
+    }
+    return flops / static_cast<double>(std::max<uint64_t>(part.trained, 1));
   }
 
   ControlPlane& plane_;
@@ -192,8 +224,10 @@ class Preparation {
   std::vector<std::unique_ptr<MappedText>> mapped_;
   std::vector<engine::CorpusFile> files_;  // borrow from mapped_
   engine::LabelledCorpus labelled_;        // of a router
+  PictureCorpus captioned_;                // of task vision
   JobTokenizer tokenizer_;
   engine::PreparedCorpus corpus_;
+  std::shared_ptr<const engine::PictureSet> pictures_;  // shared as PictureSet says; of task vision
   engine::TrainingConfig config_;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 
 #include "coordinator/jobs/job.h"
 #include "coordinator/jobs/job_folders.h"
+#include "coordinator/jobs/uploaded_pictures.h"
 #include "coordinator/operations/control_plane.h"
 #include "proto/training.pb.h"
 
@@ -23,16 +25,18 @@ struct UploadedFile {
 struct JobMaterial {
   enigma::v1::TrainingOptions options;
   std::vector<UploadedFile> data;
-  std::string tokenizer_path;   // of an uploaded vocabulary; empty: none
-  std::string tokenizer_model;  // a registered model whose vocabulary is taken; empty: none
+  std::shared_ptr<UploadedPictures> pictures;  // null: none were sent
+  std::string tokenizer_path;                  // of an uploaded vocabulary; empty: none
+  std::string tokenizer_model;                 // a registered model whose vocabulary is taken; empty: none
 };
 
-// Hears what is being done ("tokenizer", "reading", "filtering", "tokenising") and the share of it that is done; false
-// ends the work with CANCELLED.
+// Hears what is being done ("tokenizer", "reading", "filtering", "tokenising", "pictures") and the share of it that is
+// done; false ends the work with CANCELLED.
 using PreparationReport = std::function<bool(std::string_view phase, double share)>;
 
-// Resolves the options, makes tokenizer and token set, and stores both in the folder of job `id`. INVALID_ARGUMENT says
-// what is wrong with options or data, with file and line. Takes long, and memory in proportion to the data.
+// Resolves the options, makes tokenizer, token set and, of pictures, the picture set, and stores them in the folder of
+// job `id`. INVALID_ARGUMENT says what is wrong with options or data, with file and line. Takes long, and memory in
+// proportion to the data.
 absl::StatusOr<Job> PrepareJob(ControlPlane& plane, const JobFolders& folders, uint64_t id, const JobMaterial& material,
                                const PreparationReport& report);
 

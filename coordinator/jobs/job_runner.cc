@@ -100,6 +100,7 @@ absl::Status JobRunner::Prepare() {
   preparation_.set_config_json(job.config_json);
   FillFile(job.token_set, *preparation_.mutable_token_set());
   FillFile(job.tokenizer, *preparation_.mutable_tokenizer());
+  if (!job.picture_set.name.empty()) FillFile(job.picture_set, *preparation_.mutable_picture_set());
   ENIGMA_ASSIGN_OR_RETURN(const ModelPtr base, BaseOfJob(plane_.models, job));
   if (base != nullptr) preparation_.set_base_manifest_json(base->manifest_json);
   *preparation_.mutable_coordinator() = plane_.self;
@@ -198,6 +199,10 @@ void JobRunner::Exported(const enigma::v1::ExportDone& exported) {
   if (!job.ok() || job->state != JobState::kExporting) return;
   if (!exported.error().empty()) {
     return End(JobState::kFailed, absl::StrCat("the model was not exported: ", exported.error()));
+  }
+  if (config_.pictures.used()) {
+    // Without the encoder that it sees by the decoder is no model: both files stay with the job.
+    return End(JobState::kDone, absl::StrCat("model.gguf and encoder.gguf are in ", folders_.PathOf(id_), "/exports"));
   }
   const absl::StatusOr<std::string> path = folders_.ExportPath(id_, "gguf");
   const absl::Status imported =

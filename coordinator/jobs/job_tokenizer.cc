@@ -11,11 +11,6 @@
 namespace enigma::coordinator {
 namespace {
 
-absl::Status WriteVocabulary(const engine::GgufMetadata& metadata, const std::string& path) {
-  ENIGMA_ASSIGN_OR_RETURN(const auto writer, engine::GgufWriter::Create(path, metadata, {}));
-  return writer->Finish().status();
-}
-
 // Knows the special tokens that a trained vocabulary will have, and else bytes alone: enough to read documents with.
 absl::StatusOr<JobTokenizer> ReadingTokenizer() {
   engine::TokenizerTrainerOptions options;
@@ -52,6 +47,12 @@ absl::StatusOr<JobTokenizer> OpenJobTokenizer(const std::string& path) {
   return opened;
 }
 
+std::optional<engine::TokenId> FindSpecialToken(const engine::Tokenizer& tokenizer, const std::string& text) {
+  const std::vector<engine::TokenId> ids = tokenizer.Encode(text, {.add_special = false, .parse_special = true});
+  if (ids.size() != 1 || !tokenizer.IsControl(ids.front())) return std::nullopt;
+  return ids.front();
+}
+
 engine::GgufMetadata CopiedVocabulary(const engine::GgufMetadata& from, const std::string& name) {
   engine::GgufMetadata metadata;
   // A family must be named, though nothing of it is there.
@@ -60,6 +61,11 @@ engine::GgufMetadata CopiedVocabulary(const engine::GgufMetadata& from, const st
   metadata.Set("general.name", name);
   engine::CopyTokenizerKeys(from, metadata);
   return metadata;
+}
+
+absl::Status WriteVocabulary(const engine::GgufMetadata& metadata, const std::string& path) {
+  ENIGMA_ASSIGN_OR_RETURN(const auto writer, engine::GgufWriter::Create(path, metadata, {}));
+  return writer->Finish().status();
 }
 
 absl::Status CopyTokenizer(const engine::GgufMetadata& from, const std::string& name, const std::string& path) {

@@ -28,9 +28,13 @@ struct JobTokenizer {
 // INVALID_ARGUMENT where it cannot be used.
 absl::StatusOr<JobTokenizer> OpenJobTokenizer(const std::string& path);
 
+// The token that is written so, if it is one that no text has.
+std::optional<engine::TokenId> FindSpecialToken(const engine::Tokenizer& tokenizer, const std::string& text);
+
 // The vocabulary of a model, or one alone, as metadata of a file of its own.
 engine::GgufMetadata CopiedVocabulary(const engine::GgufMetadata& from, const std::string& name);
 // Writes that file.
+absl::Status WriteVocabulary(const engine::GgufMetadata& metadata, const std::string& path);
 absl::Status CopyTokenizer(const engine::GgufMetadata& from, const std::string& name, const std::string& path);
 
 // Gives the vocabulary in that file another chat template.

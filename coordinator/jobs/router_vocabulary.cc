@@ -9,20 +9,12 @@
 
 #include "base/status_macros.h"
 #include "base/text.h"
-#include "engine/spec/gguf_writer.h"
 #include "engine/text/tokenizer_trainer.h"
 
 namespace enigma::coordinator {
 namespace {
 
 constexpr uint32_t kSparesLookedFor = 65536;
-
-// The token that is written so, if it is one that no text has.
-std::optional<engine::TokenId> SpecialToken(const engine::Tokenizer& tokenizer, const std::string& text) {
-  const std::vector<engine::TokenId> ids = tokenizer.Encode(text, {.add_special = false, .parse_special = true});
-  if (ids.size() != 1 || !tokenizer.IsControl(ids.front())) return std::nullopt;
-  return ids.front();
-}
 
 class LabelTokens {
  public:
@@ -57,12 +49,12 @@ class LabelTokens {
         return known_->label_tokens[static_cast<size_t>(found - known_->labels.begin())];
       }
     }
-    return SpecialToken(tokenizer_, engine::LabelTokenText(label));
+    return FindSpecialToken(tokenizer_, engine::LabelTokenText(label));
   }
 
   std::optional<engine::TokenId> NextSpare() {
     while (next_spare_ < kSparesLookedFor) {
-      const auto token = SpecialToken(tokenizer_, absl::StrCat("<|spare_", next_spare_, "|>"));
+      const auto token = FindSpecialToken(tokenizer_, absl::StrCat("<|spare_", next_spare_, "|>"));
       if (!token) return std::nullopt;
       ++next_spare_;
       if (used_.insert(*token).second) return token;
@@ -84,8 +76,7 @@ absl::Status WriteWithLabels(engine::GgufMetadata metadata, const std::optional<
   ENIGMA_ASSIGN_OR_RETURN(router.label_tokens, LabelTokens(*tokenizer, known).Of(labels));
   ENIGMA_RETURN_IF_ERROR(engine::CheckRouterSpec(router, tokenizer->vocab_size()));
   engine::SetRouterKeys(router, metadata);
-  ENIGMA_ASSIGN_OR_RETURN(const auto writer, engine::GgufWriter::Create(path, metadata, {}));
-  return writer->Finish().status();
+  return WriteVocabulary(metadata, path);
 }
 
 }  // namespace

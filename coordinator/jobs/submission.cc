@@ -82,17 +82,19 @@ absl::Status Submission::EndFile() {
 absl::Status Submission::TakeFile(const enigma::v1::SubmitJobRequest::File& file) {
   ENIGMA_RETURN_IF_ERROR(EndFile());
   ENIGMA_RETURN_IF_ERROR(CheckFileName(file.name()));
-  is_tokenizer_ = file.tokenizer();
-  if (is_tokenizer_ && !material_.tokenizer_path.empty()) {
+  kind_ = file.tokenizer() ? Kind::kTokenizer : file.picture() ? Kind::kPicture : Kind::kData;
+  if (kind_ == Kind::kPicture) return TakePicture(file.name());
+  const bool is_tokenizer = kind_ == Kind::kTokenizer;
+  if (is_tokenizer && !material_.tokenizer_path.empty()) {
     return absl::InvalidArgumentError("tokenizer: there can be one only");
   }
-  if (!is_tokenizer_ && material_.data.size() >= limits_.files_max) {
+  if (!is_tokenizer && material_.data.size() >= limits_.files_max) {
     return absl::ResourceExhaustedError(absl::StrCat("data: at most ", limits_.files_max, " files; join some of them"));
   }
   const std::string path =
-      absl::StrCat(folders_.IncomingPath(id_), "/", is_tokenizer_ ? "tokenizer" : absl::StrCat(material_.data.size()));
+      absl::StrCat(folders_.IncomingPath(id_), "/", is_tokenizer ? "tokenizer" : absl::StrCat(material_.data.size()));
   ENIGMA_ASSIGN_OR_RETURN(file_, ReceivedFile::Create(path));
-  if (is_tokenizer_) {
+  if (is_tokenizer) {
     material_.tokenizer_path = path;
   } else {
     material_.data.push_back({file.name(), path});
@@ -100,13 +102,26 @@ absl::Status Submission::TakeFile(const enigma::v1::SubmitJobRequest::File& file
   return absl::OkStatus();
 }
 
+absl::Status Submission::TakePicture(const std::string& name) {
+  if (!IsVision(material_.options)) {
+    return absl::InvalidArgumentError("data: pictures were sent, and only task vision learns from them");
+  }
+  if (material_.pictures == nullptr) {
+    ENIGMA_ASSIGN_OR_RETURN(material_.pictures,
+                            UploadedPictures::Create(folders_.IncomingPath(id_) + "/pictures", limits_.pictures));
+  }
+  return material_.pictures->Begin(name);
+}
+
 absl::Status Submission::TakeData(std::string_view data) {
-  if (file_ == nullptr) return absl::InvalidArgumentError("data came before the name of the file that they belong to");
-  if (is_tokenizer_ && file_->bytes() + data.size() > limits_.tokenizer_bytes_max) {
+  if (file_ == nullptr && kind_ != Kind::kPicture) {
+    return absl::InvalidArgumentError("data came before the name of the file that they belong to");
+  }
+  if (kind_ == Kind::kTokenizer && file_->bytes() + data.size() > limits_.tokenizer_bytes_max) {
     return absl::ResourceExhaustedError(
         absl::StrCat("tokenizer: more than ", limits_.tokenizer_bytes_max >> 20, " MiB; send a vocabulary alone"));
   }
-  if (!is_tokenizer_) {
+  if (kind_ != Kind::kTokenizer) {
     data_bytes_ += data.size();
     if (data_bytes_ > limits_.data_bytes_max) {
       return absl::ResourceExhaustedError(
@@ -119,11 +134,12 @@ absl::Status Submission::TakeData(std::string_view data) {
                                                      limits_.disk_left_min >> 20,
                                                      " MiB; remove old jobs (`enigma jobs rm`) or models"));
   }
-  return file_->Append(data);
+  return kind_ == Kind::kPicture ? material_.pictures->Append(data) : file_->Append(data);
 }
 
 absl::StatusOr<Job> Submission::Finish(const PreparationReport& report) {
   ENIGMA_RETURN_IF_ERROR(EndFile());
+  if (material_.pictures != nullptr) ENIGMA_RETURN_IF_ERROR(material_.pictures->Finish());
   ENIGMA_ASSIGN_OR_RETURN(Job job, PrepareJob(plane_, folders_, id_, material_, report));
   std::error_code ignored;  // then it goes with the job
   std::filesystem::remove_all(folders_.IncomingPath(id_), ignored);

@@ -24,7 +24,8 @@ class Submission {
   struct Limits {
     uint64_t data_bytes_max = uint64_t{4} << 30;  // of all files
     uint64_t tokenizer_bytes_max = uint64_t{256} << 20;
-    size_t files_max = 10'000;
+    size_t files_max = 10'000;  // without pictures
+    UploadedPictures::Limits pictures = {};
     uint64_t disk_left_min = uint64_t{1} << 30;  // stays free beside the data
   };
 
@@ -53,6 +54,7 @@ class Submission {
   Submission(ControlPlane& plane, JobRegistry& jobs, JobFolders& folders, const Limits& limits, uint64_t id)
       : plane_(plane), jobs_(jobs), folders_(folders), limits_(limits), id_(id) {}
   absl::Status EndFile();
+  absl::Status TakePicture(const std::string& name);
 
   ControlPlane& plane_;
   JobRegistry& jobs_;
@@ -61,7 +63,8 @@ class Submission {
   const uint64_t id_;
   JobMaterial material_;
   std::unique_ptr<ReceivedFile> file_;  // the one under way
-  bool is_tokenizer_ = false;
+  enum class Kind { kData, kTokenizer, kPicture };
+  Kind kind_ = Kind::kData;  // of what comes
   uint64_t data_bytes_ = 0;
   bool queued_ = false;
 };

@@ -79,6 +79,12 @@ void FakeTraining::SetExportFile(std::string path) {
   absl::MutexLock lock(&mutex_);
   export_path_ = std::move(path);
 }
+
+void FakeTraining::SetEncoderFile(std::string path) {
+  absl::MutexLock lock(&mutex_);
+  encoder_path_ = std::move(path);
+}
+
 void FakeTraining::RefuseExports(std::string why) {
   absl::MutexLock lock(&mutex_);
   export_refusal_ = std::move(why);
@@ -182,7 +188,11 @@ absl::Status FakeTraining::FetchAll(const std::string& node, const enigma::v1::P
   const auto config = engine::TrainingConfigFromJson(preparation.config_json());
   if (!config.ok()) return config.status();
   const auto files = FilesAt(preparation.coordinator());
-  for (const auto& file : {preparation.token_set(), preparation.tokenizer()}) {
+  if (config->pictures.used() == preparation.picture_set().name().empty()) {
+    return absl::DataLossError(absl::StrCat("node ", node, ": pictures, or the set of them, came without the other"));
+  }
+  for (const auto& file : {preparation.token_set(), preparation.tokenizer(), preparation.picture_set()}) {
+    if (file.name().empty()) continue;
     const absl::StatusOr<std::string> data = FetchFile(*files, preparation.job(), file);
     if (!data.ok()) return data.status();
   }
@@ -332,8 +342,14 @@ void FakeTraining::QueueExport(const std::string& node, const Rank& rank) {
   upload.node = node;
   upload.to = rank.preparation.coordinator();
   if (export_refusal_.empty()) upload.data = enigma::testing::ReadFileOrDie(export_path_);
-  upload.head.set_kind("gguf");
   upload.head.set_job(rank.preparation.job());
+  if (!encoder_path_.empty()) {
+    Upload encoder = upload;
+    encoder.data = enigma::testing::ReadFileOrDie(encoder_path_);
+    encoder.head.set_kind("encoder");
+    uploads_.push_back(std::move(encoder));
+  }
+  upload.head.set_kind("gguf");
   upload.then.mutable_exported()->set_error(export_refusal_);
   uploads_.push_back(std::move(upload));
 }
@@ -361,6 +377,10 @@ void FakeTraining::Store(const Upload& upload) {
   }
   absl::MutexLock lock(&mutex_);
   enigma::v1::RankEvent then = upload.then;
+  if (then.event_case() == enigma::v1::RankEvent::EVENT_NOT_SET) {
+    if (!stored.ok()) Complain(stored.ToString());
+    return;
+  }
   if (!stored.ok() && then.has_checkpoint()) then.mutable_checkpoint()->set_error(stored.ToString());
   if (!stored.ok() && then.has_exported()) then.mutable_exported()->set_error(stored.ToString());
   const auto rank = ranks_.find(upload.node);

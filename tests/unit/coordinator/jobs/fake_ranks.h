@@ -29,8 +29,9 @@ class FakeTraining {
   void SetStepMilliseconds(int milliseconds);
   void HoldSteps(bool hold);  // while true, none is done
   void SetCheckpointEvery(uint64_t steps);
-  void SetExportFile(std::string path);  // the GGUF that is "exported"
-  void RefuseExports(std::string why);   // empty: they go well
+  void SetExportFile(std::string path);   // the GGUF that is "exported"
+  void SetEncoderFile(std::string path);  // the image encoder that is exported with it; empty: none
+  void RefuseExports(std::string why);    // empty: they go well
   void CutBetween(const std::string& a, const std::string& b);
   void HealCuts();
   // The next step fails on that node.
@@ -73,7 +74,7 @@ class FakeTraining {
     enigma::v1::StoreJobFileRequest::Head head;
     std::string data;
     enigma::v1::NodeAddress to;
-    enigma::v1::RankEvent then;  // told when it is stored, or why it was not
+    enigma::v1::RankEvent then;  // told when it is stored, or why it was not; empty: nothing is told
   };
   void Store(const Upload& upload);
   void QueueCheckpoint(const std::string& node, const Rank& rank) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -95,6 +96,7 @@ class FakeTraining {
   bool hold_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t checkpoint_every_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string export_path_ ABSL_GUARDED_BY(mutex_);
+  std::string encoder_path_ ABSL_GUARDED_BY(mutex_);
   std::string export_refusal_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;

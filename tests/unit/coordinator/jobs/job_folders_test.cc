@@ -58,6 +58,8 @@ TEST_F(JobFoldersTest, NamesFromOutsideReachNothingElse) {
   for (const char* kind : {"", "../gguf", "checkpoint"}) EXPECT_FALSE(folders_.ExportPath(1, kind).ok()) << kind;
   EXPECT_THAT(*folders_.ExportPath(1, "gguf"), HasSubstr("/exports/model.gguf"));
   EXPECT_THAT(*folders_.ExportPath(1, "adapter"), HasSubstr("/exports/adapter.gguf"));
+  EXPECT_THAT(*folders_.ExportPath(1, "encoder"), HasSubstr("/exports/encoder.gguf"));
+  EXPECT_EQ(*folders_.FindFile(1, kPictureSetFile), folders_.PictureSetPath(1));
 }
 
 TEST_F(JobFoldersTest, TheNewestCheckpointIsTheNewestThatIsWhole) {

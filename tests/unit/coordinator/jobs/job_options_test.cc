@@ -9,6 +9,7 @@
 #include "coordinator/jobs/job_estimate.h"
 #include "coordinator/jobs/left_out.h"
 #include "engine/spec/training_presets.h"
+#include "engine/spec/vision_spec.h"
 
 namespace enigma::coordinator {
 namespace {
@@ -69,6 +70,41 @@ TEST(JobOptionsTest, RoutersHaveDefaultsOfTheirOwn) {
   EXPECT_EQ(config->dropout, 0);
   EXPECT_EQ(CorpusOptionsOf(options).validation_share, 0);
   EXPECT_FALSE(CorpusOptionsOf(options).train_on_prompts);
+}
+
+TEST(JobOptionsTest, VisionBringsAnImageEncoder) {
+  TrainingOptions options = Nano();
+  options.set_task("vision");
+  ASSERT_TRUE(CheckJobOptions(options).ok()) << CheckJobOptions(options);
+  auto config = ResolveOptions(options, 512, nullptr);
+  ASSERT_TRUE(config.ok());
+  EXPECT_EQ(config->pictures.encoder.image_size, 64u);
+  EXPECT_EQ(config->pictures.encoder.output, config->spec.hidden);
+  EXPECT_EQ(config->pictures.encoder.name, "m");
+  EXPECT_FALSE(config->pictures.flip);
+  EXPECT_EQ(config->pictures.crop_side_min, 1.0F);
+  EXPECT_EQ(config->context, 128u);
+  EXPECT_EQ(config->sequences_per_step, 16u);
+  SetLength(options, 160, *config);
+  EXPECT_EQ(config->steps, 100u);
+  EXPECT_TRUE(engine::CheckTrainingConfig(*config).ok()) << engine::CheckTrainingConfig(*config);
+  const JobEstimate estimate = EstimateJob(*config, {});
+  engine::TrainingConfig blind = *config;
+  blind.pictures = {};
+  const JobEstimate without = EstimateJob(blind, {});
+  EXPECT_THAT(estimate.shape, HasSubstr("image encoder: 64 x 64 pixels, 3 convolutions"));
+  EXPECT_EQ(estimate.parameters, without.parameters + engine::VisionParameterCount(config->pictures.encoder));
+  EXPECT_GT(estimate.memory_bytes, without.memory_bytes + 48 * (estimate.parameters - without.parameters));
+  EXPECT_GT(estimate.flops_per_token, without.flops_per_token);
+  options.set_image_size(32);
+  options.set_flip(true);
+  options.set_crop_side(0.5);
+  options.set_context(64);
+  config = ResolveOptions(options, 512, nullptr);
+  EXPECT_EQ(config->pictures.encoder.stem.size(), 2u);
+  EXPECT_TRUE(config->pictures.flip);
+  EXPECT_EQ(config->pictures.crop_side_min, 0.5F);
+  EXPECT_EQ(config->context, 64u);
 }
 
 TEST(JobOptionsTest, WhatIsSetCounts) {
@@ -144,6 +180,13 @@ struct WrongCase {
   std::function<void(TrainingOptions&)> spoil;
 };
 
+std::function<void(TrainingOptions&)> Vision(const std::function<void(TrainingOptions&)>& spoil) {
+  return [spoil](TrainingOptions& options) {
+    options.set_task("vision");
+    spoil(options);
+  };
+}
+
 TEST(JobOptionsTest, WhatMakesNoSenseIsNamed) {
   const std::vector<WrongCase> cases = {
       {"model", [](auto& o) { o.set_model("no name?"); }},
@@ -185,6 +228,18 @@ TEST(JobOptionsTest, WhatMakesNoSenseIsNamed) {
       {"schedule: 'step'", [](auto& o) { o.set_schedule("step"); }},
       {"format", [](auto& o) { o.set_format("csv"); }},
       {"task", [](auto& o) { o.set_task(std::string(65, 't')); }},
+      {"image_size, flip, crop_side", [](auto& o) { o.set_image_size(64); }},
+      {"image_size, flip, crop_side", [](auto& o) { o.set_flip(false); }},
+      {"image_size: 48 pixels", Vision([](auto& o) { o.set_image_size(48); })},
+      {"crop_side: '0'", Vision([](auto& o) { o.set_crop_side(0); })},
+      {"crop_side: 'nan'", Vision([](auto& o) { o.set_crop_side(std::nan("")); })},
+      {"no image encoder for the size \"xl\"", Vision([](auto& o) { o.set_size("xl"); })},
+      {"format, train_on_prompts", Vision([](auto& o) { o.set_format("jsonl"); })},
+      {"format, train_on_prompts", Vision([](auto& o) { o.set_train_on_prompts(true); })},
+      {"base_model: an image encoder", Vision([](auto& o) {
+         o.clear_size();
+         o.set_base_model("b");
+       })},
   };
   for (const WrongCase& given : cases) {
     TrainingOptions options = Nano();
