@@ -11,6 +11,7 @@
 #include "base/status_macros.h"
 #include "engine/kv_cache/block_table.h"
 #include "engine/model/stage.h"
+#include "engine/text/given_row.h"
 #include "engine/weights/weight_source.h"
 
 namespace enigma::engine {
@@ -36,7 +37,8 @@ absl::Status Compare(std::span<const float> served, std::span<const float> expec
 }  // namespace
 
 absl::StatusOr<ServingComparison> CompareWithServing(const std::string& path, std::span<const TokenId> prompt,
-                                                     std::span<const float> expected, ThreadPool& pool) {
+                                                     std::span<const float> expected, ThreadPool& pool,
+                                                     std::span<const float> given) {
   ENIGMA_ASSIGN_OR_RETURN(const auto weights, OpenGgufWeights(path));
   const auto tokens = static_cast<uint32_t>(prompt.size());
   Stage::Options options;
@@ -50,6 +52,12 @@ absl::StatusOr<ServingComparison> CompareWithServing(const std::string& path, st
     return absl::InvalidArgumentError(absl::StrCat(path, ": ", expected.size(), " logits are expected of ", tokens,
                                                    " tokens with a vocabulary of ", vocab));
   }
+  const size_t hidden = stage->spec().hidden;
+  const auto places = static_cast<size_t>(std::count(prompt.begin(), prompt.end(), kGivenRow));
+  if (given.size() != places * hidden) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": ", given.size(), " values are given for ", places, " rows of ", hidden));
+  }
   std::vector<uint32_t> blocks(options.kv_blocks);
   std::iota(blocks.begin(), blocks.end(), 0U);
   ServingComparison comparison;
@@ -57,6 +65,10 @@ absl::StatusOr<ServingComparison> CompareWithServing(const std::string& path, st
     Batch batch;
     batch.runs.push_back({.first = position, .count = 1, .blocks = blocks, .logits = true});
     batch.tokens = {prompt[position]};
+    if (prompt[position] == kGivenRow) {
+      batch.given = given.first(hidden);
+      given = given.subspan(hidden);
+    }
     ENIGMA_ASSIGN_OR_RETURN(const Stage::Output output, stage->Forward(batch));
     ENIGMA_RETURN_IF_ERROR(Compare(output.logits, expected.subspan(position * vocab, vocab), position, comparison));
   }

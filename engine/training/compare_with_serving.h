@@ -21,9 +21,11 @@ struct ServingComparison {
 };
 
 // Runs a GGUF file as it is served (whole, f32 keys and values, one token after another) over `prompt` and compares the
-// logits after every token with `expected`: [prompt, vocab]. Errors are those of loading and running the file; and
+// logits after every token with `expected`: [prompt, vocab]. `given`: what stands where the prompt says kGivenRow, as
+// of Stage; [such tokens, hidden]. Errors are those of loading and running the file; and
 // InvalidArgument where the sizes do not fit each other or an expected logit is not finite.
 absl::StatusOr<ServingComparison> CompareWithServing(const std::string& path, std::span<const TokenId> prompt,
-                                                     std::span<const float> expected, ThreadPool& pool);
+                                                     std::span<const float> expected, ThreadPool& pool,
+                                                     std::span<const float> given = {});
 
 }  // namespace enigma::engine

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -12,11 +11,11 @@
 #include "base/status_macros.h"
 #include "engine/corpus/router_corpus.h"
 #include "engine/spec/gguf.h"
-#include "engine/training/compare_with_serving.h"
-#include "engine/training/decoder.h"
 #include "engine/training/export_adapter.h"
+#include "engine/training/export_encoder.h"
 #include "engine/training/export_model.h"
 #include "telemetry/log.h"
+#include "worker/training/compare_export.h"
 #include "worker/training/job_files.h"
 #include "worker/training/rank_world.h"
 #include "worker/training/router_calibration.h"
@@ -25,39 +24,7 @@ namespace enigma::worker {
 namespace {
 
 constexpr engine::DType kStoredType = engine::DType::kF16;
-// Of the largest logit: what the rounding of weights to f16 costs, with room; a tensor that is missing, turned or at
-// another's place costs a hundred times as much.
-constexpr double kTolerance = 0.01;
-constexpr size_t kPromptMost = 64;
-
-// The beginning of the first document that training saw.
-engine::SlotBatch Prompt(const engine::SlotLoader& slots) {
-  const engine::SlotBatch slot = slots.Load(0, 0);
-  const size_t count = std::min<size_t>(kPromptMost, slot.starts.size() > 1 ? slot.starts[1] : 0);
-  engine::SlotBatch prompt;
-  prompt.tokens.assign(slot.tokens.begin(), slot.tokens.begin() + static_cast<ptrdiff_t>(count));
-  prompt.targets.assign(count, -1);
-  for (uint32_t i = 0; i < count; ++i) prompt.positions.push_back(i);
-  prompt.starts = {0, static_cast<uint32_t>(count)};
-  return prompt;
-}
-
-absl::StatusOr<double> Compare(const std::string& path, const engine::TrainedModel& model,
-                               const engine::TrainingConfig& config, const PreparedRank& rank,
-                               engine::ThreadPool& pool) {
-  const engine::SlotBatch prompt = Prompt(*rank.slots);
-  if (prompt.tokens.empty()) return absl::FailedPreconditionError("the first slot has no tokens to compare with");
-  // In f32, which is what is served, whatever the factors of training's products were rounded to.
-  engine::Decoder decoder(model.spec, model.layout, config.context, {.dropout = 0, .seed = 0, .recompute = true}, pool);
-  decoder.SetWeights(model.weights);
-  const std::vector<float> expected = decoder.Logits(prompt);
-  ENIGMA_ASSIGN_OR_RETURN(const engine::ServingComparison found,
-                          engine::CompareWithServing(path, prompt.tokens, expected, pool));
-  if (found.Within(kTolerance)) return found.largest_difference;
-  return absl::DataLossError(
-      absl::StrCat("the exported model was refused: served, its logits differ from the trainer's by up to ",
-                   found.largest_difference, " of ", found.largest_logit, ", at token ", found.position));
-}
+using KindAndPath = std::pair<const char*, std::string>;  // kinds as proto/rank.proto has them
 
 // Writes the file once more, with what was found when it classified the texts held out.
 absl::StatusOr<std::string> Calibrate(const engine::TrainedModel& model, const std::string& path,
@@ -69,6 +36,87 @@ absl::StatusOr<std::string> Calibrate(const engine::TrainedModel& model, const s
   router.threshold = found.threshold;
   ENIGMA_RETURN_IF_ERROR(engine::ExportGguf(model, kStoredType, path).status());
   return RemarkOn(found, texts);
+}
+
+// What other programs read beside GGUF.
+absl::Status AddHuggingFace(const engine::TrainedModel& model, uint64_t job, const std::string& folder,
+                            std::vector<KindAndPath>& files) {
+  const absl::StatusOr<engine::HuggingFaceExport> made = engine::ExportHuggingFace(model, folder);
+  // A shape that the other format cannot say is no reason to have nothing.
+  if (!made.ok() && !absl::IsUnimplemented(made.status())) return made.status();
+  if (!made.ok()) LogWarn("job {}: no safetensors: {}", job, Describe(made.status()));
+  constexpr std::pair<const char*, const char*> kFiles[] = {{"safetensors", "model.safetensors"},
+                                                            {"config", "config.json"},
+                                                            {"generation_config", "generation_config.json"},
+                                                            {"tokenizer", "tokenizer.json"},
+                                                            {"tokenizer_config", "tokenizer_config.json"}};
+  std::error_code error;
+  for (const auto& [kind, name] : kFiles) {
+    const std::string path = absl::StrCat(folder, "/", name);
+    if (std::filesystem::exists(path, error)) files.emplace_back(kind, path);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StoreAll(const RankWorld& world, uint64_t job, const v1::NodeAddress& coordinator,
+                      const PreparedRank& rank, const std::vector<KindAndPath>& files, const StopSignal& stop) {
+  ENIGMA_ASSIGN_OR_RETURN(const auto channel, world.channels.Connect(coordinator));
+  for (const auto& [kind, path] : files) {
+    v1::StoreJobFileRequest::Head head;
+    head.set_job(job);
+    head.set_kind(kind);
+    head.set_step(rank.trainer->state().step);
+    head.set_node_id(world.node_id);
+    ENIGMA_RETURN_IF_ERROR(StoreJobFile(channel, std::move(head), path, stop));
+  }
+  return absl::OkStatus();
+}
+
+// Where the decoder's weights begin: behind an image encoder's, where there is one.
+const float* DecoderWeights(const engine::TrainingConfig& config, const PreparedRank& rank) {
+  const engine::ParameterLayout whole = engine::ParameterLayout::OfModel(config);
+  return rank.trainer->model_weights() + whole.Find("token_embd.weight")->offset;
+}
+
+// All files of the model, in `folder`, compared with what is served.
+absl::StatusOr<ModelExport> WriteFiles(const engine::TrainingConfig& config, const PreparedRank& rank, uint64_t job,
+                                       const std::string& folder, engine::ThreadPool& pool, const StopSignal& stop,
+                                       std::vector<KindAndPath>& files) {
+  ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<engine::GgufFile> vocabulary,
+                          engine::GgufFile::Open(rank.tokenizer_path));
+  const engine::ParameterLayout layout(config.spec);
+  ENIGMA_ASSIGN_OR_RETURN(std::optional<engine::RouterSpec> router, engine::RouterSpecFromGguf(vocabulary->metadata()));
+  if (router) router->prompt_tokens = engine::RouterPromptTokens(config.context);
+  const engine::TrainedModel model{.spec = config.spec,
+                                   .layout = layout,
+                                   .weights = DecoderWeights(config, rank),
+                                   .tokenizer = vocabulary->metadata(),
+                                   .router = router ? &*router : nullptr};
+  const std::string gguf = folder + "/model.gguf";
+  files.emplace_back("gguf", gguf);
+  ENIGMA_RETURN_IF_ERROR(engine::ExportGguf(model, kStoredType, gguf).status());
+  std::string encoder;
+  if (config.pictures.used()) {
+    encoder = folder + "/encoder.gguf";
+    files.emplace_back("encoder", encoder);
+    ENIGMA_RETURN_IF_ERROR(engine::ExportEncoderGguf(config.pictures.encoder, engine::ParameterLayout::OfModel(config),
+                                                     rank.trainer->model_weights(), kStoredType, encoder)
+                               .status());
+  }
+  if (stop.stopped()) return stop.reason();
+  ModelExport made;
+  ENIGMA_ASSIGN_OR_RETURN(made.largest_difference, CompareExport(gguf, encoder, config, rank, pool));
+  if (router) {
+    ENIGMA_ASSIGN_OR_RETURN(made.remark, Calibrate(model, gguf, *rank.slots, pool, stop, *router));
+  }
+  // A decoder without what it sees by is no model for other programs.
+  if (encoder.empty()) ENIGMA_RETURN_IF_ERROR(AddHuggingFace(model, job, folder + "/hugging_face", files));
+  if (config.lora.rank > 0) {
+    files.emplace_back("adapter", folder + "/adapter.gguf");
+    const float* factors = rank.trainer->state().weights.data();
+    ENIGMA_RETURN_IF_ERROR(engine::ExportAdapter(config, factors, files.back().second).status());
+  }
+  return made;
 }
 
 }  // namespace
@@ -85,54 +133,9 @@ absl::StatusOr<ModelExport> ExportModel(const RankWorld& world, uint64_t job, co
     std::error_code ignored;
     std::filesystem::remove_all(folder, ignored);
   };
-  ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<engine::GgufFile> vocabulary,
-                          engine::GgufFile::Open(rank.tokenizer_path));
-  const engine::ParameterLayout layout(config.spec);
-  ENIGMA_ASSIGN_OR_RETURN(std::optional<engine::RouterSpec> router, engine::RouterSpecFromGguf(vocabulary->metadata()));
-  if (router) router->prompt_tokens = engine::RouterPromptTokens(config.context);
-  const engine::TrainedModel model{.spec = config.spec,
-                                   .layout = layout,
-                                   .weights = rank.trainer->model_weights(),
-                                   .tokenizer = vocabulary->metadata(),
-                                   .router = router ? &*router : nullptr};
-  const std::string gguf = folder + "/model.gguf";
-  ENIGMA_RETURN_IF_ERROR(engine::ExportGguf(model, kStoredType, gguf).status());
-  if (stop.stopped()) return stop.reason();
-  ModelExport made;
-  ENIGMA_ASSIGN_OR_RETURN(made.largest_difference, Compare(gguf, model, config, rank, pool));
-  if (router) {
-    ENIGMA_ASSIGN_OR_RETURN(made.remark, Calibrate(model, gguf, *rank.slots, pool, stop, *router));
-  }
-
-  std::vector<std::pair<const char*, std::string>> files = {{"gguf", gguf}};
-  const std::string hugging_face = folder + "/hugging_face";
-  const absl::StatusOr<engine::HuggingFaceExport> also = engine::ExportHuggingFace(model, hugging_face);
-  // A shape that the other format cannot say is no reason to have nothing.
-  if (!also.ok() && !absl::IsUnimplemented(also.status())) return also.status();
-  if (!also.ok()) LogWarn("job {}: no safetensors: {}", job, Describe(also.status()));
-  constexpr std::pair<const char*, const char*> kOthers[] = {{"safetensors", "model.safetensors"},
-                                                             {"config", "config.json"},
-                                                             {"generation_config", "generation_config.json"},
-                                                             {"tokenizer", "tokenizer.json"},
-                                                             {"tokenizer_config", "tokenizer_config.json"}};
-  for (const auto& [kind, name] : kOthers) {
-    const std::string path = absl::StrCat(hugging_face, "/", name);
-    if (std::filesystem::exists(path, error)) files.emplace_back(kind, path);
-  }
-  if (config.lora.rank > 0) {
-    files.emplace_back("adapter", folder + "/adapter.gguf");
-    const float* factors = rank.trainer->state().weights.data();
-    ENIGMA_RETURN_IF_ERROR(engine::ExportAdapter(config, factors, files.back().second).status());
-  }
-  ENIGMA_ASSIGN_OR_RETURN(const auto channel, world.channels.Connect(coordinator));
-  for (const auto& [kind, path] : files) {
-    v1::StoreJobFileRequest::Head head;
-    head.set_job(job);
-    head.set_kind(kind);
-    head.set_step(rank.trainer->state().step);
-    head.set_node_id(world.node_id);
-    ENIGMA_RETURN_IF_ERROR(StoreJobFile(channel, std::move(head), path, stop));
-  }
+  std::vector<KindAndPath> files;
+  ENIGMA_ASSIGN_OR_RETURN(ModelExport made, WriteFiles(config, rank, job, folder, pool, stop, files));
+  ENIGMA_RETURN_IF_ERROR(StoreAll(world, job, coordinator, rank, files, stop));
   return made;
 }
 

@@ -67,8 +67,9 @@ class Preparation {
 
 absl::Status Preparation::FetchFiles() {
   ENIGMA_ASSIGN_OR_RETURN(const auto coordinator, world_.channels.Connect(order_.coordinator()));
-  for (const v1::JobFile* file : {&order_.token_set(), &order_.tokenizer(), &order_.state()}) {
-    if (file == &order_.state() && file->name().empty()) continue;
+  for (const v1::JobFile* file : {&order_.token_set(), &order_.tokenizer(), &order_.picture_set(), &order_.state()}) {
+    const bool is_optional = file == &order_.picture_set() || file == &order_.state();
+    if (is_optional && file->name().empty()) continue;
     ENIGMA_RETURN_IF_ERROR(FetchJobFile(coordinator, order_.job(), *file, *files_, progress_, stop_));
   }
   return absl::OkStatus();
@@ -91,15 +92,23 @@ absl::StatusOr<PreparedRank> Preparation::Run() {
                                                    tokens->vocabulary_size(), " tokens, the model ",
                                                    config_.spec.vocab));
   }
+  std::shared_ptr<const engine::PictureSet> pictures;
+  if (config_.pictures.used()) {
+    if (order_.picture_set().name().empty()) {
+      return absl::InvalidArgumentError("the job learns from pictures, and the coordinator names no set of them");
+    }
+    ENIGMA_ASSIGN_OR_RETURN(pictures, engine::PictureSet::Open(files_->PathOf(HashOf(order_.picture_set()))));
+  }
   ENIGMA_ASSIGN_OR_RETURN(engine::SlotLoader made,
-                          engine::SlotLoader::Create(tokens, {.context = config_.context,
-                                                              .sequences_per_step = config_.sequences_per_step,
-                                                              .slots = config_.slots,
-                                                              .seed = config_.seed}));
+                          engine::SlotLoader::Create(tokens, engine::SlotOptionsOf(config_), pictures));
   rank.slots = std::make_shared<const engine::SlotLoader>(std::move(made));
   rank.data_epoch = [slots = rank.slots](uint64_t step) { return slots->Epoch(step); };
   rank.identity = {
       .config = engine::Sha256Of(order_.config_json()), .token_set = tokens->hash(), .precision = config_.precision};
+  // Learned from other pictures a state is worth nothing.
+  if (pictures != nullptr) {
+    rank.identity.config = engine::Sha256Of(order_.config_json() + engine::HexOf(pictures->hash()));
+  }
   if (config_.lora.rank > 0) {
     // On another base model a state of LoRA's factors is worth nothing.
     ENIGMA_ASSIGN_OR_RETURN(const engine::Manifest base, engine::ManifestFromJson(order_.base_manifest_json()));

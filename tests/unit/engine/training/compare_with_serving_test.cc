@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/text/given_row.h"
 #include "engine/training/decoder.h"
 #include "tests/support/edited_model.h"
 #include "tests/unit/engine/training/small_models.h"
@@ -30,7 +31,8 @@ std::vector<TokenId> SomePrompt() {
   return prompt;
 }
 
-std::vector<float> TrainersLogits(const SmallModel& model, const std::vector<TokenId>& prompt, ThreadPool& pool) {
+std::vector<float> TrainersLogits(const SmallModel& model, const std::vector<TokenId>& prompt, ThreadPool& pool,
+                                  const float* given = nullptr) {
   SlotBatch batch;
   batch.tokens = prompt;
   batch.targets.assign(prompt.size(), -1);
@@ -38,7 +40,7 @@ std::vector<float> TrainersLogits(const SmallModel& model, const std::vector<Tok
   batch.starts = {0, static_cast<uint32_t>(prompt.size())};
   Decoder decoder(model.spec, model.layout, 64, {}, pool);
   decoder.SetWeights(model.state.weights.data());
-  return decoder.Logits(batch);
+  return decoder.Logits(batch, given);
 }
 
 TEST(CompareWithServingTest, TheTrainersLogitsAreThoseThatAreServed) {
@@ -81,6 +83,25 @@ TEST(CompareWithServingTest, AWrongFileIsSeen) {
               HasSubstr("5 logits are expected of 40 tokens"));
   expected[3] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_EQ(CompareWithServing(path, prompt, expected, pool).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(CompareWithServingTest, RowsThatAreGivenStandInTheirPlaces) {
+  const TemporaryFolder folder;
+  ThreadPool pool(1);
+  const SmallModel model(SmallSpec("llama"));
+  const std::string path = folder.File("m.gguf");
+  ASSERT_TRUE(ExportGguf(model.View(), DType::kF32, path).ok());
+  std::vector<TokenId> prompt = SomePrompt();
+  for (size_t i = 1; i < 4; ++i) prompt[i] = kGivenRow;
+  std::vector<float> given(3 * model.spec.hidden);
+  for (size_t i = 0; i < given.size(); ++i) given[i] = 0.01F * static_cast<float>(i * 7 % 11);
+  const std::vector<float> expected = TrainersLogits(model, prompt, pool, given.data());
+  const auto comparison = CompareWithServing(path, prompt, expected, pool, given);
+  ASSERT_TRUE(comparison.ok()) << comparison.status();
+  EXPECT_TRUE(comparison->Within(1e-5)) << comparison->largest_difference;
+  std::rotate(given.begin(), given.begin() + model.spec.hidden, given.end());  // in other places
+  EXPECT_FALSE(CompareWithServing(path, prompt, expected, pool, given)->Within(1e-4));
+  EXPECT_THAT(MessageOf(CompareWithServing(path, prompt, expected, pool).status()), HasSubstr("0 values are given"));
 }
 
 TEST(CompareWithServingTest, QuantisingIsSeenAndBounded) {

@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include <absl/synchronization/mutex.h>
@@ -128,6 +129,17 @@ class JobOnWorkers : public ::testing::Test {
       if (names[rank] == behind) *begin.mutable_state_source() = hosts_[source]->address();
       EXPECT_TRUE(hosts_[names[rank]]->Tell(order));
     }
+  }
+  // Why a rank cannot go on.
+  std::string FailureOf(const std::string& name) {
+    std::string error;
+    EXPECT_TRUE(Eventually([&] {
+      for (const v1::RankEvent& event : hosts_[name]->events()) {
+        if (event.has_failed()) error = event.failed().error();
+      }
+      return !error.empty();
+    })) << name;
+    return error;
   }
   static void Pause(Host& leader) {
     v1::RankOrder order;
@@ -288,14 +300,62 @@ TEST_F(JobOnWorkers, WithBf16ProductsGivesTheBitsOfOneAloneAndExportsWhatF32Serv
   *order.mutable_state() = files_.Add("checkpoint", files_.stored().front().data);
   hosts_["c"] = std::make_unique<Host>("c", folder_.File(""));
   hosts_["c"]->Prepare(order);
-  std::string error;
+  EXPECT_THAT(FailureOf("c"), ::testing::HasSubstr("numeric contract cpu-train-bf16-v1, the job has cpu-train-v1"));
+}
+
+TEST_F(JobOnWorkers, PicturesGiveTheBitsOfOneAloneAndBothFilesThatAreServed) {
+  job_.LearnFromPictures();
+  Host& a = Add("a");
+  Host& b = Add("b");
+  ASSERT_TRUE(a.Await(v1::RANK_READY, 0));
+  ASSERT_TRUE(b.Await(v1::RANK_READY, 0));
+  Begin(1, 0, {"a"});
+  ASSERT_TRUE(Eventually([&] { return a.step() >= 5; }));
+  Pause(a);
+  ASSERT_TRUE(a.Await(v1::RANK_PAUSED, 1));
+  ASSERT_LT(a.standing().step(), job_.config.steps);
+  Begin(2, a.standing().step(), {"a", "b"}, "a", "b");
+  ASSERT_TRUE(a.Await(v1::RANK_FINISHED, 2));
+  ASSERT_TRUE(Eventually([&] { return files_.stored().size() == 1; }));
+  const std::string checkpoint = files_.stored().front().data;
+  EXPECT_TRUE(job_.SameBits(job_.Read(checkpoint), job_.Expected(60)));
+  std::set<double> validated;
+  for (const v1::RankEvent& event : a.events()) {
+    if (event.has_validation()) validated.insert(event.validation().loss());
+  }
+  EXPECT_FALSE(validated.empty());
+
+  v1::RankOrder finish;
+  finish.mutable_finish()->set_export_model(true);
+  ASSERT_TRUE(a.Tell(finish));
+  std::optional<v1::ExportDone> exported;
   ASSERT_TRUE(Eventually([&] {
-    for (const v1::RankEvent& event : hosts_["c"]->events()) {
-      if (event.has_failed()) error = event.failed().error();
+    for (const v1::RankEvent& event : a.events()) {
+      if (event.has_exported()) exported = event.exported();
     }
-    return !error.empty();
+    return exported.has_value();
   }));
-  EXPECT_THAT(error, ::testing::HasSubstr("numeric contract cpu-train-bf16-v1, the job has cpu-train-v1"));
+  EXPECT_THAT(exported->error(), IsEmpty());
+  EXPECT_GT(exported->largest_difference(), 0) << "matrices are stored as f16";
+  std::map<std::string, std::string> kinds;
+  for (const SmallJobFiles::Stored& one : files_.stored()) kinds[one.head.kind()] = one.data;
+  EXPECT_THAT(kinds["encoder"], ::testing::HasSubstr("enigma-vision"));
+  EXPECT_THAT(kinds["gguf"], ::testing::HasSubstr("token_embd.weight"));
+  EXPECT_THAT(kinds["gguf"], ::testing::Not(::testing::HasSubstr("v.patch_embd.weight")));
+  EXPECT_FALSE(kinds.contains("safetensors")) << "without its encoder";
+
+  // What was learned from these pictures does not go on with others.
+  job_.LearnFromPictures(200);
+  v1::PrepareRank order = Order();
+  *order.mutable_state() = files_.Add("checkpoint", checkpoint);
+  hosts_["c"] = std::make_unique<Host>("c", folder_.File(""));
+  hosts_["c"]->Prepare(order);
+  EXPECT_THAT(FailureOf("c"), ::testing::HasSubstr("the job's data changed"));
+  order.clear_state();
+  order.clear_picture_set();
+  hosts_["d"] = std::make_unique<Host>("d", folder_.File(""));
+  hosts_["d"]->Prepare(order);
+  EXPECT_THAT(FailureOf("d"), ::testing::HasSubstr("names no set of them"));
 }
 
 TEST_F(JobOnWorkers, ATrainingStateOfAnotherJobIsRefused) {

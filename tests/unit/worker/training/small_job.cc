@@ -1,5 +1,6 @@
 #include "tests/unit/worker/training/small_job.h"
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -72,6 +73,43 @@ void SmallJob::AdaptABaseModel(const std::string& folder) {
   config.learning_rate = 0.03;
 }
 
+void SmallJob::LearnFromPictures(uint8_t brightest) {
+  constexpr engine::TokenId kPicture = 250, kEnd = 249;
+  engine::VisionSpec& encoder = config.pictures.encoder;
+  encoder.image_size = 16;
+  encoder.stem = {8, 16};
+  encoder.hidden = 32;
+  encoder.ffn = 48;
+  encoder.heads = 2;
+  encoder.layers = 1;
+  encoder.merge = 2;
+  encoder.output = config.spec.hidden;
+  encoder.mean = {0.5F, 0.5F, 0.5F};
+  encoder.deviation = {0.25F, 0.25F, 0.25F};
+  config.pictures.token = kPicture;
+  config.pictures.flip = true;
+  config.pictures.crop_side_min = 0.8F;
+  const auto tokenizer = *engine::Tokenizer::FromGguf(engine::testing::BytePairVocabulary("gpt-2"));
+  engine::TokenSetBuilder texts(*tokenizer);
+  engine::PictureSetBuilder squares(encoder.image_size);
+  for (uint32_t document = 0; document < 40; ++document) {
+    const uint32_t colour = document % 3, brightness = document / 3 % 2;
+    engine::Image image = engine::Image::Blank(20, 20);
+    for (size_t at = colour; at < image.rgb.size(); at += 3) {
+      image.rgb[at] = brightness == 0 ? uint8_t{90} : static_cast<uint8_t>(brightest + document % 5);
+    }
+    squares.Add(image);
+    std::vector<engine::TokenId> ids(encoder.prefix(), kPicture);
+    ids.insert(ids.end(), {static_cast<engine::TokenId>(colour), static_cast<engine::TokenId>(10 + brightness), kEnd});
+    std::vector<uint8_t> trained(ids.size(), 0);
+    std::fill(trained.end() - 3, trained.end(), uint8_t{1});
+    const auto part = document >= 36 ? engine::TokenSet::Part::kValidation : engine::TokenSet::Part::kTraining;
+    EXPECT_TRUE(texts.Add(part, ids, trained).ok());
+  }
+  tokens_ = *texts.Finish();
+  pictures_ = *squares.Finish();
+}
+
 void SmallJob::PlacePieces(const std::string& layers_dir) const {
   std::filesystem::create_directories(layers_dir);
   const auto file = *engine::GgufFile::Open(base_path_);
@@ -99,6 +137,10 @@ v1::PrepareRank SmallJob::Order(SmallJobFiles& files) const {
   const std::span<const uint8_t> tokens = tokens_->bytes();
   *order.mutable_token_set() = files.Add("tokens.bin", std::string(tokens.begin(), tokens.end()));
   *order.mutable_tokenizer() = files.Add("tokenizer.gguf", vocabulary_);
+  if (pictures_ != nullptr) {
+    const std::span<const uint8_t> pictures = pictures_->bytes();
+    *order.mutable_picture_set() = files.Add("pictures.bin", std::string(pictures.begin(), pictures.end()));
+  }
   order.set_orphan_seconds(60);
   if (!base_path_.empty()) order.set_base_manifest_json(engine::ManifestToJson(base_));
   return order;
@@ -108,10 +150,7 @@ engine::TrainingState SmallJob::Expected(uint64_t steps) const {
   engine::ThreadPool pool(1);
   const engine::ParameterLayout layout = engine::ParameterLayout::OfJob(config);
   absl::StatusOr<engine::SlotLoader> slots =
-      engine::SlotLoader::Create(tokens_, {.context = config.context,
-                                           .sequences_per_step = config.sequences_per_step,
-                                           .slots = config.slots,
-                                           .seed = config.seed});
+      engine::SlotLoader::Create(tokens_, engine::SlotOptionsOf(config), pictures_);
   const auto trainer =
       *engine::RankTrainer::Create({.config = config,
                                     .slots = std::make_shared<const engine::SlotLoader>(*std::move(slots)),
@@ -136,9 +175,11 @@ engine::TrainingState SmallJob::Read(const std::string& checkpoint) const {
   const auto file = engine::SafetensorsFile::Parse(
       {reinterpret_cast<const uint8_t*>(checkpoint.data()), checkpoint.size()}, "the checkpoint");
   EXPECT_TRUE(file.ok()) << file.status();
-  const std::string base = base_path_.empty() ? "" : engine::HexOf(base_.id);
+  std::string beside;  // the configuration: what the state belongs to as well
+  if (pictures_ != nullptr) beside = engine::HexOf(pictures_->hash());
+  if (!base_path_.empty()) beside = engine::HexOf(base_.id);
   auto state = engine::ReadState(**file, engine::ParameterLayout::OfJob(config),
-                                 {.config = engine::Sha256Of(engine::TrainingConfigToJson(config) + base),
+                                 {.config = engine::Sha256Of(engine::TrainingConfigToJson(config) + beside),
                                   .token_set = tokens_->hash(),
                                   .precision = config.precision});
   EXPECT_TRUE(state.ok()) << state.status();

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "engine/corpus/picture_set.h"
 #include "engine/corpus/token_set.h"
 #include "engine/spec/manifest.h"
 #include "engine/spec/training_config.h"
@@ -21,6 +22,8 @@ class SmallJob {
   engine::TrainingConfig config;
   // Makes it a job of LoRA on a base model whose file goes to `folder`.
   void AdaptABaseModel(const std::string& folder);
+  // Makes it a job of pictures of one colour, of which is said which one and how bright; `brightest` as they have it.
+  void LearnFromPictures(uint8_t brightest = 220);
   // Puts the base model's pieces where a worker keeps those that it has fetched.
   void PlacePieces(const std::string& layers_dir) const;
   engine::AlignedBuffer<float> BaseWeights() const;
@@ -38,6 +41,7 @@ class SmallJob {
   std::string base_path_;
   engine::Manifest base_;
   std::shared_ptr<const engine::TokenSet> tokens_;
+  std::shared_ptr<const engine::PictureSet> pictures_;  // null: it learns from texts
 };
 
 }  // namespace enigma::worker
