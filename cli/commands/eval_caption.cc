@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "cli/commands/commands.h"
 #include "cli/generation/picture_describer.h"
+#include "cli/input/captioned_pictures.h"
 #include "cli/input/read_image.h"
 #include "cli/input/read_text.h"
 #include "cli/output/progress.h"
@@ -31,12 +32,6 @@ struct EvalCaptionFlags {
   int threads = 0;
   bool json = false;
 };
-
-// The file with captions, of a folder the one that it has.
-std::string CaptionsFile(const std::string& data) {
-  std::error_code error;
-  return std::filesystem::is_directory(data, error) ? data + "/captions.jsonl" : data;
-}
 
 absl::StatusOr<std::vector<engine::CaptionedPicture>> ReadPictures(const std::string& path, uint64_t limit) {
   ENIGMA_ASSIGN_OR_RETURN(const std::string lines, ReadText(path));
@@ -84,7 +79,7 @@ void Print(const EvalCaptionFlags& flags, const eval::CaptionScore& score, doubl
 }
 
 absl::Status RunEvalCaption(const EvalCaptionFlags& flags) {
-  const std::string path = CaptionsFile(flags.data);
+  const std::string path = CaptionsFileOf(flags.data);
   ENIGMA_ASSIGN_OR_RETURN(const auto pictures, ReadPictures(path, flags.limit));
   ENIGMA_ASSIGN_OR_RETURN(const auto describer, PictureDescriber::Open(flags.model, flags.encoder, flags.threads));
   const auto start = std::chrono::steady_clock::now();

@@ -97,6 +97,20 @@ absl::Status Detach(const v1::SubmitJobProgress& queued, bool json) {
   return absl::OkStatus();
 }
 
+absl::Status FindData(const TrainCommand& flags, JobUpload& upload) {
+  if (upload.options.task() != "vision") {
+    ENIGMA_ASSIGN_OR_RETURN(upload.files, FindTrainingFiles(flags.data, upload.options.task() == "router"));
+    return absl::OkStatus();
+  }
+  if (flags.data.size() > 1) {
+    return UsageError("--data: for --task vision one folder, with captions.jsonl and the pictures that it names");
+  }
+  ENIGMA_ASSIGN_OR_RETURN(CaptionedPictures found, FindCaptionedPictures(flags.data.front()));
+  upload.files = {std::move(found.captions)};
+  upload.pictures = std::move(found.pictures);
+  return absl::OkStatus();
+}
+
 absl::Status RunTrain(const TrainCommand& flags) {
   ENIGMA_ASSIGN_OR_RETURN(const TokenizerChoice tokenizer, ParseTokenizerChoice(flags.tokenizer));
   ENIGMA_ASSIGN_OR_RETURN(const v1::TrainingOptions options, flags.training.Resolve(tokenizer));
@@ -108,9 +122,7 @@ absl::Status RunTrain(const TrainCommand& flags) {
   upload.options = options;
   upload.tokenizer_path = tokenizer.path;
   upload.tokenizer_model = flags.tokenizer_model;
-  if (!flags.dry_run) {
-    ENIGMA_ASSIGN_OR_RETURN(upload.files, FindTrainingFiles(flags.data, options.task() == "router"));
-  }
+  if (!flags.dry_run) ENIGMA_RETURN_IF_ERROR(FindData(flags, upload));
   ENIGMA_ASSIGN_OR_RETURN(const auto client, ClusterClient::Open(flags.cluster));
   if (flags.dry_run) return RunEstimate(*client, upload, flags.json);
   ENIGMA_ASSIGN_OR_RETURN(const v1::SubmitJobProgress queued, SubmitJob(*client, upload, stopper));
@@ -133,7 +145,8 @@ void AddTrain(Command& root) {
   command.Texts(
       "--data", flags->data,
       "what to learn from, may be repeated: a file, or a folder with .txt, .md and .jsonl files; for --task router "
-      "labelled texts: label<TAB>text lines, Q: and A: lines, or JSON lines with \"label\" and \"text\"",
+      "labelled texts: label<TAB>text lines, Q: and A: lines, or JSON lines with \"label\" and \"text\"; for --task "
+      "vision a folder with captions.jsonl, JSON lines with \"image\" and \"caption\", and the pictures",
       "PATH");
   Argument tokenizer = command.Text("--tokenizer", flags->tokenizer,
                                     "chars: the characters of the data; bpe:N: N tokens trained on the data (default "
@@ -146,6 +159,7 @@ void AddTrain(Command& root) {
   command.Switch("--json", flags->json, "the job as JSON, once it has ended");
   command.Examples({"enigma train --data stories/ --size tiny --name stories --epochs 4",
                     "enigma train --data intents.tsv --task router",
+                    "enigma train --data scenes/train --task vision --size nano --name seer",
                     "enigma train --data chats.jsonl --size micro --name helper --task chat --detach",
                     "enigma train --data shakespeare.txt --tokenizer chars --size nano --name bard",
                     "enigma train --size small --name big --steps 10000 --dry-run"});

@@ -20,12 +20,15 @@ std::vector<std::string> Sizes() {
 
 TrainingFlags::TrainingFlags(Command& command) {
   command.Text("--name", name_, "what to call the model that is made (a router: router)", "MODEL").Utf8();
-  command.Text("--task", task_, "what it is for: text, chat, router, code, ... (chat: with a chat template)", "TASK")
+  command
+      .Text("--task", task_, "what it is for: text, chat, router, vision, code, ... (chat: with a chat template)",
+            "TASK")
       .Utf8();
   AddShape(command);
   AddSteps(command);
   AddOptimiser(command);
   AddCourse(command);
+  AddPictures(command);
 }
 
 void TrainingFlags::AddShape(Command& command) {
@@ -35,8 +38,9 @@ void TrainingFlags::AddShape(Command& command) {
           .Among(Sizes());
   Argument base = command.Text("--base", base_, "registered model to start from, instead of a size", "MODEL").Utf8();
   base.Excludes(size);
-  context_.argument = command.Number("--context", context_.value, "tokens per sequence at most (default: the size's)")
-                          .Between(8, 1 << 20);
+  context_.argument =
+      command.Number("--context", context_.value, "tokens per sequence at most (default: the size's; vision 128)")
+          .Between(8, 1 << 20);
   Argument tied = command.Switch("--tied", tied_, "the output layer is the embedding (default up to a width of 1024)");
   tied.Excludes(command.Switch("--untied", untied_, "the output layer is one of its own"));
   ffn_.argument =
@@ -57,12 +61,14 @@ void TrainingFlags::AddShape(Command& command) {
 
 void TrainingFlags::AddSteps(Command& command) {
   steps_.argument = command.Number("--steps", steps_.value, "updates of the weights").AtLeast(1);
-  epochs_.argument =
-      command.Number("--epochs", epochs_.value, "passes over the data, instead of --steps (default 3; a router 26)")
-          .Above(0);
+  epochs_.argument = command
+                         .Number("--epochs", epochs_.value,
+                                 "passes over the data, instead of --steps (default 3; a router 26, vision 10)")
+                         .Above(0);
   epochs_.argument->Excludes(*steps_.argument);
   batch_.argument =
-      command.Number("--batch", batch_.value, "sequences per step, over all workers (default 32; a router 8)")
+      command
+          .Number("--batch", batch_.value, "sequences per step, over all workers (default 32; a router 8, vision 16)")
           .Between(1, 1 << 20);
   slots_.argument = command
                         .Number("--slots", slots_.value,
@@ -137,6 +143,21 @@ void TrainingFlags::AddCourse(Command& command) {
       command.Number("--keep-checkpoints", keep_.value, "newest ones, beside the best (default 3)").AtLeast(1);
 }
 
+void TrainingFlags::AddPictures(Command& command) {
+  image_size_.argument = command
+                             .Number("--image-size", image_size_.value,
+                                     "for --task vision: pixels of a picture's side, 32, 64 (default) or 128", "N")
+                             .Between(32, 128);
+  command.Switch("--flip", flip_,
+                 "for --task vision: half of the pictures are seen mirrored; not where captions tell left from right");
+  crop_side_.argument = command
+                            .Number("--crop-side", crop_side_.value,
+                                    "for --task vision: crops keep this share of a picture's sides at least "
+                                    "(default 1: no crops; of scenes 0.98 can be)")
+                            .Above(0)
+                            .AtMost(1);
+}
+
 absl::StatusOr<v1::TrainingOptions> TrainingFlags::Resolve(const TokenizerChoice& tokenizer) const {
   if (tokenizer.vocab_size && vocab_size_.given()) {
     return UsageError("--vocab-size: --tokenizer bpe:N gives it already");
@@ -163,6 +184,7 @@ absl::StatusOr<v1::TrainingOptions> TrainingFlags::Resolve(const TokenizerChoice
   ResolveSteps(options);
   ResolveOptimiser(options);
   ResolveCourse(options);
+  ResolvePictures(options);
   return options;
 }
 
@@ -188,6 +210,12 @@ void TrainingFlags::ResolveOptimiser(v1::TrainingOptions& options) const {
   if (token_dropout_.given()) options.set_token_dropout(token_dropout_.value);
   if (precision_.given()) options.set_precision(precision_.value);
   if (recompute_) options.set_recompute(true);
+}
+
+void TrainingFlags::ResolvePictures(v1::TrainingOptions& options) const {
+  if (image_size_.given()) options.set_image_size(image_size_.value);
+  if (crop_side_.given()) options.set_crop_side(crop_side_.value);
+  if (flip_) options.set_flip(true);
 }
 
 void TrainingFlags::ResolveCourse(v1::TrainingOptions& options) const {

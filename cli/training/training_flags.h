@@ -30,9 +30,11 @@ class TrainingFlags {
   void AddSteps(Command& command);
   void AddOptimiser(Command& command);
   void AddCourse(Command& command);
+  void AddPictures(Command& command);
   void ResolveSteps(v1::TrainingOptions& options) const;
   void ResolveOptimiser(v1::TrainingOptions& options) const;
   void ResolveCourse(v1::TrainingOptions& options) const;
+  void ResolvePictures(v1::TrainingOptions& options) const;
 
   std::string name_;
   std::string task_;
@@ -58,6 +60,9 @@ class TrainingFlags {
   Maybe<uint64_t> validate_every_;
   Maybe<uint64_t> checkpoint_every_;
   Maybe<double> checkpoint_seconds_;
+  Maybe<uint32_t> image_size_;
+  Maybe<double> crop_side_;
+  bool flip_ = false;
   Maybe<uint32_t> early_stop_;
   Maybe<uint32_t> lora_rank_;
   Maybe<double> lora_alpha_;

@@ -46,42 +46,58 @@ bool SendTokenizer(SubmitStream& stream, const std::string& vocabulary) {
   return true;
 }
 
-absl::Status SendFile(SubmitStream& stream, const TrainingFile& file, uint64_t before, uint64_t total,
-                      Progress& progress, bool* taken) {
-  std::ifstream input(file.path, std::ios::binary);
-  if (!input) return absl::NotFoundError(absl::StrCat(file.path, " cannot be read"));
+// What has been sent of how much, on the bar.
+struct Sent {
+  Progress progress = Progress("sending");
+  uint64_t bytes = 0;
+  uint64_t total = 0;
+};
+
+// The file at `path`, by the name that `head` gives it. `more`: others follow, so that small ones may go together.
+absl::Status SendFile(SubmitStream& stream, const std::string& path, v1::SubmitJobRequest::File head, bool more,
+                      Sent& sent, bool* taken) {
+  std::ifstream input(path, std::ios::binary);
+  if (!input) return absl::NotFoundError(absl::StrCat(path, " cannot be read"));
+  const grpc::WriteOptions buffered = grpc::WriteOptions().set_buffer_hint();
   v1::SubmitJobRequest request;
-  request.mutable_file()->set_name(file.path);
-  *taken = stream.Write(request);
-  uint64_t sent = 0;
+  *request.mutable_file() = std::move(head);
+  *taken = stream.Write(request, buffered);
   while (*taken && input) {
     std::string& data = *request.mutable_data();
     data.resize(kPieceBytes);
     input.read(data.data(), static_cast<std::streamsize>(data.size()));
     data.resize(static_cast<size_t>(input.gcount()));
     if (data.empty()) break;
-    *taken = stream.Write(request);
-    sent += data.size();
-    progress.Update(before + sent, total, FormatBytes(total));
+    *taken = stream.Write(request, more ? buffered : grpc::WriteOptions());
+    sent.bytes += data.size();
+    sent.progress.Update(sent.bytes, sent.total, FormatBytes(sent.total));
   }
-  if (!input.eof() && *taken) return absl::UnavailableError(absl::StrCat(file.path, " cannot be read to its end"));
+  if (!input.eof() && *taken) return absl::UnavailableError(absl::StrCat(path, " cannot be read to its end"));
   return absl::OkStatus();
 }
 
 absl::Status SendAll(SubmitStream& stream, const JobUpload& upload, const std::string& vocabulary) {
-  uint64_t total = 0;
-  for (const TrainingFile& file : upload.files) total += file.bytes;
+  Sent sent;
+  for (const TrainingFile& file : upload.files) sent.total += file.bytes;
+  for (const PictureFile& picture : upload.pictures) sent.total += picture.bytes;
   v1::SubmitJobRequest request;
   *request.mutable_head()->mutable_options() = upload.options;
   request.mutable_head()->set_tokenizer_model(upload.tokenizer_model);
   bool taken = stream.Write(request);
   if (taken && !vocabulary.empty()) taken = SendTokenizer(stream, vocabulary);
-  Progress progress("sending");
-  uint64_t sent = 0;
   for (const TrainingFile& file : upload.files) {
     if (!taken) break;
-    ENIGMA_RETURN_IF_ERROR(SendFile(stream, file, sent, total, progress, &taken));
-    sent += file.bytes;
+    v1::SubmitJobRequest::File head;
+    head.set_name(file.path);
+    ENIGMA_RETURN_IF_ERROR(SendFile(stream, file.path, std::move(head), /*more=*/false, sent, &taken));
+  }
+  for (const PictureFile& picture : upload.pictures) {
+    if (!taken) break;
+    v1::SubmitJobRequest::File head;
+    head.set_name(picture.name);
+    head.set_picture(true);
+    const bool more = &picture != &upload.pictures.back();
+    ENIGMA_RETURN_IF_ERROR(SendFile(stream, picture.path, std::move(head), more, sent, &taken));
   }
   if (taken) stream.WritesDone();
   return absl::OkStatus();

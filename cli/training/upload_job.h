@@ -6,6 +6,7 @@
 #include <absl/status/statusor.h>
 
 #include "cli/cluster/cluster_client.h"
+#include "cli/input/captioned_pictures.h"
 #include "cli/input/training_text.h"
 #include "cli/training/call_stopper.h"
 #include "proto/training.pb.h"
@@ -15,8 +16,9 @@ namespace enigma::cli {
 struct JobUpload {
   v1::TrainingOptions options;
   std::vector<TrainingFile> files;
-  std::string tokenizer_path;   // a GGUF file whose vocabulary is taken; empty: none
-  std::string tokenizer_model;  // a registered model likewise
+  std::vector<PictureFile> pictures;  // that the file of captions names
+  std::string tokenizer_path;         // a GGUF file whose vocabulary is taken; empty: none
+  std::string tokenizer_model;        // a registered model likewise
 };
 
 // Sends the data and waits, with progress, until the job is queued: its number, warnings, report. Ctrl-C takes it back
