@@ -1,0 +1,127 @@
+// Training an image encoder with its decoder on real processes: from a folder of pictures to files that say what they
+// see, the same bits with any workers.
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/cluster/cluster.h"
+#include "tests/support/test_data.h"
+
+namespace enigma::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string WriteScenes(const Cluster& cluster) {
+  std::string path = cluster.directory() + "/scenes";
+  const RunResult made =
+      RunCommand({EnigmaBinary(), "data", "scenes", "--out", path, "--count", "60", "--size", "32", "--seed", "3"});
+  EXPECT_EQ(made.status, 0) << made.err;
+  return path;
+}
+
+std::vector<std::string> TrainArguments(const std::string& data, const std::string& name) {
+  return {"train", "--task",  "vision", "--data",  data,     "--size",      "nano", "--image-size", "32",  "--name",
+          name,    "--steps", "40",     "--batch", "6",      "--slots",     "6",    "--vocab-size", "320", "--seed",
+          "7",     "--json",  "--lr",   "0.002",   "--flip", "--crop-side", "0.9"};
+}
+
+// Trains to the end; the job as it is then, null and a failure where it did not come to that.
+nlohmann::json Train(const Cluster& cluster, const std::vector<std::string>& arguments) {
+  const RunResult result = cluster.Enigma(arguments);
+  EXPECT_EQ(result.status, 0) << result.err << cluster.Logs();
+  return nlohmann::json::parse(result.out, nullptr, false);
+}
+
+// What a job exported. Names have one length, and are taken for the same.
+std::string Exported(const Cluster& cluster, uint64_t job, const std::string& file, const std::string& name) {
+  const std::string path = cluster.data_dir() + "/jobs/" + std::to_string(job) + "/exports/" + file;
+  if (!std::filesystem::exists(path)) return "no " + path;
+  std::string bytes = ReadFileOrDie(path);
+  for (size_t at = bytes.find(name); at != std::string::npos; at = bytes.find(name, at)) {
+    bytes.replace(at, name.size(), std::string(name.size(), '#'));
+  }
+  return bytes;
+}
+
+TEST(VisionTrainingTest, TwoWorkersOneAndOneThatIsKilledMakeTheSameFiles) {
+  const auto cluster = Cluster::Start({});
+  ASSERT_NE(cluster, nullptr);
+  for (int i = 0; i < 2; ++i) cluster->StartWorker(i, 0, {"--threads", "1"});
+  ASSERT_TRUE(cluster->WaitForNodes(2));
+  const std::string scenes = WriteScenes(*cluster);
+
+  const RunResult estimate = cluster->Enigma(
+      {"train", "--task", "vision", "--size", "nano", "--name", "seer-0", "--steps", "10", "--dry-run"});
+  EXPECT_EQ(estimate.status, 0) << estimate.err;
+  EXPECT_THAT(estimate.out, HasSubstr("image encoder: 64 x 64 pixels"));
+
+  const nlohmann::json two = Train(*cluster, TrainArguments(scenes, "seer-2"));
+  ASSERT_TRUE(two.is_object());
+  EXPECT_EQ(two.at("state"), "done") << two.dump(1);
+  EXPECT_EQ(two.at("ranks").size(), 2u);
+  EXPECT_GT(two.at("validation_loss").get<double>(), 0);
+  std::vector<std::string> alone = TrainArguments(scenes, "seer-1");
+  alone.insert(alone.end(), {"--workers", "1"});
+  const nlohmann::json one = Train(*cluster, alone);
+  ASSERT_TRUE(one.is_object());
+  EXPECT_EQ(one.at("ranks").size(), 1u);
+
+  nlohmann::json disturbed;
+  std::thread training([&] { disturbed = Train(*cluster, TrainArguments(scenes, "seer-3")); });
+  uint64_t step = 0;
+  for (int look = 0; look < 1200 && step < 3; ++look) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    for (const auto& job : cluster->Json({"jobs", "--json"}).at("jobs")) {
+      if (job.at("model") == "seer-3") step = job.at("step");
+    }
+  }
+  EXPECT_GE(step, 3u);
+  cluster->worker(1).Signal(SIGKILL);
+  training.join();
+  ASSERT_TRUE(disturbed.is_object());
+  EXPECT_EQ(disturbed.at("state"), "done") << disturbed.dump(1) << cluster->Logs();
+
+  for (const char* file : {"model.gguf", "encoder.gguf"}) {
+    const std::string expected = Exported(*cluster, two.at("job"), file, "seer-2");
+    EXPECT_GT(expected.size(), 500'000u) << expected.substr(0, 200);
+    EXPECT_EQ(Exported(*cluster, one.at("job"), file, "seer-1") == expected, true) << file << " of one worker";
+    EXPECT_EQ(Exported(*cluster, disturbed.at("job"), file, "seer-3") == expected, true) << file << " after a kill";
+  }
+
+  const std::string exports =
+      cluster->data_dir() + "/jobs/" + std::to_string(two.at("job").get<uint64_t>()) + "/exports/";
+  const RunResult said = RunCommand({EnigmaBinary(), "describe", "--local", exports + "model.gguf", "--encoder",
+                                     exports + "encoder.gguf", "--max-tokens", "8", scenes + "/images/000000.png"});
+  EXPECT_EQ(said.status, 0) << said.err;
+}
+
+TEST(VisionTrainingTest, WhatIsWrongWithPicturesIsSaidWithFileAndLine) {
+  const auto cluster = Cluster::Start({});
+  ASSERT_NE(cluster, nullptr);
+  const std::string scenes = WriteScenes(*cluster);
+  const auto error_of = [&](const std::string& data) {
+    const RunResult result = cluster->Enigma(TrainArguments(data, "bad"));
+    EXPECT_NE(result.status, 0) << data;
+    return result.err;
+  };
+  std::filesystem::resize_file(scenes + "/images/000004.png", 100);
+  EXPECT_THAT(error_of(scenes), HasSubstr("captions.jsonl, line 5: images/000004.png: "));
+  std::filesystem::remove(scenes + "/images/000002.png");
+  EXPECT_THAT(error_of(scenes + "/captions.jsonl"), HasSubstr("captions.jsonl, line 3: there is no picture"));
+  std::filesystem::create_directories(cluster->directory() + "/empty");
+  EXPECT_THAT(error_of(cluster->directory() + "/empty"), HasSubstr("there is no file"));
+  std::filesystem::create_directories(cluster->directory() + "/up");
+  std::ofstream(cluster->directory() + "/up/captions.jsonl") << "{\"image\": \"../x.png\", \"caption\": \"x\"}\n";
+  EXPECT_THAT(error_of(cluster->directory() + "/up"), HasSubstr("captions.jsonl, line 1: \"image\" is no path"));
+  EXPECT_TRUE(cluster->Json({"jobs"}).at("jobs").empty());
+}
+
+}  // namespace
+}  // namespace enigma::testing
