@@ -82,7 +82,7 @@ TEST(VisionTrainingTest, TwoWorkersOneAndOneThatIsKilledMakeTheSameFiles) {
       if (job.at("model") == "seer-3") step = job.at("step");
     }
   }
-  EXPECT_GE(step, 3u);
+  EXPECT_GE(step, 3u) << cluster->Json({"jobs"}).dump(1) << cluster->Logs();
   cluster->worker(1).Signal(SIGKILL);
   training.join();
   ASSERT_TRUE(disturbed.is_object());

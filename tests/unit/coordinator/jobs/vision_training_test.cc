@@ -139,7 +139,8 @@ TEST_F(VisionTrainingTest, WhatIsWrongWithPicturesIsSaidWithFileAndLine) {
   EXPECT_THAT(refusal([&] { captions_ += "{\"image\": \"../x.png\", \"caption\": \"x\"}\n"; }),
               HasSubstr("in/captions.jsonl, line 41: \"image\" is no path below"));
   EXPECT_THAT(refusal([&] { captions_ = "\n"; }), HasSubstr("in/captions.jsonl: it names no pictures"));
-  const std::string long_one(4000, 'q');
+  std::string long_one;  // a digit is a token
+  for (int i = 0; i < 400; ++i) long_one += std::to_string(i * 7 % 10);
   EXPECT_THAT(refusal([&] { captions_ += "{\"image\": \"images/0.png\", \"caption\": \"" + long_one + "\"}\n"; }),
               HasSubstr("in/captions.jsonl, line 41: with the 16 rows of its picture the caption takes"));
 
