@@ -78,7 +78,8 @@ TEST(VisionTrainingTest, TwoWorkersOneAndOneThatIsKilledMakeTheSameFiles) {
   uint64_t step = 0;
   for (int look = 0; look < 1200 && step < 3; ++look) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    for (const auto& job : cluster->Json({"jobs", "--json"}).at("jobs")) {
+    const nlohmann::json jobs = cluster->Json({"jobs"});
+    for (const auto& job : jobs.at("jobs")) {
       if (job.at("model") == "seer-3") step = job.at("step");
     }
   }
