@@ -200,20 +200,23 @@ void JobRunner::Exported(const enigma::v1::ExportDone& exported) {
   if (!exported.error().empty()) {
     return End(JobState::kFailed, absl::StrCat("the model was not exported: ", exported.error()));
   }
-  if (config_.pictures.used()) {
-    // Without the encoder that it sees by the decoder is no model: both files stay with the job.
-    return End(JobState::kDone, absl::StrCat("model.gguf and encoder.gguf are in ", folders_.PathOf(id_), "/exports"));
-  }
-  const absl::StatusOr<std::string> path = folders_.ExportPath(id_, "gguf");
-  const absl::Status imported =
-      path.ok() ? ImportModel(plane_, {.path = *path, .encoder = {}, .name = job->model}).status() : path.status();
-  if (!imported.ok()) {
+  if (const absl::Status imported = Register(job->model); !imported.ok()) {
     return End(JobState::kFailed, absl::StrCat("the exported model cannot be registered: ", imported.message()));
   }
   LogInfo("job {}: {} is registered; its logits differ from the trainer's by {} at most", id_, job->model,
           exported.largest_difference());
   const bool both = !job->reason.empty() && !exported.remark().empty();
   End(JobState::kDone, absl::StrCat(job->reason, both ? "; " : "", exported.remark()));
+}
+
+absl::Status JobRunner::Register(const std::string& name) {
+  ModelImport import;
+  import.name = name;
+  ENIGMA_ASSIGN_OR_RETURN(import.path, folders_.ExportPath(id_, "gguf"));
+  if (config_.pictures.used()) {
+    ENIGMA_ASSIGN_OR_RETURN(import.encoder, folders_.ExportPath(id_, "encoder"));
+  }
+  return ImportModel(plane_, import).status();
 }
 
 void JobRunner::ChooseRanks(const std::vector<RankView>& views) {

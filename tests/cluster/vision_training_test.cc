@@ -96,11 +96,18 @@ TEST(VisionTrainingTest, TwoWorkersOneAndOneThatIsKilledMakeTheSameFiles) {
     EXPECT_EQ(Exported(*cluster, disturbed.at("job"), file, "seer-3") == expected, true) << file << " after a kill";
   }
 
+  // The cluster says of a picture what one process does.
   const std::string exports =
       cluster->data_dir() + "/jobs/" + std::to_string(two.at("job").get<uint64_t>()) + "/exports/";
-  const RunResult said = RunCommand({EnigmaBinary(), "describe", "--local", exports + "model.gguf", "--encoder",
-                                     exports + "encoder.gguf", "--max-tokens", "8", scenes + "/images/000000.png"});
-  EXPECT_EQ(said.status, 0) << said.err;
+  const std::string picture = scenes + "/images/000000.png";
+  const RunResult here = RunCommand({EnigmaBinary(), "describe", "--local", exports + "model.gguf", "--encoder",
+                                     exports + "encoder.gguf", "--max-tokens", "8", "--json", picture});
+  ASSERT_EQ(here.status, 0) << here.err;
+  const RunResult loaded = cluster->Enigma({"load", "seer-2"});
+  ASSERT_EQ(loaded.status, 0) << loaded.err << cluster->Logs();
+  const nlohmann::json there = cluster->Json({"describe", "--model", "seer-2", "--max-tokens", "8", picture});
+  ASSERT_FALSE(there.is_null());
+  EXPECT_EQ(there.at("text"), nlohmann::json::parse(here.out).at("text"));
 }
 
 TEST(VisionTrainingTest, WhatIsWrongWithPicturesIsSaidWithFileAndLine) {

@@ -12,6 +12,7 @@
 #include "engine/corpus/token_set.h"
 #include "engine/spec/training_config.h"
 #include "tests/support/encoded_images.h"
+#include "tests/support/synthetic_vision.h"
 #include "tests/unit/coordinator/jobs/training_fixture.h"
 
 namespace enigma::coordinator::testing {
@@ -114,6 +115,33 @@ TEST_F(VisionTrainingTest, TokensAndPicturesArePreparedForWorkers) {
   EXPECT_THAT(info.report_json(), HasSubstr("in/captions.jsonl"));
   EXPECT_FALSE(std::filesystem::exists(folder + "/incoming"));
   fakes_.HoldSteps(false);
+}
+
+TEST_F(VisionTrainingTest, DecoderAndEncoderBecomeOneModel) {
+  engine::VisionSpec spec = enigma::testing::SmallVisionSpec();
+  spec.output = 64;  // what the file that is exported here is wide
+  auto weights = enigma::testing::RandomVisionWeights(spec, 5);
+  const std::string encoder = folder_ + "/encoder.gguf";
+  enigma::testing::WriteVisionModel(encoder, spec, weights, engine::DType::kF32);
+  StartTraining(1);
+  // Without its encoder it is none.
+  ASSERT_TRUE(SubmitPictures(Vision("blind")).ok());
+  ASSERT_TRUE(Reaches(progress_.job(), "failed")) << Info(progress_.job()).ShortDebugString();
+  EXPECT_THAT(Info(progress_.job()).reason(), HasSubstr("encoder.gguf"));
+  EXPECT_FALSE(IsRegistered("blind"));
+
+  fakes_.SetEncoderFile(encoder);
+  ASSERT_TRUE(SubmitPictures(Vision("seer")).ok());
+  const uint64_t job = progress_.job();
+  ASSERT_TRUE(Reaches(job, "done")) << Info(job).ShortDebugString();
+  grpc::ClientContext context;
+  enigma::v1::ListClusterModelsReply models;
+  ASSERT_TRUE(cluster_->ListModels(&context, {}, &models).ok());
+  ASSERT_EQ(models.models_size(), 1);
+  EXPECT_EQ(models.models(0).name(), "seer");
+  EXPECT_TRUE(models.models(0).has_encoder());
+  // What is registered from its files holds them.
+  EXPECT_EQ(Remove(job).error_code(), grpc::StatusCode::FAILED_PRECONDITION);
 }
 
 TEST_F(VisionTrainingTest, WhatIsWrongWithPicturesIsSaidWithFileAndLine) {
