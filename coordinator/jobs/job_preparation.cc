@@ -144,6 +144,7 @@ class Preparation {
                                                  CorpusOptionsOf(options_).validation_share, go_on));
     corpus_ = {std::move(prepared.tokens), std::move(prepared.report)};
     pictures_ = std::move(prepared.pictures);
+    ENIGMA_RETURN_IF_ERROR(SetChatTemplate(folders_.TokenizerPath(id_), engine::kCaptionTemplate));
     return engine::WritePictureSet(*pictures_, folders_.PictureSetPath(id_));
   }
 

@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::array kVisionPresets = {
     // name, channels, layers, hidden, heads, ffn
-    VisionPreset{"nano", 64, 2, 128, 4, 256},
-    VisionPreset{"micro", 64, 4, 128, 4, 352},
+    VisionPreset{"nano", 128, 3, 128, 4, 256},
+    VisionPreset{"micro", 128, 4, 128, 4, 352},
     VisionPreset{"tiny", 128, 4, 192, 6, 512},
     VisionPreset{"small", 128, 6, 256, 8, 704},
 };

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "coordinator/jobs/job_tokenizer.h"
 #include "engine/corpus/picture_set.h"
 #include "engine/corpus/token_set.h"
 #include "engine/spec/training_config.h"
@@ -96,6 +97,12 @@ TEST_F(VisionTrainingTest, TokensAndPicturesArePreparedForWorkers) {
   ASSERT_TRUE(tokens.ok() && pictures.ok()) << tokens.status() << pictures.status();
   ASSERT_EQ((*pictures)->pictures(), 40U);
   EXPECT_EQ((*pictures)->side(), 32U);
+  const auto tokenizer = OpenJobTokenizer(folder + "/tokenizer.gguf");
+  ASSERT_TRUE(tokenizer.ok() && tokenizer->chat) << tokenizer.status();
+  engine::ChatRequest asked;
+  asked.messages = {{{"role", "user"}, {"content", "What is this?"}}};
+  asked.without_bos_and_eos = true;
+  EXPECT_EQ(tokenizer->chat->Render(asked).value_or("?"), "") << "what it has never learned to read";
   const enigma::v1::JobInfo info = Info(job);
   const auto config = engine::TrainingConfigFromJson(info.config_json());
   ASSERT_TRUE(config.ok()) << config.status();
@@ -119,7 +126,7 @@ TEST_F(VisionTrainingTest, TokensAndPicturesArePreparedForWorkers) {
 
 TEST_F(VisionTrainingTest, DecoderAndEncoderBecomeOneModel) {
   engine::VisionSpec spec = enigma::testing::SmallVisionSpec();
-  spec.output = 64;  // what the file that is exported here is wide
+  spec.output = 256;  // as wide as the file that is exported here
   auto weights = enigma::testing::RandomVisionWeights(spec, 5);
   const std::string encoder = folder_ + "/encoder.gguf";
   enigma::testing::WriteVisionModel(encoder, spec, weights, engine::DType::kF32);

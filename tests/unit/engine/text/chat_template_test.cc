@@ -143,6 +143,10 @@ TEST(ChatTemplateTest, QuestionsArePutAsTheyAreLearned) {
               HasSubstr("Be brief."));
 }
 
+TEST(ChatTemplateTest, WordsBesidePicturesAreLeftOutWhereNoneWereLearned) {
+  EXPECT_EQ(*Prompt(Make(kCaptionTemplate), R"([{"role": "user", "content": "What is this?"}])"), "<s>");
+}
+
 TEST(ChatTemplateTest, RefusesWhatAreNoMessages) {
   const ChatTemplate chat = Make(kRich);
   for (const char* messages :
