@@ -25,8 +25,8 @@ inline constexpr char kQuestionTemplate[] =
     R"({{- bos_token + 'Q: ' + (last.question | trim) + '\nA:' }})"
     R"({%- if messages[-1].role == 'assistant' %}{{- ' ' + (messages[-1].content | trim) }}{%- endif %})";
 
-// Of a model that has learned to say what pictures show and has read nothing else: words beside a picture would only lead
-// it astray, so they are left out.
+// Of a model that has learned to say what pictures show and has read nothing else: words beside a picture would only
+// lead it astray, so they are left out.
 inline constexpr char kCaptionTemplate[] = "{{- bos_token }}";
 
 // A trained tokenizer as GGUF's metadata keys tokenizer.* hold it, for Tokenizer::FromGguf and for llama.cpp. Ids are
