@@ -40,7 +40,13 @@ while (($# > 0)); do
 done
 [[ -z $model || -f $model ]] || { say "no such model file: $model"; exit 2; }
 
-ensure_packages "${PACKAGES_BUILD[@]}" "${PACKAGES_ASK[@]}"
+shipped=(models/*.gguf)
+asks=0
+[[ -n $model || ! -f ${shipped[0]} ]] || ((build_only)) || asks=1
+unset ENIGMA_MODELS_DIR ENIGMA_NO_DEFAULT_MODELS
+packages=("${PACKAGES_BUILD[@]}")
+((asks == 0)) || command -v curl >/dev/null || packages+=("${PACKAGES_ASK[@]}")
+ensure_packages "${packages[@]}"
 build release enigma
 enigma=$ENIGMA_ROOT/build/release/enigma
 ((build_only)) && { say "built $enigma"; exit 0; }
@@ -138,7 +144,7 @@ header() { sed -nE "s/^x-enigma-$1: ([^\r]*).*$/\1/Ip" "$data_dir/headers"; }
 # the models that come with the program gave it, where, and what decided that.
 ask() {
   local reply text intent
-  reply=$(curl -sS -D "$data_dir/headers" -H 'Content-Type: application/json' --data @- "$api/chat/completions" <<TEXT
+  reply=$(curl -sS --noproxy '*' -D "$data_dir/headers" -H 'Content-Type: application/json' --data @- "$api/chat/completions" <<TEXT
 {"model": "auto", "messages": [{"role": "user", "content": $2}], "max_tokens": 160, "temperature": 0}
 TEXT
   )
@@ -149,8 +155,7 @@ TEXT
   say "   $1: model $(header model) on node $(header node), chosen by $(header route-method)${intent:+ (intent $intent, confidence $(header confidence))}"
 }
 
-shipped=(models/*.gguf)
-if [[ -z $model && -f ${shipped[0]} ]]; then
+if ((asks)); then
   say "
 four requests to the model \"auto\", for the models that come with the program (models/README.md):"
   "$enigma" data scenes --count 1 --split test --seed 7 --out "$data_dir/picture" >/dev/null
@@ -169,7 +174,7 @@ What is 47 plus 38?"
   ask "a picture" '[{"type": "image_url", "image_url": {"url": "data:image/png;base64,'"$picture"'"}}]'
   say ""
   "$enigma" models --data-dir "$data_dir"
-  use="curl $api/chat/completions -d '{\"model\": \"auto\", \"messages\": [{\"role\": \"user\", \"content\": \"What is 3 times 4?\"}]}'
+  ((keep == 0)) || use="curl $api/chat/completions -d '{\"model\": \"auto\", \"messages\": [{\"role\": \"user\", \"content\": \"What is 3 times 4?\"}]}'
   $use"
 fi
 
