@@ -124,7 +124,7 @@ if [[ -n $model ]]; then
   build/release/enigma generate --raw --model $(basename "$model" .gguf) \"$prompt\"   # in another terminal"
 else
   questions=("$prompt")
-  [[ -n $prompt ]] || questions=('What is Enigma?' 'How do I start a cluster on this machine?' 'which port does http use')
+  [[ -n $prompt ]] || questions=('What is Enigma?' 'How do I start a cluster on this machine?' 'How do I stop enigma up?')
   for question in "${questions[@]}"; do
     prompt=$(printf 'Q: %s\nA:' "$question")
     printf '%s' "$prompt"
@@ -164,8 +164,8 @@ four requests to the model \"auto\", for the models that come with the program (
 What is a worker?"
   ask "a question" '"What is a worker?"'
   say "
-Write a Python function is_even(n) that tells whether n is even."
-  ask "a coding task" '"Write a Python function is_even(n) that tells whether n is even."'
+Write a Python function reverse_words(text) that turns the order of the words around."
+  ask "a coding task" '"Write a Python function reverse_words(text) that turns the order of the words around."'
   say "
 What is 47 plus 38?"
   ask "a sum" '"What is 47 plus 38?"'
