@@ -82,7 +82,7 @@ void RequestPictures::Begin(PictureEncoders& encoders, const RunPtr& run) {
     bool unwanted = false;
     {
       absl::MutexLock lock(&mutex_);
-      run->calls.push_back(call);
+      if (!run->ended()) run->calls.push_back(call);
       unwanted = run->waiting.empty() || !run->failure.ok();
     }
     if (unwanted) encoders.Cancel(call);
@@ -109,7 +109,10 @@ void RequestPictures::Take(PictureEncoders& encoders, const RunPtr& run, size_t 
       run->parts.clear();
       run->rows = std::move(all);
     }
-    if (run->left == 0) waiting.swap(run->waiting);
+    if (run->left == 0) {
+      waiting.swap(run->waiting);
+      run->calls.clear();
+    }
     if (run->failure.ok()) {
       result = run->rows;
     } else {

@@ -24,7 +24,7 @@ bool IsLoss(const absl::Status& status) {
 
 }  // namespace
 
-// Guarded by the mutex of the PictureEncoders, but for what is constant.
+// Guarded by the mutex of the PictureEncoders, but for what is constant, and what its one attempt alone touches.
 class PictureEncoders::Call {
  public:
   std::string model;
@@ -34,6 +34,13 @@ class PictureEncoders::Call {
   absl::Status failure;      // of the last
   bool cancelled = false;
   std::shared_ptr<Attempt> attempt;
+
+  // Keeps nothing of it: who asked may hold this call, and what it asks with may hold who asked.
+  void End(absl::StatusOr<std::vector<float>> rows) {
+    image = nullptr;
+    const Done told = std::exchange(done, nullptr);
+    told(std::move(rows));
+  }
 };
 
 struct PictureEncoders::InService {
@@ -125,7 +132,7 @@ void PictureEncoders::Start(const CallPtr& call) {
       attempts_.push_back(attempt);
     }
   }
-  if (!failure.ok()) return call->done(failure);
+  if (!failure.ok()) return call->End(failure);
   attempt->request.set_replica(attempt->encoder->replica);
   attempt->request.set_image(*call->image);
   attempt->context.set_deadline(absl::ToChronoTime(absl::Now() + kEncodeTimeout));
@@ -157,8 +164,8 @@ void PictureEncoders::Settle(const CallPtr& call, const std::shared_ptr<Attempt>
     }
   }
   if (another) return Start(call);
-  if (!status.ok()) return call->done(status);
-  call->done(std::vector<float>(attempt->reply.rows().begin(), attempt->reply.rows().end()));
+  if (!status.ok()) return call->End(status);
+  call->End(std::vector<float>(attempt->reply.rows().begin(), attempt->reply.rows().end()));
 }
 
 }  // namespace enigma::coordinator

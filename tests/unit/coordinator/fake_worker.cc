@@ -362,7 +362,10 @@ grpc::Status FakeWorker::Encode(grpc::ServerContext* context, const enigma::v1::
                                 enigma::v1::EncodeReply* reply) {
   ++encode_calls_;
   while (hold_pictures_ && !stopping_ && !context->IsCancelled()) absl::SleepFor(absl::Milliseconds(5));
-  if (stopping_ || context->IsCancelled()) return {grpc::StatusCode::CANCELLED, "it stops"};
+  if (stopping_ || context->IsCancelled()) {
+    ++cancelled_pictures_;
+    return {grpc::StatusCode::CANCELLED, "it stops"};
+  }
   if (request->image().ends_with("corrupt")) return {grpc::StatusCode::INVALID_ARGUMENT, "the image is damaged"};
   const int values = kPictureRows * FakePipelines::kEmbeddingWidth;
   for (int i = 0; i < values; ++i) reply->add_rows(static_cast<float>(request->image().size()));

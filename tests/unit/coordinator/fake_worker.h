@@ -108,6 +108,7 @@ class FakeWorker final : public enigma::v1::Worker::Service {
   static constexpr int kPictureRows = 9;
   void HoldPictures(bool hold) { hold_pictures_ = hold; }  // while true, none is encoded
   int encode_calls() const { return encode_calls_; }
+  int cancelled_pictures() const { return cancelled_pictures_; }
   void Leave() { leaving_ = true; }  // says so in its heartbeats
   // Its stages have work and have finished no step for so long; negative: they have none.
   void BeBusyFor(absl::Duration age) { busy_ms_ = absl::ToInt64Milliseconds(age); }
@@ -160,6 +161,7 @@ class FakeWorker final : public enigma::v1::Worker::Service {
   std::atomic<int> load_calls_ = 0;
   std::atomic<bool> hold_pictures_ = false;
   std::atomic<int> encode_calls_ = 0;
+  std::atomic<int> cancelled_pictures_ = 0;
   std::atomic<bool> leaving_ = false;
   std::atomic<int64_t> busy_ms_ = -1;
   std::atomic<bool> measured_;

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include <absl/strings/escaping.h>
+#include <absl/synchronization/notification.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -310,9 +311,47 @@ TEST_F(VisionTest, AClientThatGoesWaitsForNoPicture) {
   EXPECT_TRUE(Eventually([&] { return encoding.encode_calls() == 1; }));
   context.TryCancel();
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  EXPECT_TRUE(Eventually([&] { return encoding.cancelled_pictures() == 1; }));
   encoding.HoldPictures(false);
   EXPECT_EQ(Chat(Parts({ImagePart(Png(8, 8))})).status, 200);
   EXPECT_EQ(pipelines_.opened().size(), 1u) << "of the second request alone";
+}
+
+TEST_F(VisionTest, NothingOfAnEndedRequestsPicturesIsKept) {
+  FakeWorker::Options options;
+  options.node_id = "n0";
+  FakeWorker encoding(pipelines_, options);
+  Model model;
+  model.name = "eye";
+  Replica replica;
+  replica.id = 7;
+  replica.model = std::make_shared<const Model>(model);
+  replica.encoder.emplace().set_node_id("n0");
+  std::weak_ptr<RequestPictures> pictures;
+  std::weak_ptr<int> asking;
+  PictureEncoders encoders;
+  const auto ask = [&](const std::vector<std::string>& files) {
+    absl::Notification done;
+    absl::StatusCode code = absl::StatusCode::kOk;
+    const auto made = RequestPictures::Make(files);
+    pictures = made;
+    made->Encode(encoders, "eye", [&, kept = std::make_shared<int>()](const auto& rows) {
+      asking = kept;
+      code = rows.status().code();
+      done.Notify();
+    });
+    done.WaitForNotification();
+    return code;
+  };
+  // An answer may still be on its way out of what holds it.
+  const auto gone = [&] { return Eventually([&] { return pictures.expired() && asking.expired(); }); };
+  EXPECT_EQ(ask({Png(8, 8), Png(64, 40)}), absl::StatusCode::kUnavailable) << "no encoder is in service";
+  EXPECT_TRUE(gone());
+  encoders.Add(replica, MakeChannel(absl::StrCat("127.0.0.1:", encoding.port()), nullptr, ExpectedPeer::AnyNode()));
+  EXPECT_EQ(ask({Png(8, 8), Png(64, 40)}), absl::StatusCode::kOk);
+  EXPECT_TRUE(gone());
+  EXPECT_EQ(ask({Png(8, 8) + "corrupt", Png(64, 40)}), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(gone());
 }
 
 }  // namespace
