@@ -1,6 +1,8 @@
 #include "worker/pipeline/encoder_stage.h"
 
 #include <algorithm>
+#include <new>
+#include <span>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -26,39 +28,51 @@ EncoderStage::EncoderStage(Options options, LoadedEncoder loaded, absl::Mutex& t
       thread_([this] { Run(); }) {}
 
 EncoderStage::~EncoderStage() {
-  {
-    absl::MutexLock lock(&mutex_);
-    closed_ = true;
-    for (const PicturePtr& picture : waiting_) {
-      picture->rows = absl::UnavailableError("the image encoder was unloaded");
-      picture->done = true;
-    }
-    waiting_.clear();
-  }
+  Close();
   thread_.join();
 }
 
-absl::Status EncoderStage::Enqueue(const PicturePtr& picture) {
+void EncoderStage::Close() {
+  absl::MutexLock lock(&mutex_);
+  closed_ = true;
+  for (const PicturePtr& picture : waiting_) {
+    picture->rows = absl::UnavailableError("the image encoder was unloaded");
+    picture->done = true;
+  }
+  waiting_.clear();
+  waiting_bytes_ = 0;
+}
+
+absl::Status EncoderStage::CheckRoom(uint64_t bytes) const {
   if (closed_) return absl::UnavailableError("the image encoder is not loaded any more");
-  const uint64_t bytes = picture->image.size();
   if (waiting_.size() >= options_.waiting_max || bytes > options_.waiting_bytes_max - waiting_bytes_) {
     return absl::ResourceExhaustedError(
         absl::StrCat(waiting_.size(), " pictures wait for the image encoder already; try again later"));
   }
+  return absl::OkStatus();
+}
+
+absl::Status EncoderStage::Enqueue(const PicturePtr& picture) {
+  ENIGMA_RETURN_IF_ERROR(CheckRoom(picture->image.size()));
   if (waiting_.empty() && !computing_) progressed_ = clock_.Monotonic();
-  waiting_bytes_ += bytes;
+  waiting_bytes_ += picture->image.size();
   waiting_.push_back(picture);
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<float>> EncoderStage::Encode(std::string image, const std::function<bool()>& gone) {
+absl::StatusOr<std::vector<float>> EncoderStage::Encode(const std::string& image, const std::function<bool()>& gone) {
+  {
+    absl::MutexLock lock(&mutex_);
+    ENIGMA_RETURN_IF_ERROR(CheckRoom(image.size()));  // before it is copied
+  }
   const auto picture = std::make_shared<Picture>();
-  picture->image = std::move(image);
+  picture->image = image;  // who waits may go while it is decoded
   absl::MutexLock lock(&mutex_);
   ENIGMA_RETURN_IF_ERROR(Enqueue(picture));
   while (!mutex_.AwaitWithTimeout(absl::Condition(&picture->done), kAskWhetherGoneEvery)) {
     if (!gone()) continue;
     picture->unwanted = true;
+    if (std::erase(waiting_, picture) > 0) waiting_bytes_ -= picture->image.size();
     return absl::CancelledError("the caller went away");
   }
   return std::move(picture->rows);
@@ -75,10 +89,9 @@ void EncoderStage::Run() {
       picture = std::move(waiting_.front());
       waiting_.pop_front();
       waiting_bytes_ -= picture->image.size();
-      if (picture->unwanted) continue;
       computing_ = true;
     }
-    absl::StatusOr<std::vector<float>> rows = Compute(picture->image);
+    absl::StatusOr<std::vector<float>> rows = Compute(*picture);
     absl::MutexLock lock(&mutex_);
     picture->rows = std::move(rows);
     picture->done = true;
@@ -88,15 +101,21 @@ void EncoderStage::Run() {
   }
 }
 
-absl::StatusOr<std::vector<float>> EncoderStage::Compute(const std::string& image) {
+absl::StatusOr<std::vector<float>> EncoderStage::Compute(const Picture& picture) {
   const absl::Duration start = clock_.Monotonic();
-  const auto* const bytes = reinterpret_cast<const uint8_t*>(image.data());
-  ENIGMA_ASSIGN_OR_RETURN(const engine::Image pixels, engine::DecodeImage({bytes, image.size()}, options_.limits));
-  absl::MutexLock lock(&turn_);
-  absl::StatusOr<std::vector<float>> rows = loaded_.encoder->Encode(pixels);
-  pictures_.Increment();
-  seconds_.Observe(absl::ToDoubleSeconds(clock_.Monotonic() - start));
-  return rows;
+  const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(picture.image.data()), picture.image.size());
+  try {
+    ENIGMA_ASSIGN_OR_RETURN(const engine::Image pixels, engine::DecodeImage(bytes, options_.limits));
+    absl::MutexLock lock(&turn_);
+    if (picture.unwanted) return absl::CancelledError("the caller went away");
+    absl::StatusOr<std::vector<float>> rows = loaded_.encoder->Encode(pixels);
+    pictures_.Increment();
+    seconds_.Observe(absl::ToDoubleSeconds(clock_.Monotonic() - start));
+    return rows;
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "node ", options_.node_id, " has no memory for this picture; try again later, or send a smaller one"));
+  }
 }
 
 v1::StageStatus EncoderStage::Status() const {

@@ -43,12 +43,16 @@ class EncoderStage {
   // `turn`: held while the encoder computes, as by StepRunner. References outlive this.
   EncoderStage(Options options, LoadedEncoder loaded, absl::Mutex& turn, Metrics& metrics,
                const Clock& clock = Clock::System());
-  // Those that wait end with Unavailable, after the one that is under way.
+  // Blocks until the picture that is under way is done.
   ~EncoderStage();
 
+  // Those that wait end with Unavailable, and no more are taken.
+  void Close();
+
   // [prefix, width] of a JPEG or PNG file. Blocks until it is done, or `gone` (asked now and then) says that nobody
-  // wants it: Cancelled. InvalidArgument says what is wrong with the picture, ResourceExhausted that too many wait.
-  absl::StatusOr<std::vector<float>> Encode(std::string image, const std::function<bool()>& gone);
+  // wants it: Cancelled. InvalidArgument says what is wrong with the picture, ResourceExhausted that too many wait, or
+  // that there is no memory for this one.
+  absl::StatusOr<std::vector<float>> Encode(const std::string& image, const std::function<bool()>& gone);
 
   const Options& options() const { return options_; }
   v1::StageStatus Status() const;
@@ -60,12 +64,13 @@ class EncoderStage {
     std::string image;
     absl::StatusOr<std::vector<float>> rows = absl::UnknownError("not encoded");
     bool done = false;
-    bool unwanted = false;
+    std::atomic<bool> unwanted = false;
   };
   using PicturePtr = std::shared_ptr<Picture>;  // shared: who waits may go before it is done
 
   void Run();
-  absl::StatusOr<std::vector<float>> Compute(const std::string& image);
+  absl::StatusOr<std::vector<float>> Compute(const Picture& picture);
+  absl::Status CheckRoom(uint64_t bytes) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   absl::Status Enqueue(const PicturePtr& picture) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;

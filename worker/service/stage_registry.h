@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -61,6 +62,7 @@ class ReplicaRegistry {
     if (found == held_.end() || found->second == nullptr) return NotHere(replica);
     stage = std::move(found->second);
     held_.erase(found);
+    End(*stage);
     return absl::OkStatus();
   }
   void Clear() {
@@ -68,6 +70,9 @@ class ReplicaRegistry {
     absl::MutexLock lock(&mutex_);
     ending.swap(held_);
     ++generation_;
+    for (const auto& [replica, stage] : ending) {
+      if (stage != nullptr) End(*stage);
+    }
   }
 
   std::vector<v1::StageStatus> Statuses() const {
@@ -88,6 +93,10 @@ class ReplicaRegistry {
   }
 
  private:
+  // Calls that wait for a picture hold its encoder, and end at once.
+  static void End(Held& held) {
+    if constexpr (std::is_same_v<Held, EncoderStage>) held.Close();
+  }
   static absl::Status NotHere(uint64_t replica) {
     return absl::NotFoundError(absl::StrCat("replica ", replica, " is not loaded here"));
   }

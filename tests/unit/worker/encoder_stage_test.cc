@@ -131,11 +131,44 @@ TEST_F(EncoderStageTest, WhoWaitsTooMuchIsRefusedAndWhoGoesIsForgotten) {
   gone = true;
   waiting.join();
   EXPECT_TRUE(absl::IsCancelled(second)) << second;
+  EXPECT_EQ(stage->Status().sequences(), 1u) << "who is gone takes no place";
   turn_.Unlock();
   computing.join();
   EXPECT_TRUE(first.ok()) << first;
   EXPECT_TRUE(Eventually([&] { return !stage->Status().busy(); }));
   EXPECT_EQ(stage->Status().steps(), 1u);
+}
+
+TEST_F(EncoderStageTest, WhoWaitsWhenItIsClosedIsToldSo) {
+  const auto stage = Start();
+  absl::Status first, second;
+  turn_.Lock();  // the encoder computes nothing
+  std::thread computing([&] { first = stage->Encode(png_, Wanted).status(); });
+  EXPECT_TRUE(Eventually([&] { return stage->Status().sequences() == 1; }));
+  std::thread waiting([&] { second = stage->Encode(png_, Wanted).status(); });
+  EXPECT_TRUE(Eventually([&] { return stage->Status().sequences() == 2; }));
+  stage->Close();
+  // One of the two was taken up, or both waited.
+  EXPECT_TRUE(absl::IsUnavailable(stage->Encode(png_, Wanted).status()));
+  waiting.join();
+  EXPECT_TRUE(absl::IsUnavailable(second)) << second;
+  turn_.Unlock();
+  computing.join();
+  EXPECT_TRUE(first.ok() || absl::IsUnavailable(first)) << first;
+}
+
+TEST_F(EncoderStageTest, WhatNobodyWantsAnyMoreIsNotEncoded) {
+  const auto stage = Start();
+  std::atomic<bool> gone = false;
+  turn_.Lock();  // the encoder computes nothing
+  std::thread asking(
+      [&] { EXPECT_TRUE(absl::IsCancelled(stage->Encode(png_, [&] { return gone.load(); }).status())); });
+  EXPECT_TRUE(Eventually([&] { return stage->Status().sequences() == 1; }));
+  gone = true;
+  asking.join();
+  turn_.Unlock();
+  EXPECT_TRUE(stage->Encode(png_, Wanted).ok());
+  EXPECT_EQ(metrics_.Counter(Metric::kPicturesEncoded, {{"model_name", "eye"}}).Value(), 1);
 }
 
 TEST_F(EncoderStageTest, ItsMemoryIsWhatWasReckoned) {
