@@ -84,6 +84,7 @@ class CoordinatorImpl final : public Coordinator {
  private:
   void SetServing(const std::string& service, bool serving);
   absl::Status Restore();
+  void MakePlane();
   void MakeParts();
   void MakeRouting();
   absl::Status TakeShippedModels();
@@ -147,8 +148,9 @@ absl::Status CoordinatorImpl::Start() {
   ENIGMA_RETURN_IF_ERROR(Restore());
   ENIGMA_RETURN_IF_ERROR(credentials_.Open());
   ENIGMA_ASSIGN_OR_RETURN(audit_, AuditLog::Open(options_.data_dir + "/audit.log", *options_.clock));
+  MakePlane();
+  ENIGMA_RETURN_IF_ERROR(TakeShippedModels());  // before there are threads that would find them missing
   MakeParts();
-  ENIGMA_RETURN_IF_ERROR(TakeShippedModels());
   if (specialists_watcher_ != nullptr) ENIGMA_RETURN_IF_ERROR(specialists_watcher_->ReadFirst());
   ENIGMA_RETURN_IF_ERROR(Listen());
   if (specialists_watcher_ != nullptr) specialists_watcher_->Start();
@@ -191,7 +193,7 @@ absl::Status CoordinatorImpl::Restore() {
   return wanted_.Restore();
 }
 
-void CoordinatorImpl::MakeParts() {
+void CoordinatorImpl::MakePlane() {
   const NodeIdentity* identity = credentials_.identity() ? &*credentials_.identity() : nullptr;
   const CertificateAuthority* authority = credentials_.authority();
   channels_ = std::make_unique<WorkerChannels>(identity);
@@ -219,6 +221,9 @@ void CoordinatorImpl::MakeParts() {
                                 cluster_id,
                                 options_.version,
                                 {}});
+}
+
+void CoordinatorImpl::MakeParts() {
   keeper_ = std::make_unique<PlacementKeeper>(
       *plane_,
       PlacementKeeper::Options{.return_grace = options_.return_grace, .successor_wait = options_.successor_wait});
@@ -234,8 +239,8 @@ void CoordinatorImpl::MakeParts() {
       [this](uint64_t replica, uint64_t ticket, const std::string& why) { failures_->Refused(replica, ticket, why); });
 
   access_ = std::make_unique<Access>(
-      authority != nullptr ? Authoriser::ForCluster(authority->cluster_id()) : Authoriser::Insecure(), options_.no_auth,
-      keys_, metrics_, [this](std::string_view id) { return nodes_.IsRemoved(id); });
+      plane_->authority != nullptr ? Authoriser::ForCluster(plane_->cluster_id) : Authoriser::Insecure(),
+      options_.no_auth, keys_, metrics_, [this](std::string_view id) { return nodes_.IsRemoved(id); });
   membership_ = std::make_unique<MembershipService>(
       *plane_, *access_,
       MembershipService::Options{.heartbeat_ms = options_.heartbeat_ms, .silence_ms = options_.silence_ms},
@@ -277,9 +282,16 @@ void CoordinatorImpl::MakeRouting() {
 
 absl::Status CoordinatorImpl::TakeShippedModels() {
   const std::string folder = AbsolutePath(options_.models_folder);
-  if (!folder.empty()) ENIGMA_RETURN_IF_ERROR(RegisterShippedModels(*plane_, folder));
+  absl::StatusOr<size_t> files = 0;
+  if (!folder.empty()) files = RegisterShippedModels(*plane_, folder);
+  if (!files.ok()) {
+    if (!options_.models_folder_optional) return files.status();
+    LogWarn("the models that come with the program are left out: {}", Describe(files.status()));
+  }
   ENIGMA_RETURN_IF_ERROR(ForgetDemandForAbsent(*plane_));
-  if (!folder.empty() && specialists_watcher_ == nullptr) UseShippedSpecialists(*plane_, specialists_, folder);
+  // A folder without models is a source tree where none was made yet: nothing is wrong with its registry.
+  const bool any = files.ok() && *files > 0;
+  if (any && options_.specialists_file.empty()) UseShippedSpecialists(*plane_, specialists_, folder);
   return absl::OkStatus();
 }
 

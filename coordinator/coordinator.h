@@ -51,6 +51,7 @@ class Coordinator {
     // Whose models, and registry where no file is given above, are there from the start (operations/shipped_models.h);
     // empty: none.
     std::string models_folder;
+    bool models_folder_optional = false;                 // where it cannot be read, the log says so, and it is left out
     absl::Duration specialists_look = absl::Seconds(1);  // how often that file is looked at
     absl::Duration router_patience = absl::Seconds(1);   // how long a request waits for the router
     absl::Duration router_pause = absl::Seconds(5);      // how long nobody does after it was too slow

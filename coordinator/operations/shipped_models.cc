@@ -64,10 +64,10 @@ absl::StatusOr<std::string> ReadRegistryFile(const std::string& path) {
 
 }  // namespace
 
-absl::Status RegisterShippedModels(ControlPlane& plane, const std::string& folder) {
+absl::StatusOr<size_t> RegisterShippedModels(ControlPlane& plane, const std::string& folder) {
   ENIGMA_ASSIGN_OR_RETURN(const std::set<std::string> paths, ModelFilesIn(folder));
   for (const std::string& path : paths) RegisterShipped(plane, path);
-  return absl::OkStatus();
+  return paths.size();
 }
 
 absl::Status ForgetDemandForAbsent(ControlPlane& plane) {

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
 #include "coordinator/operations/control_plane.h"
 #include "coordinator/routing/specialist_registry.h"
@@ -14,8 +16,9 @@ namespace enigma::coordinator {
 // taken anew at each start and are nowhere in the store, so another folder, or none, is all it takes to change them.
 
 // Registers the models of `folder` (an absolute path). A name that is taken stays whoever's it is, and a file that is
-// of no use is left out; the log says so. NOT_FOUND when there is no such folder.
-[[nodiscard]] absl::Status RegisterShippedModels(ControlPlane& plane, const std::string& folder);
+// of no use is left out; the log says so. How many files of models there are, good or not; NOT_FOUND when the folder
+// cannot be read.
+[[nodiscard]] absl::StatusOr<size_t> RegisterShippedModels(ControlPlane& plane, const std::string& folder);
 
 // Of models that are gone, since the folder has changed or is left out, nothing that was loaded on demand is wanted any
 // more.

@@ -142,5 +142,37 @@ TEST_F(ShippedModelsTest, AFolderThatIsNotThereIsAnError) {
   EXPECT_THAT(std::string(created.status().message()), HasSubstr("nowhere"));
 }
 
+TEST_F(ShippedModelsTest, TheProgramsOwnFolderMayBeUnreadable) {
+  Coordinator::Options options = Options();
+  options.models_folder = folder_ + "/nowhere";
+  options.models_folder_optional = true;
+  ::testing::internal::CaptureStderr();
+  StartCoordinator(options);
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("are left out: "));
+  EXPECT_THAT(Registered(), ::testing::IsEmpty());
+}
+
+TEST_F(ShippedModelsTest, AFolderWithoutModelsHasNoFault) {
+  ShipRegistry();
+  ::testing::internal::CaptureStderr();
+  StartCoordinator(WithShipped());
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), ::testing::Not(HasSubstr("specialists")));
+  EXPECT_TRUE(Registry()["fault"].is_null()) << Registry();
+}
+
+TEST_F(ShippedModelsTest, WithoutTheFolderOnlyWhatAnOperatorLoadedIsWantedAndCanBeUnloaded) {
+  for (const char* name : {"coder", "talker"}) Ship(name);
+  ShipRegistry();
+  StartCoordinator(WithShipped());
+  StartWorkers(1);
+  ASSERT_EQ(Chosen(Complete("write python")), "200 coder by keyword");
+  ASSERT_TRUE(Load("talker", 0).ok());
+  workers_.clear();
+  Restart(Options());
+  EXPECT_EQ(Unload("coder").error_code(), grpc::StatusCode::NOT_FOUND) << "it was loaded on demand";
+  EXPECT_TRUE(Unload("talker").ok());
+  EXPECT_EQ(Unload("talker").error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
 }  // namespace
 }  // namespace enigma::coordinator::testing
