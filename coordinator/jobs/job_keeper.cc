@@ -151,7 +151,7 @@ absl::Status JobKeeper::Resume(uint64_t id) {
     return absl::FailedPreconditionError(absl::StrCat("job ", id, " is ", ToAbsl(JobStateName(job.state)),
                                                       "; only one that failed or was cancelled can go on"));
   }
-  if (plane_.models.Find(job.model).ok()) {
+  if (const auto known = plane_.models.Find(job.model); known.ok() && !(*known)->shipped) {
     return absl::AlreadyExistsError(absl::StrCat(
         "a model called '", job.model, "' is registered meanwhile; `enigma models rm ", job.model, "` first"));
   }

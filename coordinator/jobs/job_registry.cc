@@ -31,7 +31,8 @@ absl::Status NameTaken(const std::string& model, uint64_t by, std::string_view s
 absl::Status CheckAgainst(uint64_t id, const std::string& makes, const std::string& base, std::string_view state,
                           std::string_view model, ModelChange change) {
   const std::string what_to_do = absl::StrCat("wait for it, or `enigma jobs cancel ", id, "` first");
-  if (makes == model && change == ModelChange::kAdd) return NameTaken(makes, id, state);
+  if (makes == model && (change == ModelChange::kAdd || change == ModelChange::kTake))
+    return NameTaken(makes, id, state);
   if (makes == model) {
     return absl::FailedPreconditionError(
         absl::StrCat("'", makes, "' is what job ", id, " (", ToAbsl(state), ") makes; ", what_to_do));
@@ -203,7 +204,8 @@ absl::Status JobRegistry::CheckModelChange(std::string_view model, ModelChange c
   for (const auto& [id, entry] : jobs_) {
     const Job& job = entry.job;
     // What is added while a job exports is what it made.
-    const bool made = job.state == JobState::kExporting && change == ModelChange::kAdd && job.model == model;
+    const bool adds = change == ModelChange::kAdd || change == ModelChange::kTake;
+    const bool made = job.state == JobState::kExporting && adds && job.model == model;
     if (!IsLive(job.state) || made) continue;
     ENIGMA_RETURN_IF_ERROR(CheckAgainst(id, job.model, job.base_model, JobStateName(job.state), model, change));
   }

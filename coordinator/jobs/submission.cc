@@ -30,12 +30,8 @@ absl::Status CheckFileName(const std::string& name) {
 
 absl::Status CheckModels(const ControlPlane& plane, const enigma::v1::SubmitJobRequest::Head& head) {
   const enigma::v1::TrainingOptions& options = head.options();
-  if (const auto known = plane.models.Find(options.model()); known.ok()) {
-    if ((*known)->shipped) {
-      return absl::AlreadyExistsError(absl::StrCat("a model called '", options.model(),
-                                                   "' came with the program; choose another name, or start the "
-                                                   "coordinator with --no-default-models"));
-    }
+  // What came with the program gives its name up once the job's model is there.
+  if (const auto known = plane.models.Find(options.model()); known.ok() && !(*known)->shipped) {
     return absl::AlreadyExistsError(absl::StrCat("a model called '", options.model(),
                                                  "' is registered; `enigma models rm ", options.model(),
                                                  "` first, or choose another name"));

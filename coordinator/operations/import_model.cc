@@ -1,19 +1,26 @@
 #include "coordinator/operations/import_model.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include <absl/strings/str_cat.h>
+#include <absl/synchronization/mutex.h>
 
 #include "base/status_macros.h"
 #include "coordinator/operations/remove_model.h"
+#include "coordinator/operations/unload_model.h"
 #include "engine/spec/vision_spec.h"
 #include "telemetry/log.h"
 
 namespace enigma::coordinator {
 namespace {
+
+// Requests may have a model loaded again as soon as it is unloaded.
+constexpr int kUnloadsMax = 10;
 
 uint64_t ElementsOf(const engine::TensorInfo& tensor) {
   uint64_t elements = 1;
@@ -122,6 +129,31 @@ absl::Status ReadFiles(Model& model, const std::string& encoder, const engine::H
   return absl::OkStatus();
 }
 
+bool IsKeptInService(const ControlPlane& plane, std::string_view name) {
+  const std::vector<WantedPlacement> wanted = plane.wanted.List();
+  return std::any_of(wanted.begin(), wanted.end(), [&](const WantedPlacement& placement) {
+    return placement.model == name && !placement.options.on_demand();
+  });
+}
+
+// In the place of one that came with the program, which goes out of service where only requests had it loaded. Until
+// the name has changed hands nothing loads the one before again.
+absl::Status TakeShippedName(ControlPlane& plane, const ModelPtr& model) {
+  absl::Status placed;
+  for (int i = 0; i < kUnloadsMax; ++i) {
+    {
+      absl::MutexLock lock(&plane.placement_mutex);
+      placed = CheckNotPlaced(plane, model->name);
+      if (placed.ok()) return plane.models.Add(model, /*replace=*/true);
+    }
+    if (IsKeptInService(plane, model->name)) return placed;
+    const absl::Status unloaded = UnloadModel(plane, model->name).status();
+    // Somebody else may have unloaded it meanwhile.
+    if (!unloaded.ok() && !absl::IsFailedPrecondition(unloaded)) return unloaded;
+  }
+  return placed;
+}
+
 }  // namespace
 
 absl::StatusOr<ModelPtr> ImportModel(ControlPlane& plane, const ModelImport& import,
@@ -133,10 +165,13 @@ absl::StatusOr<ModelPtr> ImportModel(ControlPlane& plane, const ModelImport& imp
   ENIGMA_RETURN_IF_ERROR(ReadFiles(*model, import.encoder, progress));
   model->shipped = import.shipped;
   const absl::StatusOr<ModelPtr> known = plane.models.Find(model->name);
-  if (import.replace && known.ok() && (*known)->ContentId() != model->ContentId()) {
-    ENIGMA_RETURN_IF_ERROR(CheckNotPlaced(plane, model->name));
+  const bool differs = known.ok() && (*known)->ContentId() != model->ContentId();
+  if (differs && (*known)->shipped && !model->shipped) {
+    ENIGMA_RETURN_IF_ERROR(TakeShippedName(plane, model));
+  } else {
+    if (import.replace && differs) ENIGMA_RETURN_IF_ERROR(CheckNotPlaced(plane, model->name));
+    ENIGMA_RETURN_IF_ERROR(plane.models.Add(model, import.replace));
   }
-  ENIGMA_RETURN_IF_ERROR(plane.models.Add(model, import.replace));
   plane.files.Forget(model->name);
   LogInfo("model {} imported from {}: {} {}, {} layers{}", model->name, model->path, model->architecture,
           model->quantisation, model->layers, model->encoder ? ", and the encoder " + model->encoder->path : "");

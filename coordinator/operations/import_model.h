@@ -18,7 +18,8 @@ struct ModelImport {
 };
 
 // Registers a model. Checks that the architecture is one the engine runs, that the tokenizer can be made, and that an
-// encoder's rows are as wide as the decoder's. Reads the files as a whole.
+// encoder's rows are as wide as the decoder's. Reads the files as a whole. A name of a model that came with the program
+// is free to take: that one is unloaded where only requests had it loaded; FAILED_PRECONDITION where an operator had.
 absl::StatusOr<ModelPtr> ImportModel(ControlPlane& plane, const ModelImport& import,
                                      const engine::HashProgress& progress = nullptr);
 

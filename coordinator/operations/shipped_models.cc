@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -32,11 +33,27 @@ absl::StatusOr<std::set<std::string>> ModelFilesIn(const std::string& folder) {
   return paths;
 }
 
+bool IsStampOf(const std::string& path, uint64_t bytes, int64_t modified_ns) {
+  const absl::StatusOr<FileStamp> stamp = StampOf(path);
+  return stamp.ok() && stamp->bytes == bytes && stamp->modified_ns == modified_ns;
+}
+
+bool IsAsImported(const Model& model) {
+  const std::optional<ImageEncoder>& encoder = model.encoder;
+  return IsStampOf(model.path, model.file_bytes, model.modified_ns) &&
+         (!encoder || IsStampOf(encoder->path, encoder->file_bytes, encoder->modified_ns));
+}
+
 void RegisterShipped(ControlPlane& plane, const std::string& path) {
   const std::string name = std::filesystem::path(path).stem().string();
   if (const absl::StatusOr<ModelPtr> taken = plane.models.Find(name); taken.ok()) {
     if ((*taken)->path != path) LogInfo("model {} is that of {}, and {} is left alone", name, (*taken)->path, path);
-    return;
+    if ((*taken)->path != path || IsAsImported(**taken)) return;
+    // Somebody imported this very file, and a new version of the program has brought another one.
+    if (const absl::Status removed = plane.models.Remove(name); !removed.ok()) {
+      LogWarn("{} has changed since it was imported, and stays so: {}", path, std::string(removed.message()));
+      return;
+    }
   }
   const std::string encoder = path.substr(0, path.size() - kModelEnding.size()).append(kEncoderEnding);
   std::error_code error;  // then there is none

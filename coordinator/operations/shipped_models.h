@@ -15,9 +15,9 @@ namespace enigma::coordinator {
 // where that is there, and specialists.yaml is the registry behind the model "auto" where there is no other. They are
 // taken anew at each start and are nowhere in the store, so another folder, or none, is all it takes to change them.
 
-// Registers the models of `folder` (an absolute path). A name that is taken stays whoever's it is, and a file that is
-// of no use is left out; the log says so. How many files of models there are, good or not; NOT_FOUND when the folder
-// cannot be read.
+// Registers the models of `folder` (an absolute path). A name that is taken stays whoever's it is, unless it was
+// this very file that was imported and it has changed since; a file of no use is left out; the log says so. How many
+// files of models there are, good or not; NOT_FOUND when the folder cannot be read.
 [[nodiscard]] absl::StatusOr<size_t> RegisterShippedModels(ControlPlane& plane, const std::string& folder);
 
 // Of models that are gone, since the folder has changed or is left out, nothing that was loaded on demand is wanted any

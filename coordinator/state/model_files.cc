@@ -29,8 +29,9 @@ absl::StatusOr<FileStamp> CheckedStamp(const Model& model, const std::string& wh
                      "; put it back, or `enigma models import` it from another place under this name"));
   }
   if (stamp->bytes == bytes && stamp->modified_ns == modified_ns) return stamp;
-  return absl::FailedPreconditionError(absl::StrCat(what, ", ", path, ", has changed since it was imported; ",
-                                                    ImportCommand(model), " takes it as it is now"));
+  return absl::FailedPreconditionError(
+      absl::StrCat(what, ", ", path, ", has changed since it was imported; ",
+                   model.shipped ? "a restart of the coordinator" : ImportCommand(model), " takes it as it is now"));
 }
 
 }  // namespace

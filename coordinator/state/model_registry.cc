@@ -56,9 +56,11 @@ absl::Status ModelRegistry::Add(ModelPtr model, bool replace) {
                      "); choose another with --name, or let the new content take its place with --replace"));
   }
   if (found == models_.end()) {
-    ENIGMA_RETURN_IF_ERROR(guard_(model->name, ModelChange::kAdd));
+    // A job that makes what is to take this one's name only has it later.
+    if (!model->shipped) ENIGMA_RETURN_IF_ERROR(guard_(model->name, ModelChange::kAdd));
   } else if (found->second->ContentId() != model->ContentId()) {
-    ENIGMA_RETURN_IF_ERROR(guard_(model->name, ModelChange::kReplace));
+    const bool takes = found->second->shipped && !model->shipped;
+    ENIGMA_RETURN_IF_ERROR(guard_(model->name, takes ? ModelChange::kTake : ModelChange::kReplace));
   }
   if (!model->shipped) ENIGMA_RETURN_IF_ERROR(store_.Put(KeyOf(model->name), RecordOfModel(*model)));
   std::string name = model->name;

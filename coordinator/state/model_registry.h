@@ -26,6 +26,7 @@ enum class ModelChange {
   kAdd,      // it is taken
   kReplace,  // it gets other content
   kRemove,
+  kTake,  // what came with the program gives it up
 };
 
 // The imported models (store keys "model/<name>"), those that came with the program (nowhere in the store), and which

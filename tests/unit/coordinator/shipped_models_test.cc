@@ -51,6 +51,23 @@ class ShippedModelsTest : public RoutingTest {
     }
     return names;
   }
+  // Content of its own, as the program does not bring it.
+  std::string MakeOther(const std::string& name) const {
+    const std::string path = folder_ + "/" + name + ".gguf";
+    enigma::testing::EditModel(
+        model_path_, path, [&](enigma::testing::EditableModel& model) { model.metadata.Set("general.name", name); });
+    return path;
+  }
+  void MakeRouter(const std::string& path, double temperature) const {
+    enigma::testing::EditModel(model_path_, path, [&](enigma::testing::EditableModel& model) {
+      engine::RouterSpec router;
+      router.labels = {"code", "math", "chat"};
+      router.label_tokens = {300, 301, 302};
+      router.temperature = temperature;
+      router.threshold = 0.5;
+      engine::SetRouterKeys(router, model.metadata);
+    });
+  }
   void Restart(const Coordinator::Options& options) {
     coordinator_.reset();
     StartCoordinator(options);
@@ -140,6 +157,63 @@ TEST_F(ShippedModelsTest, AFolderThatIsNotThereIsAnError) {
   const auto created = Coordinator::Create(options);
   EXPECT_EQ(created.status().code(), absl::StatusCode::kNotFound) << created.status();
   EXPECT_THAT(std::string(created.status().message()), HasSubstr("nowhere"));
+}
+
+TEST_F(ShippedModelsTest, AnImportTakesANameThatOnlyRequestsHadLoaded) {
+  for (const char* name : {"coder", "talker"}) Ship(name);
+  ShipRegistry();
+  StartCoordinator(WithShipped());
+  StartWorkers(1);
+  ASSERT_EQ(Chosen(Complete("hello")), "200 talker by default");
+  const std::string other = MakeOther("other");
+  const grpc::Status taken = ImportFile(other, "talker");
+  EXPECT_TRUE(taken.ok()) << taken.error_message();
+  EXPECT_THAT(Registered(), UnorderedElementsAre("coder at coder.gguf", "talker at other.gguf"));
+  EXPECT_EQ(Chosen(Complete("hello")), "200 talker by default");
+
+  ASSERT_TRUE(Load("coder", 0).ok());
+  const grpc::Status refused = ImportFile(other, "coder");
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_THAT(refused.error_message(), HasSubstr("`enigma unload coder` first"));
+  ASSERT_TRUE(Unload("coder").ok());
+  EXPECT_TRUE(ImportFile(other, "coder").ok());
+  workers_.clear();
+  Restart(WithShipped());
+  EXPECT_THAT(Registered(), UnorderedElementsAre("coder at other.gguf", "talker at other.gguf"));
+}
+
+TEST_F(ShippedModelsTest, AnImportTakesTheRoutersNameThoughThatIsLoadedAgainAndAgain) {
+  Ship("talker");
+  MakeRouter(shipped() + "/router.gguf", 2);
+  ShipRegistry("default: talker\nrouter: {model: router}\ntasks: {talker: {model: talker, intents: [chat]}}\n");
+  StartCoordinator(WithShipped());
+  StartWorkers(1);
+  ASSERT_TRUE(ServedAgain("router"));
+  const std::string other = folder_ + "/own.gguf";
+  MakeRouter(other, 3);
+  const grpc::Status taken = ImportFile(other, "router");
+  EXPECT_TRUE(taken.ok()) << taken.error_message();
+  EXPECT_THAT(Registered(), UnorderedElementsAre("router at own.gguf", "talker at talker.gguf"));
+  EXPECT_TRUE(ServedAgain("router"));
+}
+
+TEST_F(ShippedModelsTest, AFileOfTheFolderThatWasImportedIsTakenAnewOnceItHasChanged) {
+  Ship("talker");
+  const std::string path = shipped() + "/talker.gguf";
+  StartCoordinator(Options());
+  ASSERT_TRUE(ImportFile(path, "talker").ok());
+  Restart(WithShipped());
+  Restart(Options());
+  EXPECT_THAT(Registered(), UnorderedElementsAre("talker at talker.gguf")) << "unchanged it stays the operator's";
+  coordinator_.reset();
+  std::filesystem::copy_file(MakeOther("newer"), path, std::filesystem::copy_options::overwrite_existing);
+  StartCoordinator(WithShipped());
+  StartWorkers(1);
+  ASSERT_TRUE(Load("talker", 0).ok());
+  EXPECT_EQ(Complete("hello", {}, "talker").status, 200);
+  workers_.clear();
+  Restart(Options());
+  EXPECT_THAT(Registered(), ::testing::IsEmpty()) << "it is the folder's again";
 }
 
 TEST_F(ShippedModelsTest, TheProgramsOwnFolderMayBeUnreadable) {
