@@ -101,6 +101,11 @@ void Describe(const PlacementSnapshot& snapshot, const Problem& problem, const P
   reply.set_kv_blocks(problem.kv_blocks());
 }
 
+// Of a node's free memory.
+uint64_t BytesTakenBy(const engine::VisionMemory& encoder) {
+  return static_cast<uint64_t>(std::ceil(static_cast<double>(encoder.total()) / (1 - kHeadroom)));
+}
+
 std::string MethodText(const Problem& problem, const Pipeline& found) {
   if (problem.node_count() <= kExactNodesMax) return "exact";
   const double bound = DecodeSecondsAtLeast(problem);
@@ -113,7 +118,12 @@ std::string MethodText(const Problem& problem, const Pipeline& found) {
 bool NeedsLinks(const PlacementSnapshot& snapshot) {
   if (snapshot.stages > 1) return snapshot.candidates.size() > 1;
   if (snapshot.stages == 1 || snapshot.candidates.size() < 2) return false;
-  return !FastestNodeThatHoldsAll(ProblemFor(snapshot, snapshot.sequences)).has_value();
+  // Where an encoder takes the room beside it, a decoder that fits on one node may be cut.
+  PlacementSnapshot beside = snapshot;
+  for (CandidateNode& node : beside.candidates) {
+    node.memory_free_bytes -= std::min(node.memory_free_bytes, BytesTakenBy(snapshot.encoder));
+  }
+  return !FastestNodeThatHoldsAll(ProblemFor(beside, snapshot.sequences)).has_value();
 }
 
 namespace {
@@ -144,7 +154,7 @@ Placement PlanStages(const PlacementSnapshot& snapshot) {
 
 // Keeps room for the encoder on the candidate, whatever the stages then come to.
 std::optional<Placement> PlanAroundEncoder(const PlacementSnapshot& snapshot, size_t candidate) {
-  const auto needed = static_cast<uint64_t>(std::ceil(static_cast<double>(snapshot.encoder.total()) / (1 - kHeadroom)));
+  const uint64_t needed = BytesTakenBy(snapshot.encoder);
   PlacementSnapshot less = snapshot;
   uint64_t& free = less.candidates[candidate].memory_free_bytes;
   if (free < needed) return std::nullopt;

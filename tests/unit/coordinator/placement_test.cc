@@ -328,6 +328,13 @@ TEST(EncoderPlacementTest, StagesMakeRoomForIt) {
   for (const auto& verdict : reply.verdicts()) EXPECT_TRUE(verdict.used()) << verdict.node_id();
 }
 
+TEST(EncoderPlacementTest, LinksAreNeededWhereStagesMayMakeRoomForIt) {
+  const std::vector<CandidateNode> nodes = {Node("a", 6'000'000, 10 * kGiga), Node("b", 4'600'000, 9 * kGiga)};
+  EXPECT_FALSE(NeedsLinks(WithEncoder(nodes, 0)));
+  EXPECT_FALSE(NeedsLinks(WithEncoder(nodes, 1000)));
+  EXPECT_TRUE(NeedsLinks(WithEncoder(nodes, 5'000'000)));
+}
+
 TEST(EncoderPlacementTest, WhatHasNoRoomIsSaid) {
   const enigma::v1::PlanReply reply =
       PlanPlacement(WithEncoder({Node("a", 100'000'000, 10 * kGiga)}, 200'000'000)).reply;
