@@ -12,6 +12,7 @@
 #include "engine/kernels/dequantise.h"
 #include "engine/spec/gguf.h"
 #include "engine/spec/gguf_cursor.h"
+#include "engine/spec/gguf_encode.h"
 #include "engine/spec/gguf_writer.h"
 #include "engine/weights/weight_types.h"
 
@@ -46,6 +47,8 @@ absl::StatusOr<TensorPlan> PlanOf(const GgufFile& file, const TensorInfo& tensor
 GgufMetadata MetadataOf(const GgufFile& file, const WeightType& type) {
   GgufMetadata metadata;
   CopyKeys(file.metadata(), "", metadata);
+  // The writer's own.
+  if (metadata.Has("general.alignment")) metadata.Set("general.alignment", uint64_t{kGgufAlignment});
   // An image encoder's has none.
   if (metadata.Has("general.file_type")) {
     metadata.Set("general.file_type", uint64_t{type.file_type});

@@ -1,11 +1,14 @@
 #include "engine/weights/quantise_model.h"
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/spec/gguf_encode.h"
 #include "engine/spec/router_spec.h"
 #include "engine/weights/synth.h"
 #include "tests/support/edited_model.h"
@@ -19,6 +22,13 @@ using testing::TemporaryFolder;
 
 std::string Message(const absl::Status& status) {
   return std::string(status.message().data(), status.message().size());
+}
+
+constexpr uint64_t kWide = 64;  // an alignment
+
+std::string Content(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
 class QuantiseModelTest : public ::testing::Test {
@@ -96,6 +106,33 @@ TEST_F(QuantiseModelTest, WhatIsQuantisedIsNotMadeAnotherTypeAndStaysAsItIsInIts
   const auto wanted = Open(quantised_), got = Open(again);
   for (const TensorInfo& tensor : wanted->tensors()) {
     EXPECT_TRUE(std::ranges::equal(got->TensorData(*got->FindTensor(tensor.name)), wanted->TensorData(tensor)));
+  }
+}
+
+// A file of another alignment is read as one, and what is written says what the writer keeps.
+TEST_F(QuantiseModelTest, TheAlignmentIsTheWritersOwn) {
+  const std::string source = folder_.File("wide.gguf");
+  enigma::testing::EditModel(plain_, source, [](enigma::testing::EditableModel& model) {
+    model.metadata.Set("general.alignment", uint64_t{kWide});
+  });
+  std::string bytes = Content(source);
+  const auto head =
+      GgufFile::ParseHead({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, bytes.size() + kWide, source);
+  ASSERT_TRUE(head.ok()) << head.status();
+  const size_t data = (*head)->HeadBytes().size();
+  bytes.insert(GgufAligned(data), (data + kWide - 1) / kWide * kWide - GgufAligned(data), '\0');
+  std::ofstream(source, std::ios::binary) << bytes;
+
+  const auto quantised = QuantiseModel(source, "q8_0", quantised_);
+  ASSERT_TRUE(quantised.ok()) << quantised.status();
+  const std::string made = folder_.File("made.gguf");
+  ASSERT_TRUE(QuantiseModel(plain_, "q8_0", made).ok());
+  const auto wanted = Open(made), got = Open(quantised_);
+  ASSERT_TRUE(wanted != nullptr && got != nullptr);
+  EXPECT_EQ(got->metadata().UintOr("general.alignment", 0), kGgufAlignment);
+  for (const TensorInfo& tensor : wanted->tensors()) {
+    EXPECT_TRUE(std::ranges::equal(got->TensorData(*got->FindTensor(tensor.name)), wanted->TensorData(tensor)))
+        << tensor.name;
   }
 }
 
