@@ -100,6 +100,8 @@ TEST_F(JobRegistryTest, WhatLiveJobsNeedStaysAsItIs) {
                 HasSubstr("'made' is what job 1 (queued) makes; wait for it, or `enigma jobs"));
   }
   EXPECT_THAT(refusal("made", kAdd), HasSubstr("job 1 (queued) makes a model called 'made' already"));
+  EXPECT_THAT(refusal("made", kTake), HasSubstr("job 1 (queued) makes a model called 'made' already"));
+  EXPECT_THAT(refusal("base", kTake), HasSubstr("starts from 'base'"));
   EXPECT_TRUE(registry_.CheckModelChange("base", kAdd).ok());
   EXPECT_TRUE(registry_.CheckModelChange("other", kRemove).ok());
 
@@ -109,6 +111,7 @@ TEST_F(JobRegistryTest, WhatLiveJobsNeedStaysAsItIs) {
 
   MoveThrough(id, {kPreparing, kRunning, kExporting});
   EXPECT_TRUE(registry_.CheckModelChange("made", kAdd).ok()) << "now it is the job's own";
+  EXPECT_TRUE(registry_.CheckModelChange("made", kTake).ok());
   EXPECT_FALSE(registry_.CheckModelChange("base", kRemove).ok());
   MoveThrough(id, {kDone});
   for (const ModelChange change : {kAdd, kReplace, kRemove}) {
