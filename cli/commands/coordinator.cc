@@ -24,8 +24,9 @@ namespace enigma::cli {
 namespace {
 
 std::string ModelsFolder(const Settings& settings) {
-  if (settings.IsSet("models-dir")) return settings.Text("models-dir");
-  return settings.Switch("no-default-models") ? "" : ShippedModelsFolder(OwnProgram());
+  const bool none = settings.Switch("no-default-models") && !settings.IsNearer("models-dir", "no-default-models");
+  if (none) return "";
+  return settings.IsSet("models-dir") ? settings.Text("models-dir") : ShippedModelsFolder(OwnProgram());
 }
 
 coordinator::Coordinator::Options OptionsOf(const Settings& settings) {
@@ -54,6 +55,7 @@ coordinator::Coordinator::Options OptionsOf(const Settings& settings) {
   options.no_auth = settings.Switch("no-auth");
   options.specialists_file = settings.Text("specialists");
   options.models_folder = ModelsFolder(settings);
+  options.models_folder_optional = !settings.IsSet("models-dir");
   options.token_file = settings.Text("token-file");
   options.heartbeat_ms = static_cast<uint32_t>(settings.Count("heartbeat-ms"));
   options.silence_ms = static_cast<uint32_t>(settings.Count("silence-ms"));

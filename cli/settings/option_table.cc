@@ -68,7 +68,8 @@ constexpr DaemonOption kOptions[] = {
      "folder whose models, and specialists unless others are given, are there from the start (default: "
      "../share/enigma/models as seen from the program, or models/ of the source tree that it was built in)"},
     {"no-default-models", OptionKind::kSwitch, kCoordinatorDaemon, "false", "",
-     "without the folder of models that comes with the program"},
+     "without the folder of models that comes with the program, or another that the same place or a farther one names "
+     "as models-dir (a flag is nearer than the environment, and that than the file)"},
     {"no-auth", OptionKind::kSwitch, kCoordinatorDaemon, "false", "",
      "answer prompts of everybody who can connect, not only of this machine and holders of a certificate"},
     {"insecure", OptionKind::kSwitch, kBoth, "false", "false", "no TLS and no tokens: for laboratories only"},

@@ -94,6 +94,7 @@ absl::StatusOr<Settings> Settings::Resolve(unsigned daemon, const std::string& f
                                            const Values& flags) {
   Settings settings(daemon);
   if (!file.empty()) ENIGMA_RETURN_IF_ERROR(settings.ReadFile(file));
+  settings.place_ = Place::kEnvironment;
   for (const DaemonOption& option : DaemonOptions()) {
     if ((option.daemons & daemon) == 0) continue;
     const std::string variable = EnvironmentName(option.name);
@@ -103,6 +104,7 @@ absl::StatusOr<Settings> Settings::Resolve(unsigned daemon, const std::string& f
     if (TakesSeveral(option.kind)) values = absl::StrSplit(value, ',', absl::SkipEmpty());
     ENIGMA_RETURN_IF_ERROR(settings.Set(option.name, std::move(values), variable));
   }
+  settings.place_ = Place::kFlag;
   for (const auto& [name, values] : flags) {
     if (!values.empty()) ENIGMA_RETURN_IF_ERROR(settings.Set(name, values, "--" + name));
   }
@@ -120,6 +122,7 @@ absl::Status Settings::Set(std::string_view name, std::vector<std::string> value
     if (!status.ok()) return UsageError(absl::StrCat(origin, ": ", status.message()));
   }
   values_[option->name] = std::move(values);
+  places_[option->name] = place_;
   return absl::OkStatus();
 }
 
@@ -162,6 +165,14 @@ absl::Status Settings::ReadFile(const std::string& file) {
 }
 
 bool Settings::IsSet(std::string_view name) const { return values_.count(std::string(name)) != 0; }
+
+bool Settings::IsNearer(std::string_view name, std::string_view other) const {
+  const auto place = [this](std::string_view of) {
+    const auto found = places_.find(std::string(of));
+    return found == places_.end() ? Place::kNone : found->second;
+  };
+  return place(name) > place(other);
+}
 
 std::vector<std::string> Settings::Texts(std::string_view name) const {
   const auto found = values_.find(std::string(name));

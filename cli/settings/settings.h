@@ -39,14 +39,21 @@ class Settings {
   uint64_t Bytes(std::string_view name) const;
   bool Switch(std::string_view name) const;
   bool IsSet(std::string_view name) const;  // by file, environment or flag
+  // Whether `name` was set in a place that overrides the one where `other` was: of two settings that exclude each
+  // other.
+  bool IsNearer(std::string_view name, std::string_view other) const;
 
  private:
+  enum class Place { kNone, kFile, kEnvironment, kFlag };
+
   explicit Settings(unsigned daemon) : daemon_(daemon) {}
   absl::Status Set(std::string_view name, std::vector<std::string> values, const std::string& origin);
   absl::Status ReadFile(const std::string& file);
 
   unsigned daemon_;
   Values values_;
+  Place place_ = Place::kFile;  // that is being read
+  std::map<std::string, Place> places_;
 };
 
 }  // namespace enigma::cli

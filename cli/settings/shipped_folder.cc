@@ -2,19 +2,19 @@
 
 #include <filesystem>
 #include <system_error>
-#include <vector>
 
 namespace enigma::cli {
 
 std::string ShippedModelsFolder(const std::string& program) {
   const std::filesystem::path folder = std::filesystem::path(program).parent_path();
-  std::vector<std::filesystem::path> places = {folder / "../share/enigma/models"};
-  if (folder.parent_path().filename() == "build") places.push_back(folder / "../../models");
-  for (const std::filesystem::path& place : places) {
-    std::error_code error;  // then it is not there
-    if (std::filesystem::is_directory(place, error)) return place.lexically_normal().string();
-  }
-  return "";
+  std::error_code error;  // then it is not there
+  const std::filesystem::path installed = folder / "../share/enigma/models";
+  if (std::filesystem::is_directory(installed, error)) return installed.lexically_normal().string();
+  // Some other program's tree may have a folder of that name, too; this one's has a registry in it.
+  const std::filesystem::path source = folder / "../../models";
+  const bool is_ours = folder.parent_path().filename() == "build" &&
+                       std::filesystem::is_regular_file(source / "specialists.yaml", error);
+  return is_ours ? source.lexically_normal().string() : "";
 }
 
 }  // namespace enigma::cli

@@ -99,7 +99,9 @@ std::vector<std::string> Supervisor::CoordinatorCommand() const {
   if (std::getenv("ENIGMA_SILENCE_MS") == nullptr) add("--silence-ms", kSilenceMs);
   add("--drain-timeout", absl::StrCat(options_.drain_seconds));
   add("--specialists", options_.specialists);
-  add("--models-dir", options_.models_dir);
+  // What the environment says the coordinator hears itself, and as less than a flag (--no-default-models).
+  const char* inherited = std::getenv("ENIGMA_MODELS_DIR");
+  if (inherited == nullptr || options_.models_dir != inherited) add("--models-dir", options_.models_dir);
   if (options_.no_default_models) argv.emplace_back("--no-default-models");
   if (options_.insecure) argv.emplace_back("--insecure");
   return argv;

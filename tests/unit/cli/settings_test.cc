@@ -58,6 +58,22 @@ TEST_F(SettingsTest, FlagsOverrideTheEnvironmentAndThatTheFile) {
   EXPECT_EQ(settings->Endpoint("listen").ToText(), "10.0.0.3:3003");
 }
 
+TEST_F(SettingsTest, OfTwoThatExcludeEachOtherThatIsNearerWhichOverridesMore) {
+  const std::string file = Write("models-dir: /f\nno-default-models: true\n");
+  const auto environment = [](const char* name) { return std::string(name) == "ENIGMA_MODELS_DIR" ? "/e" : nullptr; };
+  const auto is_nearer = [&](const std::string& path, const Settings::Environment& from,
+                             const Settings::Values& flags) {
+    const auto settings = Settings::Resolve(kCoordinatorDaemon, path, from, flags);
+    EXPECT_TRUE(settings.ok()) << settings.status();
+    return settings.ok() && settings->IsNearer("models-dir", "no-default-models");
+  };
+  EXPECT_FALSE(is_nearer("", NoEnvironment, {}));
+  EXPECT_FALSE(is_nearer(file, NoEnvironment, {})) << "both in the file";
+  EXPECT_TRUE(is_nearer(file, environment, {}));
+  EXPECT_FALSE(is_nearer(file, environment, {{"no-default-models", {"true"}}}));
+  EXPECT_TRUE(is_nearer(file, NoEnvironment, {{"models-dir", {"/g"}}}));
+}
+
 TEST_F(SettingsTest, AnUnknownKeyIsNamedWithFileAndLine) {
   const std::string file = Write("udp-port: 1001\n# a comment\nudpport: 7\n");
   EXPECT_THAT(ErrorOf(Settings::Resolve(kWorkerDaemon, file, NoEnvironment, {})), HasSubstr(file + ":3: udpport"));
