@@ -21,8 +21,8 @@ void TrainingTest::TearDown() {
   CoordinatorTest::TearDown();
 }
 
-void TrainingTest::StartTraining(int workers) {
-  StartCoordinator(Options());
+void TrainingTest::StartTraining(int workers, const Coordinator::Options& options) {
+  StartCoordinator(options);
   training_ = enigma::v1::Training::NewStub(MakeChannel(endpoint_, nullptr, ExpectedPeer::AnyNode()));
   for (int i = 0; i < workers; ++i) StartRankWorker("n" + std::to_string(i));
   ASSERT_TRUE(WaitForState("ready", static_cast<size_t>(workers)));

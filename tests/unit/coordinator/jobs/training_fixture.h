@@ -19,7 +19,8 @@ class TrainingTest : public CoordinatorTest {
   void SetUp() override;
   void TearDown() override;
 
-  void StartTraining(int workers);
+  void StartTraining(int workers) { StartTraining(workers, Options()); }
+  void StartTraining(int workers, const Coordinator::Options& options);
   FakeWorker& StartRankWorker(const std::string& id, uint64_t incarnation = 1);
   void KillWorker(size_t index);
   // Nobody is there to be asked while `meanwhile` runs; then it is back at its address.

@@ -49,6 +49,25 @@ TEST_F(TrainingTest, AJobTravelsFromItsDataToARegisteredModel) {
   EXPECT_EQ(Resume(job).error_code(), grpc::StatusCode::FAILED_PRECONDITION);
 }
 
+TEST_F(TrainingTest, AJobsModelTakesTheNameOfOneThatCameWithTheProgram) {
+  Coordinator::Options options = Options();
+  options.models_folder = folder_ + "/shipped";
+  std::filesystem::create_directory(options.models_folder);
+  std::filesystem::copy_file(enigma::testing::SyntheticModelPath("tiny", "q8_0"),
+                             options.models_folder + "/numbers.gguf");
+  StartTraining(2, options);
+  const auto path = [this] {
+    grpc::ClientContext context;
+    enigma::v1::ListClusterModelsReply reply;
+    EXPECT_TRUE(cluster_->ListModels(&context, {}, &reply).ok());
+    return reply.models_size() == 1 ? reply.models(0).path() : "";
+  };
+  ASSERT_EQ(path(), options.models_folder + "/numbers.gguf");
+  const uint64_t job = MustSubmit(Nano("numbers", 30));
+  ASSERT_TRUE(Reaches(job, "done")) << Info(job).ShortDebugString();
+  EXPECT_THAT(path(), HasSubstr("/data/jobs/")) << "what the job made";
+}
+
 TEST_F(TrainingTest, ARouterLearnsFromLabelledTexts) {
   StartTraining(1);
   enigma::v1::TrainingOptions options = Nano("router", 30);
