@@ -151,10 +151,13 @@ TEST(ShippedModelsTest, AreWhereTheInstalledProgramLooks) {
   std::filesystem::create_directories(root.path() + "/usr/bin");
   EXPECT_EQ(folder_of("/usr/bin/enigma"), root.path() + "/usr/share/enigma/models");
   std::filesystem::create_directories(root.path() + "/source/models");
+  std::ofstream(root.path() + "/source/models/specialists.yaml") << "default: chat\n";
   std::filesystem::create_directories(root.path() + "/source/build/release");
   std::filesystem::create_directories(root.path() + "/source/other/release");
   EXPECT_EQ(folder_of("/source/build/release/enigma"), root.path() + "/source/models");
   EXPECT_EQ(folder_of("/source/other/release/enigma"), "") << "not from wherever two folders up";
+  std::filesystem::remove(root.path() + "/source/models/specialists.yaml");
+  EXPECT_EQ(folder_of("/source/build/release/enigma"), "") << "somebody's own models";
 }
 
 // --- Docker
