@@ -11,6 +11,7 @@
 #include "coordinator/gateway/call_end.h"
 #include "coordinator/gateway/prompt.h"
 #include "coordinator/operations/plan_model.h"
+#include "coordinator/routing/capability_gate.h"
 #include "coordinator/scheduling/key_limits.h"
 
 namespace enigma::coordinator {
@@ -35,6 +36,12 @@ std::string PercentEncoded(const std::string& text) {
 void Note(SpecialistRoute& route, const std::string& model, const absl::Status& failure) {
   absl::StrAppend(&route.failures, route.failures.empty() ? "" : "; ", model, ": ", failure.message());
   route.last_failure = failure;
+}
+
+// Whether the model can take the request.
+bool Takes(const std::string& model, const RequestFeatures& features, const ModelView& view) {
+  if (features.has_image && ThatTakeImages({model}, view).empty()) return false;
+  return ReasonAgainst(model, features, view).empty();
 }
 
 // What to say when no model is left.
@@ -131,14 +138,16 @@ absl::StatusOr<RoutePtr> RequestRouter::Decide(const RouteQuestion& question) {
       verdict = RouterVerdict{route->reading->label(), route->reading->confidence(), route->reading->threshold};
     }
   }
-  ENIGMA_ASSIGN_OR_RETURN(route->decision, coordinator::Decide(table.specialists, table.keywords, features, verdict,
-                                                               why_not, ViewFor(question.request)));
+  const ModelView view = ViewFor(question.request);
+  ENIGMA_ASSIGN_OR_RETURN(route->decision,
+                          coordinator::Decide(table.specialists, table.keywords, features, verdict, why_not, view));
   const Decision& decision = route->decision;
   route->models = {decision.model};
-  if (const std::string before = keeper_.StandIn(decision.model); !before.empty()) {
+  route->models.insert(route->models.end(), decision.fallback.begin(), decision.fallback.end());
+  if (const std::string before = keeper_.StandIn(decision.model); !before.empty() && Takes(before, features, view)) {
+    std::erase(route->models, before);
     route->models.insert(route->models.begin(), before);
   }
-  route->models.insert(route->models.end(), decision.fallback.begin(), decision.fallback.end());
   std::erase_if(route->models, [&](const std::string& model) { return !question.caller.MayUse(model); });
   if (route->models.empty()) return CheckModel(question.caller, decision.model);
   return route;
