@@ -158,6 +158,7 @@ TEXT
 if ((asks)); then
   say "
 four requests to the model \"auto\", for the models that come with the program (models/README.md):"
+  rm -rf "$data_dir/picture"
   "$enigma" data scenes --count 1 --split test --seed 7 --out "$data_dir/picture" >/dev/null
   picture=$(base64 -w 0 "$data_dir/picture/images/000000.png")
   say "

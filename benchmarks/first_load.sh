@@ -28,7 +28,7 @@ ip -n "$ns" link set eth0 up
 ip -n "$ns" link set lo up
 tc qdisc add dev "$link" root tbf rate "${rate}mbit" burst 256kb latency 50ms
 
-"$enigma" coordinator --data-dir "$work/c" --listen 10.79.2.1:0 --http 127.0.0.1:0 --udp-port "$port" 2>"$work/c.log" >&2 &
+"$enigma" coordinator --no-default-models --data-dir "$work/c" --listen 10.79.2.1:0 --http 127.0.0.1:0 --udp-port "$port" 2>"$work/c.log" >&2 &
 for _ in $(seq 200); do "$enigma" nodes --data-dir "$work/c" >/dev/null 2>&1 && break; sleep 0.05; done
 "$enigma" models import "$model" --name m --data-dir "$work/c" >/dev/null 2>&1
 token=$("$enigma" token create --data-dir "$work/c" --json | tr -d ' \n' | sed -E 's/.*"token":"([^"]*)".*/\1/')

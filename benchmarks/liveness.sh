@@ -42,7 +42,7 @@ if [[ $(id -u) == 0 ]] && ip link add "$bridge" type bridge 2>/dev/null; then
   ip -n "$ns" link set lo up
   host=10.79.1.1 on_host=(ip netns exec "$ns")
 fi
-"$enigma" coordinator --data-dir "$work/c" --listen "$host:0" --http 127.0.0.1:0 --udp-port "$port" \
+"$enigma" coordinator --no-default-models --data-dir "$work/c" --listen "$host:0" --http 127.0.0.1:0 --udp-port "$port" \
   >/dev/null 2>"$work/coordinator.log" &
 for _ in $(seq 200); do "$enigma" nodes --data-dir "$work/c" >/dev/null 2>&1 && break; sleep 0.05; done
 token=$("$enigma" token create --data-dir "$work/c" --json | tr -d ' \n' | sed -E 's/.*"token":"([^"]*)".*/\1/')

@@ -18,7 +18,7 @@ itl() { # decode alone: the median time between tokens of one stream, as tokens/
   "$load" --data-dir "$work/c" --model m --streams 1 --requests 1 --prompt 16 --tokens "$tokens" --json |
     sed -E 's/.*"itl_ms":\{"p50":([0-9.]+).*/\1/' | awk '{print 1000/$1}'
 }
-"$enigma" coordinator --data-dir "$work/c" --listen 127.0.0.1:0 --http 127.0.0.1:0 --udp-port "$port" 2>"$work/c.log" >&2 &
+"$enigma" coordinator --no-default-models --data-dir "$work/c" --listen 127.0.0.1:0 --http 127.0.0.1:0 --udp-port "$port" 2>"$work/c.log" >&2 &
 for _ in $(seq 200); do "$enigma" nodes --data-dir "$work/c" >/dev/null 2>&1 && break; sleep 0.05; done
 token=$("$enigma" token create --data-dir "$work/c" --json | tr -d ' \n' | sed -E 's/.*"token":"([^"]*)".*/\1/')
 for i in 0 1; do
