@@ -21,11 +21,12 @@ for i in 0 1; do
     --udp-port "$port" 2>"$work/w$i.log" >&2 &
 done
 for _ in $(seq 300); do [[ $(on nodes 2>/dev/null | grep -c ' ready ') == 2 ]] && break; sleep 0.1; done
-mapfile -t nodes < <(on nodes | awk '/ ready / { print $1 }')
-on models import "$router" --name router >/dev/null 2>&1
-on models import "$chat" --name chat >/dev/null 2>&1
-on load router --node "${nodes[0]}" >/dev/null 2>&1
-on load chat --node "${nodes[1]}" >/dev/null 2>&1
+mapfile -t nodes < <(on nodes --json | grep -oE '"node_id": *"[^"]+"' | cut -d '"' -f 4)
+quietly() { on "$@" >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }; }
+quietly models import "$router" --name router
+quietly models import "$chat" --name chat
+quietly load router --node "${nodes[0]}"
+quietly load chat --node "${nodes[1]}"
 printf 'default: chat\nrouter: {model: router}\ntasks:\n  chat: {model: chat, intents: [chat]}\n' >"$work/specialists.yaml"
 on specialists --set "$work/specialists.yaml" >/dev/null
 for among in 0 "$streams"; do
