@@ -9,7 +9,7 @@ const IGNORED = ['default', 'description', 'discriminator', 'example', 'nullable
 const PREFIX = '#/components/schemas/';
 
 // What this server says beyond the description, by schema.
-const EXTENSIONS = {Model: ['ready', 'context']};
+const EXTENSIONS = {Model: ['ready', 'context', 'takes_images']};
 
 export class Description {
   constructor(path) {
