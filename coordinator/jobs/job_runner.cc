@@ -10,8 +10,8 @@
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "coordinator/jobs/base_model.h"
+#include "coordinator/jobs/job_end.h"
 #include "coordinator/jobs/job_planner.h"
-#include "coordinator/operations/import_model.h"
 #include "engine/spec/training_memory.h"
 #include "telemetry/log.h"
 
@@ -41,13 +41,6 @@ void FillFile(const JobFileInfo& info, enigma::v1::JobFile& file) {
   file.set_name(info.name);
   file.set_bytes(info.bytes);
   file.set_sha256(info.sha256);
-}
-
-enigma::v1::RankOrder FinishOrder(bool export_model, const std::string& reason) {
-  enigma::v1::RankOrder order;
-  order.mutable_finish()->set_export_model(export_model);
-  order.mutable_finish()->set_reason(reason);
-  return order;
 }
 
 // Of the job, counted in slots.
@@ -197,26 +190,8 @@ void JobRunner::RankFailed(const std::string& node, const enigma::v1::RankFailed
 void JobRunner::Exported(const enigma::v1::ExportDone& exported) {
   const absl::StatusOr<Job> job = jobs_.Find(id_);
   if (!job.ok() || job->state != JobState::kExporting) return;
-  if (!exported.error().empty()) {
-    return End(JobState::kFailed, absl::StrCat("the model was not exported: ", exported.error()));
-  }
-  if (const absl::Status imported = Register(job->model); !imported.ok()) {
-    return End(JobState::kFailed, absl::StrCat("the exported model cannot be registered: ", imported.message()));
-  }
-  LogInfo("job {}: {} is registered; its logits differ from the trainer's by {} at most", id_, job->model,
-          exported.largest_difference());
-  const bool both = !job->reason.empty() && !exported.remark().empty();
-  End(JobState::kDone, absl::StrCat(job->reason, both ? "; " : "", exported.remark()));
-}
-
-absl::Status JobRunner::Register(const std::string& name) {
-  ModelImport import;
-  import.name = name;
-  ENIGMA_ASSIGN_OR_RETURN(import.path, folders_.ExportPath(id_, "gguf"));
-  if (config_.pictures.used()) {
-    ENIGMA_ASSIGN_OR_RETURN(import.encoder, folders_.ExportPath(id_, "encoder"));
-  }
-  return ImportModel(plane_, import).status();
+  const JobEnd end = EndOfExport(plane_, folders_, *job, config_, exported);
+  End(end.state, end.reason);
 }
 
 void JobRunner::ChooseRanks(const std::vector<RankView>& views) {

@@ -57,7 +57,6 @@ class JobRunner {
   void TakeEvents(const std::vector<RankSet::Event>& events);
   void RankFailed(const std::string& node, const enigma::v1::RankFailed& failed);
   void Exported(const enigma::v1::ExportDone& exported);
-  absl::Status Register(const std::string& name);
 
   void ChooseRanks(const std::vector<RankView>& views);
   RankNeeds NeedsNow(const absl::StatusOr<Job>& job) const;
