@@ -132,12 +132,13 @@ absl::Status StoreJobFile(const std::shared_ptr<grpc::Channel>& coordinator, v1:
   });
   absl::Status sent = write([&](std::span<const uint8_t> part) { return chunks.Add(part); });
   if (sent.ok()) sent = chunks.Finish();
-  // Where the other side has ended the call, its status says why; otherwise half a file must not look like a whole one.
+  // Where the other side has ended the call, its status says why, and it is OK where the file, or a newer one, is there
+  // already; otherwise half a file must not look like a whole one.
   if (!sent.ok() && open) context.TryCancel();
   writer->WritesDone();
   const absl::Status ended = FromGrpc(writer->Finish());
   if (stop.stopped()) return stop.reason();
-  return !sent.ok() && (open || ended.ok()) ? sent : ended;
+  return !sent.ok() && open ? sent : ended;
 }
 
 absl::Status StoreJobFile(const std::shared_ptr<grpc::Channel>& coordinator, v1::StoreJobFileRequest::Head head,

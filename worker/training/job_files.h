@@ -29,7 +29,7 @@ absl::Status FetchJobFile(const std::shared_ptr<grpc::Channel>& coordinator, uin
 using WriteBytes = std::function<absl::Status(const engine::ByteSink& sink)>;
 
 // Stores what `write` writes: once for its length and hash, which `head` gets, and once more to be sent. OK once the
-// coordinator has it safely.
+// coordinator has it safely; one that has it already, or a newer one, does not take it to its end.
 absl::Status StoreJobFile(const std::shared_ptr<grpc::Channel>& coordinator, v1::StoreJobFileRequest::Head head,
                           const WriteBytes& write, const StopSignal& stop);
 // Likewise a file on disk.

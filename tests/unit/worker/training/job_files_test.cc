@@ -128,6 +128,22 @@ TEST_F(JobFileCalls, AStoredFileIsWhatWasWritten) {
   EXPECT_EQ(StoreJobFile(channel_, head, write, stop_).message(), "enough");
 }
 
+TEST_F(JobFileCalls, AFileThatIsThereAlreadyIsStored) {
+  files_.HaveAll();
+  const std::vector<uint8_t> piece(1 << 20);
+  const auto write = [&](const engine::ByteSink& sink) {
+    for (int i = 0; i < 32; ++i) {
+      if (const absl::Status taken = sink(piece); !taken.ok()) return taken;
+    }
+    return absl::OkStatus();
+  };
+  v1::StoreJobFileRequest::Head head;
+  head.set_kind("checkpoint");
+  const absl::Status stored = StoreJobFile(channel_, head, write, stop_);
+  EXPECT_TRUE(stored.ok()) << stored;
+  EXPECT_THAT(files_.stored(), SizeIs(0));
+}
+
 TEST_F(JobFileCalls, AFileOnDiskIsStored) {
   const std::string path = folder_ + "/model.gguf";
   std::ofstream(path) << data_ << data_ << data_;

@@ -28,9 +28,16 @@ void SmallJobFiles::Spoil(int times) {
   spoil_ = times;
 }
 
-void SmallJobFiles::RefuseStores(const grpc::Status& why) {
+void SmallJobFiles::RefuseStores(const grpc::Status& why, int times, const std::string& kind) {
   absl::MutexLock lock(&mutex_);
   refusal_ = why;
+  refusals_ = times;
+  refused_kind_ = kind;
+}
+
+void SmallJobFiles::HaveAll() {
+  absl::MutexLock lock(&mutex_);
+  have_all_ = true;
 }
 
 std::vector<SmallJobFiles::Stored> SmallJobFiles::stored() const {
@@ -75,7 +82,10 @@ grpc::Status SmallJobFiles::Store(grpc::ServerContext*, grpc::ServerReader<v1::S
     if (request.has_head()) taken.head = request.head();
     taken.data += request.data();
     absl::MutexLock lock(&mutex_);
-    if (!refusal_.ok()) return refusal_;
+    if (have_all_) return grpc::Status::OK;
+    if (refused_kind_.empty() || refused_kind_ == taken.head.kind()) {
+      if (refusals_ > 0 && --refusals_ >= 0) return refusal_;
+    }
   }
   const engine::Sha256 hash = engine::Sha256Of(taken.data);
   if (taken.data.size() != taken.head.total_bytes() || taken.head.sha256() != std::string(hash.begin(), hash.end())) {

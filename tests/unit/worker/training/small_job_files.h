@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -23,7 +24,10 @@ class SmallJobFiles final : public v1::JobFiles::Service {
   void BreakAfter(uint64_t bytes);
   // The content that is sent differs from what its hash says, the first so many times.
   void Spoil(int times);
-  void RefuseStores(const grpc::Status& why);
+  // The first so many, or all of those to come that are of this kind; empty: of any.
+  void RefuseStores(const grpc::Status& why, int times = std::numeric_limits<int>::max(), const std::string& kind = "");
+  // Whatever is stored is there already: its head is answered, and the rest not read.
+  void HaveAll();
   std::vector<Stored> stored() const;
   std::vector<uint64_t> offsets() const;  // of the fetches, in order
 
@@ -38,6 +42,9 @@ class SmallJobFiles final : public v1::JobFiles::Service {
   uint64_t break_after_ ABSL_GUARDED_BY(mutex_) = 0;
   int spoil_ ABSL_GUARDED_BY(mutex_) = 0;
   grpc::Status refusal_ ABSL_GUARDED_BY(mutex_);
+  int refusals_ ABSL_GUARDED_BY(mutex_) = 0;  // that are left
+  std::string refused_kind_ ABSL_GUARDED_BY(mutex_);
+  bool have_all_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<Stored> stored_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint64_t> offsets_ ABSL_GUARDED_BY(mutex_);
 };
