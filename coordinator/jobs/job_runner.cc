@@ -166,7 +166,7 @@ void JobRunner::TakeEvents(const std::vector<RankSet::Event>& events) {
         course_->Note(event.event.checkpoint());
         break;
       case enigma::v1::RankEvent::kFailed:
-        RankFailed(event.node, event.event.failed());
+        RankFailed(event.node, event.event.failed(), event.refused);
         break;
       case enigma::v1::RankEvent::kExported:
         Exported(event.event.exported());
@@ -178,10 +178,12 @@ void JobRunner::TakeEvents(const std::vector<RankSet::Event>& events) {
   }
 }
 
-void JobRunner::RankFailed(const std::string& node, const enigma::v1::RankFailed& failed) {
+void JobRunner::RankFailed(const std::string& node, const enigma::v1::RankFailed& failed, bool refused) {
   const std::optional<Node> known = plane_.nodes.Find(node);
-  const std::string reason = absl::StrCat("node ", known ? known->Label() : node, " failed: ", failed.error());
-  if (IsFatal(failed.code())) return End(JobState::kFailed, reason);
+  const std::string reason =
+      absl::StrCat("node ", known ? known->Label() : node, refused ? " takes no part: " : " failed: ", failed.error());
+  // What the coordinator has checked a worker may still not know, where it is an older one.
+  if (!refused && IsFatal(failed.code())) return End(JobState::kFailed, reason);
   LogWarn("job {}: {}; the others go on without it", id_, reason);
   left_out_.Trouble(node, reason, plane_.clock.Monotonic());
   ranks_.Close(node);  // opened again, it is a new rank

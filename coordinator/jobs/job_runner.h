@@ -55,7 +55,7 @@ class JobRunner {
   absl::Status Prepare();
   void Tick();
   void TakeEvents(const std::vector<RankSet::Event>& events);
-  void RankFailed(const std::string& node, const enigma::v1::RankFailed& failed);
+  void RankFailed(const std::string& node, const enigma::v1::RankFailed& failed, bool refused);
   void Exported(const enigma::v1::ExportDone& exported);
 
   void ChooseRanks(const std::vector<RankView>& views);

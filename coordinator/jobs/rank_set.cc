@@ -122,7 +122,7 @@ void RankSet::OnEvent(const std::string& node_id, const enigma::v1::RankEvent& e
     told.standing = event.standing();
     LogDebug("rank on node {} stands at {}", node_id, told.standing.ShortDebugString());
   } else {
-    events_.push_back({node_id, event});
+    events_.push_back({node_id, event, event.has_failed() && !told.connected});
   }
 }
 

@@ -28,6 +28,7 @@ class RankSet {
   struct Event {
     std::string node;
     enigma::v1::RankEvent event;  // no standing
+    bool refused = false;         // it failed before it stood anywhere: its worker makes no such rank
   };
 
   RankSet(ControlPlane& plane, MakePreparation prepare) : plane_(plane), prepare_(std::move(prepare)) {}

@@ -101,6 +101,10 @@ void FakeTraining::FailRank(const std::string& node, const absl::Status& why) {
   absl::MutexLock lock(&mutex_);
   to_fail_[node] = why;
 }
+void FakeTraining::RefuseRanks(const std::string& node, const absl::Status& why) {
+  absl::MutexLock lock(&mutex_);
+  refusals_[node] = why;
+}
 void FakeTraining::Kill(const std::string& node) {
   absl::MutexLock lock(&mutex_);
   ranks_.erase(node);
@@ -152,6 +156,13 @@ void FakeTraining::Run(const std::string& node, Stream& stream) {
   bool is_new = false;
   {
     absl::MutexLock lock(&mutex_);
+    if (const auto refusal = refusals_.find(node); refusal != refusals_.end()) {
+      enigma::v1::RankEvent event;
+      event.mutable_failed()->set_code(static_cast<uint32_t>(refusal->second.code()));
+      event.mutable_failed()->set_error(std::string(refusal->second.message()));
+      stream.Write(event);
+      return;
+    }
     is_new = !ranks_.contains(node);
     Rank& rank = ranks_[node];
     rank.stream = &stream;

@@ -36,6 +36,8 @@ class FakeTraining {
   void HealCuts();
   // The next step fails on that node.
   void FailRank(const std::string& node, const absl::Status& why);
+  // From now on the node makes no rank, as a worker to which the configuration says nothing.
+  void RefuseRanks(const std::string& node, const absl::Status& why);
   // The process of the node died, with its ranks.
   void Kill(const std::string& node);
 
@@ -89,6 +91,7 @@ class FakeTraining {
   std::vector<Upload> uploads_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, int> prepared_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, absl::Status> to_fail_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, absl::Status> refusals_ ABSL_GUARDED_BY(mutex_);
   std::set<std::pair<std::string, std::string>> cuts_ ABSL_GUARDED_BY(mutex_);
   std::vector<enigma::v1::BeginEpoch> begun_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> complaints_ ABSL_GUARDED_BY(mutex_);

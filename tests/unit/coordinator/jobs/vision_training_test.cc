@@ -151,6 +151,30 @@ TEST_F(VisionTrainingTest, DecoderAndEncoderBecomeOneModel) {
   EXPECT_EQ(Remove(job).error_code(), grpc::StatusCode::FAILED_PRECONDITION);
 }
 
+TEST_F(VisionTrainingTest, AWorkerThatKnowsNoPicturesTakesNoPart) {
+  engine::VisionSpec spec = enigma::testing::SmallVisionSpec();
+  spec.output = 256;
+  auto weights = enigma::testing::RandomVisionWeights(spec, 5);
+  const std::string encoder = folder_ + "/encoder.gguf";
+  enigma::testing::WriteVisionModel(encoder, spec, weights, engine::DType::kF32);
+  fakes_.SetEncoderFile(encoder);
+  StartTraining(1);
+  const absl::Status refusal = absl::InvalidArgumentError("training configuration: format 2 is unknown");
+  fakes_.RefuseRanks("n0", refusal);
+  ASSERT_TRUE(SubmitPictures(Vision("seer")).ok());
+  const uint64_t job = progress_.job();
+  // With nobody else the job waits, and says why.
+  ASSERT_TRUE(Eventually([&] {
+    const enigma::v1::JobInfo info = Info(job);
+    return info.state() == "waiting" && info.reason().find("n0 (host-n0) takes no part: ") != std::string::npos &&
+           info.reason().find("format 2 is unknown") != std::string::npos;
+  })) << Info(job).ShortDebugString();
+  StartRankWorker("n1");
+  ASSERT_TRUE(Reaches(job, "done")) << Info(job).ShortDebugString();
+  ASSERT_EQ(fakes_.begun().size(), 1U);
+  EXPECT_EQ(MembersOf(fakes_.begun().front()), std::vector<std::string>{"n1"});
+}
+
 TEST_F(VisionTrainingTest, WhatIsWrongWithPicturesIsSaidWithFileAndLine) {
   StartTraining(0);
   const std::string captions = captions_;
