@@ -25,6 +25,9 @@ namespace {
 
 constexpr engine::DType kStoredType = engine::DType::kF16;
 using KindAndPath = std::pair<const char*, std::string>;  // kinds as proto/rank.proto has them
+// For a coordinator that is away to come back, pauses alone counted.
+constexpr absl::Duration kStorePatience = absl::Minutes(2);
+constexpr absl::Duration kStorePause = absl::Milliseconds(200);
 
 // Writes the file once more, with what was found when it classified the texts held out.
 absl::StatusOr<std::string> Calibrate(const engine::TrainedModel& model, const std::string& path,
@@ -58,6 +61,20 @@ absl::Status AddHuggingFace(const engine::TrainedModel& model, uint64_t job, con
   return absl::OkStatus();
 }
 
+// Again and again while the coordinator is not to be reached: what was trained is not lost because it starts anew.
+absl::Status StorePatiently(const std::shared_ptr<grpc::Channel>& coordinator,
+                            const v1::StoreJobFileRequest::Head& head, const std::string& path,
+                            const StopSignal& stop) {
+  for (absl::Duration waited; true; waited += kStorePause) {
+    const absl::Status stored = StoreJobFile(coordinator, head, path, stop);
+    if (!absl::IsUnavailable(stored) || waited >= kStorePatience) return stored;
+    if (waited == absl::ZeroDuration()) {
+      LogWarn("job {}: {} is not stored yet: {}", head.job(), path, Describe(stored));
+    }
+    if (stop.notification().WaitForNotificationWithTimeout(kStorePause)) return stop.reason();
+  }
+}
+
 absl::Status StoreAll(const RankWorld& world, uint64_t job, const v1::NodeAddress& coordinator,
                       const PreparedRank& rank, const std::vector<KindAndPath>& files, const StopSignal& stop) {
   ENIGMA_ASSIGN_OR_RETURN(const auto channel, world.channels.Connect(coordinator));
@@ -67,7 +84,7 @@ absl::Status StoreAll(const RankWorld& world, uint64_t job, const v1::NodeAddres
     head.set_kind(kind);
     head.set_step(rank.trainer->state().step);
     head.set_node_id(world.node_id);
-    ENIGMA_RETURN_IF_ERROR(StoreJobFile(channel, std::move(head), path, stop));
+    ENIGMA_RETURN_IF_ERROR(StorePatiently(channel, head, path, stop));
   }
   return absl::OkStatus();
 }

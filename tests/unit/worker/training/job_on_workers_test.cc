@@ -326,6 +326,8 @@ TEST_F(JobOnWorkers, PicturesGiveTheBitsOfOneAloneAndBothFilesThatAreServed) {
   EXPECT_FALSE(validated.empty());
 
   v1::RankOrder finish;
+  // The coordinator goes away between the two files, for a while.
+  files_.RefuseStores({grpc::StatusCode::UNAVAILABLE, "it starts anew"}, 3, "encoder");
   finish.mutable_finish()->set_export_model(true);
   ASSERT_TRUE(a.Tell(finish));
   std::optional<v1::ExportDone> exported;
