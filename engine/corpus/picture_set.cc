@@ -72,7 +72,10 @@ absl::Status PictureSet::Parse(std::string_view name) {
     return refuse(content, " bytes do not hold ", pictures_, " pictures of ", side_, " pixels a side");
   }
   std::copy_n(bytes_.begin() + kPictureHashAt, hash_.size(), hash_.begin());
-  if (HashOfRest(bytes_) != hash_) return refuse("its content does not have the hash that it names: it is damaged");
+  if (HashOfRest(bytes_) != hash_) {
+    return absl::DataLossError(
+        absl::StrCat(ToAbsl(name), ": its content does not have the hash that it names: it is damaged"));
+  }
   return absl::OkStatus();
 }
 

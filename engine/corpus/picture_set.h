@@ -34,7 +34,7 @@ class PictureSet {
   PictureSet& operator=(const PictureSet&) = delete;
 
   // Maps a file, which must not change from then on. Its length and its hash are checked. Errors name the file and what
-  // is wrong with it.
+  // is wrong with it: DATA_LOSS where content and hash do not fit, INVALID_ARGUMENT where it is no such file.
   static absl::StatusOr<std::shared_ptr<const PictureSet>> Open(const std::string& path);
   // The same of bytes at hand; `name` is for messages.
   static absl::StatusOr<std::shared_ptr<const PictureSet>> FromBytes(std::vector<uint8_t> bytes, std::string_view name);

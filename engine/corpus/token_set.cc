@@ -118,7 +118,9 @@ absl::Status TokenSet::Parse(std::string_view name) {
   Sha256Hasher hasher;
   hasher.Update(data, layout::kHashAt);
   hasher.Update(data + layout::kHeaderBytes, size - layout::kHeaderBytes);
-  if (hasher.Finish() != hash_) return Wrong(name, "its SHA-256 is not that of its content");
+  if (hasher.Finish() != hash_) {
+    return absl::DataLossError(absl::StrCat(ToAbsl(name), ": its SHA-256 is not that of its content; it is damaged"));
+  }
   offsets_ = data + layout::kHeaderBytes;
   ids_ = data + sections.ids_at;
   mask_ = data + sections.mask_at;

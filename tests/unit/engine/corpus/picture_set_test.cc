@@ -72,6 +72,11 @@ TEST(PictureSetTest, DamageIsNoticed) {
     changed[at] ^= 1;
     EXPECT_NE(Complaint(changed), "") << at;
   }
+  // Whose content was right once may have it anew; what is no such file stays none.
+  std::vector<uint8_t> rotten = bytes;
+  rotten.back() ^= 1;
+  EXPECT_TRUE(absl::IsDataLoss(PictureSet::FromBytes(rotten, "f").status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(PictureSet::FromBytes({}, "f").status()));
   std::vector<uint8_t> many = bytes;
   std::fill_n(many.begin() + 16, 8, uint8_t{0xFF});
   EXPECT_THAT(Complaint(many), HasSubstr("384 bytes do not hold 18446744073709551615 pictures"));

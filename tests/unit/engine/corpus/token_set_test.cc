@@ -114,6 +114,9 @@ TEST(TokenSetTest, EveryChangedByteIsNoticed) {
   for (size_t size = 0; size < good.size(); ++size) {
     EXPECT_NE(ErrorOf({good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size)}), "") << size;
   }
+  std::vector<uint8_t> rotten = good;
+  rotten.back() ^= 0x80;
+  EXPECT_TRUE(absl::IsDataLoss(TokenSet::FromBytes(std::move(rotten), "rotten").status()));
   std::vector<uint8_t> longer = good;
   longer.push_back(0);
   EXPECT_THAT(ErrorOf(std::move(longer)), HasSubstr("where its header promises"));

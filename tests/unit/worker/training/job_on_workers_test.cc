@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/corpus/picture_set.h"
 #include "rpc/channel.h"
 #include "tests/support/eventually.h"
 #include "tests/unit/engine/weights/temporary_folder.h"
@@ -325,9 +326,9 @@ TEST_F(JobOnWorkers, PicturesGiveTheBitsOfOneAloneAndBothFilesThatAreServed) {
   }
   EXPECT_FALSE(validated.empty());
 
-  v1::RankOrder finish;
   // The coordinator goes away between the two files, for a while.
   files_.RefuseStores({grpc::StatusCode::UNAVAILABLE, "it starts anew"}, 3, "encoder");
+  v1::RankOrder finish;
   finish.mutable_finish()->set_export_model(true);
   ASSERT_TRUE(a.Tell(finish));
   std::optional<v1::ExportDone> exported;
@@ -358,6 +359,25 @@ TEST_F(JobOnWorkers, PicturesGiveTheBitsOfOneAloneAndBothFilesThatAreServed) {
   hosts_["d"] = std::make_unique<Host>("d", folder_.File(""));
   hosts_["d"]->Prepare(order);
   EXPECT_THAT(FailureOf("d"), ::testing::HasSubstr("names no set of them"));
+}
+
+TEST_F(JobOnWorkers, ADamagedPictureSetIsItsWorkersTroubleAndNotTheJobs) {
+  job_.LearnFromPictures();
+  v1::PrepareRank order = Order();
+  engine::PictureSetBuilder builder(8);
+  builder.Add(engine::Image::Blank(8, 8));
+  const auto whole = builder.Finish();
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  std::string damaged((*whole)->bytes().begin(), (*whole)->bytes().end());
+  damaged.back() = static_cast<char>(damaged.back() ^ 1);
+  *order.mutable_picture_set() = files_.Add("pictures.bin", damaged);
+  hosts_["a"] = std::make_unique<Host>("a", folder_.File(""));
+  hosts_["a"]->Prepare(order);
+  EXPECT_THAT(FailureOf("a"), ::testing::HasSubstr("it is damaged"));
+  for (const v1::RankEvent& event : hosts_["a"]->events()) {
+    if (!event.has_failed()) continue;
+    EXPECT_EQ(event.failed().code(), static_cast<uint32_t>(absl::StatusCode::kDataLoss));
+  }
 }
 
 TEST_F(JobOnWorkers, ATrainingStateOfAnotherJobIsRefused) {
