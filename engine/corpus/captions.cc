@@ -1,11 +1,8 @@
 #include "engine/corpus/captions.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstring>
-#include <span>
-#include <thread>
 #include <utility>
 
 #include <absl/status/status.h>
@@ -16,6 +13,7 @@
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "base/utf8.h"
+#include "engine/corpus/caption_squares.h"
 #include "engine/corpus/document_encoder.h"
 #include "engine/spec/manifest.h"
 
@@ -25,7 +23,8 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr size_t kCaptionLineBytesMax = size_t{1} << 20;
-constexpr size_t kPicturesAtOnce = 256;  // loaded between two looks at who wants them
+constexpr size_t kImagePathBytesMax = 4096;
+constexpr size_t kCaptionsAtOnce = 1024;  // encoded between two looks at who wants them
 constexpr uint64_t kFewPictures = 1000;
 
 // Paths come from whoever wrote the file; they must not reach what lies beside its folder.
@@ -33,6 +32,12 @@ bool StaysBelow(std::string_view path) {
   if (path.empty() || path.front() == '/' || path.find('\0') != std::string_view::npos) return false;
   const std::vector<absl::string_view> parts = absl::StrSplit(ToAbsl(path), '/');
   return std::none_of(parts.begin(), parts.end(), [](absl::string_view part) { return part == ".."; });
+}
+
+// It stands in messages.
+bool IsLegible(std::string_view path) {
+  return path.size() <= kImagePathBytesMax &&
+         std::none_of(path.begin(), path.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
 }
 
 // A text that is not empty, or nothing.
@@ -46,6 +51,7 @@ const char* ReadCaptionLine(std::string_view line, CaptionedPicture& picture) {
   if (!json.is_object()) return "it is no JSON object";
   picture.image = TextOf(json.value("image", Json()));
   if (!StaysBelow(picture.image)) return "\"image\" is no path below the file's folder";
+  if (!IsLegible(picture.image)) return "\"image\" has control characters, or more than 4096 bytes";
   picture.caption = TextOf(json.value("caption", Json()));
   const Json all = json.value("captions", Json::array());
   if (!all.is_array()) return "\"captions\" is no list";
@@ -72,12 +78,6 @@ bool IsForValidation(const CaptionedPicture& picture, double share) {
   return key < static_cast<uint64_t>(std::ldexp(share, 64));
 }
 
-// "FILE, line N: ", as far as they are known.
-std::string PlaceOf(const CaptionedPicture& picture, const CaptionOptions& options) {
-  if (options.file.empty() || picture.line == 0) return "";
-  return absl::StrCat(options.file, ", line ", picture.line, ": ");
-}
-
 absl::StatusOr<EncodedDocument> EncodeCaption(const CaptionedPicture& picture, const DocumentEncoder& encoder,
                                               const Tokenizer& tokenizer, const CaptionOptions& options) {
   Document document;
@@ -85,7 +85,7 @@ absl::StatusOr<EncodedDocument> EncodeCaption(const CaptionedPicture& picture, c
   document.kind = DocumentKind::kPair;
   EncodedDocument encoded = encoder.Encode(document);
   if (std::find(encoded.ids.begin(), encoded.ids.end(), options.picture_token) != encoded.ids.end()) {
-    return absl::InvalidArgumentError(absl::StrCat(PlaceOf(picture, options), "the caption of ", picture.image,
+    return absl::InvalidArgumentError(absl::StrCat(PlaceOfCaption(picture, options), "the caption of ", picture.image,
                                                    " holds the token that stands for a picture"));
   }
   const std::ptrdiff_t at = !encoded.ids.empty() && tokenizer.bos() == encoded.ids.front() ? 1 : 0;
@@ -94,54 +94,11 @@ absl::StatusOr<EncodedDocument> EncodeCaption(const CaptionedPicture& picture, c
   encoded.ids.insert(encoded.ids.begin() + at, options.picture_rows, options.picture_token);
   encoded.trained.insert(encoded.trained.begin() + at, options.picture_rows, 0);
   if (options.tokens_max > 0 && encoded.ids.size() > options.tokens_max) {
-    return absl::InvalidArgumentError(absl::StrCat(PlaceOf(picture, options), "with the ", options.picture_rows,
+    return absl::InvalidArgumentError(absl::StrCat(PlaceOfCaption(picture, options), "with the ", options.picture_rows,
                                                    " rows of its picture the caption takes ", encoded.ids.size(),
                                                    " tokens, and the context has room for ", options.tokens_max));
   }
   return encoded;
-}
-
-// The picture in its square.
-absl::StatusOr<Image> LoadSquare(const CaptionedPicture& picture, const PictureLoader& load,
-                                 const PictureSetBuilder& squares, const CaptionOptions& options) {
-  const absl::StatusOr<Image> image = load(picture.image);
-  if (image.ok()) return squares.Fit(*image);
-  return absl::Status(image.status().code(),
-                      absl::StrCat(PlaceOf(picture, options), picture.image, ": ", image.status().message()));
-}
-
-// Several on each of the threads; the first error is that of the first picture that has one.
-absl::Status AddSquares(std::span<const CaptionedPicture* const> pictures, const PictureLoader& load,
-                        const CaptionOptions& options, PictureSetBuilder& squares) {
-  std::vector<absl::StatusOr<Image>> loaded(pictures.size());
-  std::atomic<size_t> next = 0;
-  const auto work = [&] {
-    for (size_t i = next.fetch_add(1); i < pictures.size(); i = next.fetch_add(1)) {
-      loaded[i] = LoadSquare(*pictures[i], load, squares, options);
-    }
-  };
-  std::vector<std::thread> others;
-  for (int thread = 1; thread < options.threads; ++thread) others.emplace_back(work);
-  work();
-  for (std::thread& other : others) other.join();
-  for (const absl::StatusOr<Image>& square : loaded) {
-    ENIGMA_RETURN_IF_ERROR(square.status());
-    squares.AddFitted(*square);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status AddAllSquares(const std::vector<const CaptionedPicture*>& pictures, const PictureLoader& load,
-                           const CaptionOptions& options, PictureSetBuilder& squares) {
-  for (size_t done = 0; done < pictures.size();) {
-    if (options.progress && !options.progress(done, pictures.size())) {
-      return absl::CancelledError("the pictures are not wanted any more");
-    }
-    const size_t count = std::min(kPicturesAtOnce, pictures.size() - done);
-    ENIGMA_RETURN_IF_ERROR(AddSquares({pictures.data() + done, count}, load, options, squares));
-    done += count;
-  }
-  return absl::OkStatus();
 }
 
 CorpusReport ReportOn(const TokenSet& set) {
@@ -168,7 +125,7 @@ CorpusReport ReportOn(const TokenSet& set) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<CaptionedPicture>> ReadCaptions(const CorpusFile& file) {
+absl::StatusOr<std::vector<CaptionedPicture>> ReadCaptions(const CorpusFile& file, size_t pictures_max) {
   std::vector<CaptionedPicture> pictures;
   uint64_t number = 0;
   for (size_t begin = 0; begin < file.bytes.size();) {
@@ -178,6 +135,10 @@ absl::StatusOr<std::vector<CaptionedPicture>> ReadCaptions(const CorpusFile& fil
     ++number;
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.find_first_not_of(" \t") == std::string_view::npos) continue;
+    if (pictures.size() == pictures_max) {
+      return absl::ResourceExhaustedError(absl::StrCat(file.name, ", line ", number, ": at most ", pictures_max,
+                                                       " lines with pictures are taken; use a part of them"));
+    }
     CaptionedPicture picture;
     picture.line = number;
     if (const char* complaint = ReadCaptionLine(line, picture); complaint != nullptr) {
@@ -207,6 +168,10 @@ absl::StatusOr<PreparedCaptions> PrepareCaptions(const std::vector<CaptionedPict
   for (const auto part : {TokenSet::Part::kTraining, TokenSet::Part::kValidation}) {
     for (const CaptionedPicture& picture : pictures) {
       if (IsForValidation(picture, options.validation_share) != (part == TokenSet::Part::kValidation)) continue;
+      if (ordered.size() % kCaptionsAtOnce == kCaptionsAtOnce - 1 && options.progress &&
+          !options.progress(0, pictures.size())) {
+        return absl::CancelledError("the captions are not wanted any more");
+      }
       ENIGMA_ASSIGN_OR_RETURN(const EncodedDocument document, EncodeCaption(picture, encoder, tokenizer, options));
       ENIGMA_RETURN_IF_ERROR(texts.Add(part, document.ids, document.trained));
       ordered.push_back(&picture);
@@ -214,7 +179,7 @@ absl::StatusOr<PreparedCaptions> PrepareCaptions(const std::vector<CaptionedPict
   }
   PreparedCaptions prepared;
   ENIGMA_ASSIGN_OR_RETURN(prepared.tokens, texts.Finish());
-  ENIGMA_RETURN_IF_ERROR(AddAllSquares(ordered, load, options, squares));
+  ENIGMA_RETURN_IF_ERROR(AddSquares(ordered, load, options, squares));
   ENIGMA_ASSIGN_OR_RETURN(prepared.pictures, squares.Finish());
   prepared.report = ReportOn(*prepared.tokens);
   return prepared;

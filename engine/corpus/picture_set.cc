@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -117,6 +118,25 @@ Image PictureSet::Picture(uint64_t number) const {
 PictureSetBuilder::PictureSetBuilder(uint32_t side) : side_(side), bytes_(kPictureHeaderBytes) {}
 
 Image PictureSetBuilder::Fit(const Image& picture) const { return FitSquare(picture, side_, {}); }
+
+absl::Status PictureSetBuilder::Reserve(uint64_t pictures) {
+  const uint64_t bytes = bytes_.size() + pictures * BytesOfPicture(side_);
+  try {
+    bytes_.reserve(bytes);
+  } catch (const std::exception&) {  // bad_alloc, or more than a vector can have
+    return absl::ResourceExhaustedError(absl::StrCat("there is no memory for ", pictures, " pictures of ", side_, " x ",
+                                                     side_, " pixels, ", bytes >> 20, " MiB"));
+  }
+  return absl::OkStatus();
+}
+
+void PictureSetBuilder::Repeat(uint64_t number) {
+  const uint64_t size = BytesOfPicture(side_);
+  bytes_.resize(bytes_.size() + size);
+  std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(kPictureHeaderBytes + number * size), size,
+              bytes_.end() - static_cast<std::ptrdiff_t>(size));
+  ++pictures_;
+}
 
 void PictureSetBuilder::AddFitted(const Image& square) {
   bytes_.insert(bytes_.end(), square.rgb.begin(), square.rgb.end());

@@ -62,11 +62,16 @@ class PictureSetBuilder {
  public:
   // `side`: from 1 to kPictureSideMax.
   explicit PictureSetBuilder(uint32_t side);
+  // Takes the memory of so many more at once. RESOURCE_EXHAUSTED where there is not as much.
+  absl::Status Reserve(uint64_t pictures);
   // A picture of any size is fitted into the square, what is left beside it mid-grey.
   void Add(const Image& picture) { AddFitted(Fit(picture)); }
   // The two parts of that: what takes time, on several threads at once if need be, and a square that it made.
   Image Fit(const Image& picture) const;
   void AddFitted(const Image& square);
+  // The one with that number, below pictures(), once more.
+  void Repeat(uint64_t number);
+  uint64_t pictures() const { return pictures_; }
   // Leaves the builder empty.
   absl::StatusOr<std::shared_ptr<const PictureSet>> Finish();
 

@@ -1,6 +1,12 @@
 #include "engine/corpus/captions.h"
 
+#include <pthread.h>
+
+#include <atomic>
 #include <cmath>
+#include <new>
+#include <system_error>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -69,6 +75,24 @@ TEST(ReadCaptionsTest, PathsDoNotLeadOutOfTheFolder) {
         << path;
   }
   EXPECT_EQ(Read("{\"image\": \"..a/b..png\", \"caption\": \"b\"}").size(), 1U);
+}
+
+TEST(ReadCaptionsTest, NamesOfPicturesCanBeShown) {
+  const auto refusal = [](const std::string& image) {
+    return Refusal("{\"image\": \"" + image + "\", \"caption\": \"b\"}");
+  };
+  EXPECT_THAT(refusal("a\\nb.png"), HasSubstr("captions.jsonl, line 1: \"image\" has control characters"));
+  EXPECT_THAT(refusal(std::string(4097, 'x')), HasSubstr("more than 4096 bytes"));
+  EXPECT_EQ(refusal(std::string(4096, 'x')), "");
+}
+
+TEST(ReadCaptionsTest, ALineTooManyIsNamed) {
+  std::string lines;
+  for (int i = 0; i < 4; ++i) lines += "{\"image\": \"a.png\", \"caption\": \"one\"}\n\n";
+  EXPECT_TRUE(ReadCaptions({"c.jsonl", lines}, 4).ok());
+  const absl::Status refused = ReadCaptions({"c.jsonl", lines + "what is not read"}, 3).status();
+  EXPECT_TRUE(absl::IsResourceExhausted(refused)) << refused;
+  EXPECT_THAT(ToString(refused.message()), HasSubstr("c.jsonl, line 7: at most 3 lines with pictures"));
 }
 
 absl::StatusOr<Image> OneColour(const std::string& image) {
@@ -165,6 +189,75 @@ TEST(PrepareCaptionsTest, ThreadsChangeNothing) {
   options.progress = [](uint64_t done, uint64_t) { return done == 0; };
   pictures[40].image = pictures[41].image = "x";
   EXPECT_EQ(PrepareCaptions(pictures, OneColour, *tokenizer, options).status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST(PrepareCaptionsTest, APictureIsLoadedOnceHoweverManyLinesNameIt) {
+  const auto tokenizer = Tokenizer::FromGguf(BytePairVocabulary("gpt-2")).value();
+  std::vector<CaptionedPicture> pictures;
+  for (int i = 0; i < 700; ++i) {
+    const std::string name(1, static_cast<char>('a' + i % 3));
+    pictures.push_back({name, name, {name}});
+  }
+  std::atomic<int> loads = 0;
+  const auto load = [&loads](const std::string& image) {
+    ++loads;
+    return OneColour(image);
+  };
+  const CaptionOptions options = {
+      .side = 2, .picture_rows = 1, .picture_token = 7, .validation_share = 0, .threads = 2};
+  const auto prepared = PrepareCaptions(pictures, load, *tokenizer, options);
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  EXPECT_EQ(loads, 3);
+  ASSERT_EQ(prepared->pictures->pictures(), 700U);
+  for (uint64_t document = 0; document < 700; ++document) {
+    EXPECT_EQ(prepared->pictures->Picture(document).rgb[0], 'a' + document % 3) << document;
+  }
+}
+
+TEST(PrepareCaptionsTest, CancelIsHeardBeforeTheFirstPictureIsLoaded) {
+  const auto tokenizer = Tokenizer::FromGguf(BytePairVocabulary("gpt-2")).value();
+  const std::vector<CaptionedPicture> pictures(3000, {"x", "hello", {"hello"}});
+  int asked = 0;
+  CaptionOptions options = {.side = 2, .picture_rows = 1, .picture_token = 7, .validation_share = 0};
+  options.progress = [&asked](uint64_t, uint64_t) { return ++asked < 2; };
+  const auto load = [](const std::string& image) {
+    ADD_FAILURE() << image << " was loaded";
+    return OneColour(image);
+  };
+  EXPECT_TRUE(absl::IsCancelled(PrepareCaptions(pictures, load, *tokenizer, options).status()));
+}
+
+TEST(PrepareCaptionsTest, WithoutMemoryForAPictureItsLineIsNamed) {
+  const auto tokenizer = Tokenizer::FromGguf(BytePairVocabulary("gpt-2")).value();
+  CaptionOptions options = {.side = 2, .picture_rows = 1, .picture_token = 7, .validation_share = 0, .threads = 2};
+  options.file = "c.jsonl";
+  const auto load = [](const std::string&) -> absl::StatusOr<Image> { throw std::bad_alloc(); };
+  const absl::Status refused =
+      PrepareCaptions({{"x", "a", {}, 1}, {"y", "b", {}, 2}}, load, *tokenizer, options).status();
+  EXPECT_TRUE(absl::IsResourceExhausted(refused)) << refused;
+  EXPECT_THAT(ToString(refused.message()), HasSubstr("c.jsonl, line 1: x: there is no memory left"));
+}
+
+TEST(PrepareCaptionsTest, AThreadThatCannotStartIsDoneWithout) {
+  const auto tokenizer = Tokenizer::FromGguf(BytePairVocabulary("gpt-2")).value();
+  CaptionOptions options = {.side = 2, .picture_rows = 1, .picture_token = 7, .validation_share = 0};
+  const std::vector<CaptionedPicture> pictures = {{"x", "a", {}, 1}, {"y", "b", {}, 2}};
+  const auto alone = PrepareCaptions(pictures, OneColour, *tokenizer, options);
+  options.threads = 4;
+  // No thread starts with a stack that no address space has room for.
+  pthread_attr_t usual;
+  pthread_attr_t vast;
+  ASSERT_EQ(::pthread_getattr_default_np(&usual), 0);
+  ASSERT_EQ(::pthread_getattr_default_np(&vast), 0);
+  ASSERT_EQ(::pthread_attr_setstacksize(&vast, size_t{1} << 56), 0);
+  ASSERT_EQ(::pthread_setattr_default_np(&vast), 0);
+  EXPECT_THROW(std::thread([] {}).join(), std::system_error);
+  const auto prepared = PrepareCaptions(pictures, OneColour, *tokenizer, options);
+  ASSERT_EQ(::pthread_setattr_default_np(&usual), 0);
+  ::pthread_attr_destroy(&usual);
+  ::pthread_attr_destroy(&vast);
+  ASSERT_TRUE(alone.ok() && prepared.ok()) << prepared.status();
+  EXPECT_EQ(prepared->pictures->hash(), alone->pictures->hash());
 }
 
 TEST(PrepareCaptionsTest, WhatCannotBeUsedIsSaid) {

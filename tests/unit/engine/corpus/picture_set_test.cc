@@ -82,6 +82,20 @@ TEST(PictureSetTest, DamageIsNoticed) {
   EXPECT_THAT(Complaint(many), HasSubstr("384 bytes do not hold 18446744073709551615 pictures"));
 }
 
+TEST(PictureSetTest, APictureIsAddedAgainWithoutItsPixels) {
+  PictureSetBuilder builder(8);
+  ASSERT_TRUE(builder.Reserve(3).ok());
+  builder.Add(OneColour(8, 8, 10));
+  builder.Add(OneColour(8, 8, 20));
+  builder.Repeat(0);
+  EXPECT_EQ(builder.pictures(), 3U);
+  const auto set = builder.Finish();
+  ASSERT_TRUE(set.ok()) << set.status().ToString();
+  EXPECT_EQ((*set)->Picture(2).rgb, OneColour(8, 8, 10).rgb);
+  EXPECT_EQ((*set)->Picture(1).rgb, OneColour(8, 8, 20).rgb);
+  EXPECT_TRUE(absl::IsResourceExhausted(builder.Reserve(uint64_t{1} << 56)));
+}
+
 TEST(PictureSetTest, NoPicturesAreASetToo) {
   PictureSetBuilder builder(4);
   const auto set = builder.Finish();
