@@ -25,10 +25,6 @@ constexpr uint32_t kVocabularyMax = 1 << 22;
 constexpr char kBytePairs[] = "bpe";
 constexpr char kCharacters[] = "chars";
 
-uint32_t ImageSizeOf(const enigma::v1::TrainingOptions& options) {
-  return options.has_image_size() ? options.image_size() : engine::kImageSizeDefault;
-}
-
 absl::Status Wrong(const char* option, const std::string& value, const std::string& rule) {
   return absl::InvalidArgumentError(absl::StrCat(option, ": '", value, "' ", rule));
 }
@@ -188,6 +184,10 @@ bool IsGloo(const enigma::v1::TrainingOptions& options) { return options.collect
 bool IsRouter(const enigma::v1::TrainingOptions& options) { return options.task() == "router"; }
 
 bool IsVision(const enigma::v1::TrainingOptions& options) { return options.task() == "vision"; }
+
+uint32_t ImageSizeOf(const enigma::v1::TrainingOptions& options) {
+  return options.has_image_size() ? options.image_size() : engine::kImageSizeDefault;
+}
 
 engine::TokenizerKind TokenizerKindOf(const enigma::v1::TrainingOptions& options) {
   return options.tokenizer_kind() == kCharacters ? engine::TokenizerKind::kCharacter : engine::TokenizerKind::kBytePair;

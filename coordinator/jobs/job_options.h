@@ -59,6 +59,9 @@ bool IsRouter(const enigma::v1::TrainingOptions& options);
 // encoder is trained with it.
 bool IsVision(const enigma::v1::TrainingOptions& options);
 
+// Pixels of a picture's side, of such a job.
+uint32_t ImageSizeOf(const enigma::v1::TrainingOptions& options);
+
 engine::CorpusOptions CorpusOptionsOf(const enigma::v1::TrainingOptions& options);
 
 // Workers at most: one for each slot, or fewer where so few are asked for.

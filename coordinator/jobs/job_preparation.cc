@@ -41,6 +41,8 @@ class Preparation {
     ENIGMA_RETURN_IF_ERROR(MapFiles());
     if (IsVision(options_)) {
       ENIGMA_ASSIGN_OR_RETURN(captioned_, ReadPictureCorpus(files_, material_.pictures.get()));
+      ENIGMA_RETURN_IF_ERROR(CheckRoomForPictures(
+          captioned_, ImageSizeOf(options_), {.folder = folders_.PathOf(id_), .left_min = material_.disk_left_min}));
     }
     if (IsRouter(options_)) {
       ENIGMA_ASSIGN_OR_RETURN(labelled_, engine::ReadLabelledCorpus(files_, CorpusOptionsOf(options_).reader));

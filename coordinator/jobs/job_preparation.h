@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -28,6 +29,7 @@ struct JobMaterial {
   std::shared_ptr<UploadedPictures> pictures;  // null: none were sent
   std::string tokenizer_path;                  // of an uploaded vocabulary; empty: none
   std::string tokenizer_model;                 // a registered model whose vocabulary is taken; empty: none
+  uint64_t disk_left_min = 0;                  // bytes that stay free beside what is made of them
 };
 
 // Hears what is being done ("tokenizer", "reading", "filtering", "tokenising", "pictures") and the share of it that is

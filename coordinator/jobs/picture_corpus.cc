@@ -7,6 +7,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
+#include "engine/checkpoint/durable_file.h"
 #include "engine/image/decode_image.h"
 #include "engine/text/tokenizer_trainer.h"
 
@@ -43,6 +44,22 @@ absl::StatusOr<PictureCorpus> ReadPictureCorpus(const std::vector<engine::Corpus
   return corpus;
 }
 
+absl::Status CheckRoomForPictures(const PictureCorpus& corpus, uint32_t image_size, const PictureDisk& disk) {
+  const uint64_t bytes = uint64_t{3} * image_size * image_size * corpus.pictures.size();
+  const std::string what = absl::StrCat(corpus.file.name, ": ", corpus.pictures.size(), " pictures of ", image_size,
+                                        " x ", image_size, " pixels take ", bytes >> 20, " MiB, and ");
+  if (bytes > kSquaresBytesMax) {
+    return absl::ResourceExhaustedError(absl::StrCat(what, "at most ", kSquaresBytesMax >> 20,
+                                                     " MiB are spent on them: train on a part of them, or on smaller "
+                                                     "ones"));
+  }
+  ENIGMA_ASSIGN_OR_RETURN(const uint64_t free, engine::FreeDiskBytes(disk.folder));
+  if (free >= disk.left_min && free - disk.left_min >= bytes) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(what, "the coordinator's disk has ", free >> 20,
+                                                   " MiB left, of which it keeps ", disk.left_min >> 20,
+                                                   " MiB; remove old jobs (`enigma jobs rm`) or models"));
+}
+
 absl::Status TrainCaptionVocabulary(const PictureCorpus& corpus, const TokenizerOrder& order, const std::string& path,
                                     const std::function<bool(double share)>& go_on) {
   engine::TokenizerTrainerOptions options;
@@ -73,13 +90,6 @@ absl::StatusOr<engine::PreparedCaptions> PreparePictureCorpus(
     const PictureCorpus& corpus, const UploadedPictures& uploaded, const engine::Tokenizer& tokenizer,
     const engine::TrainingConfig& config, double validation_share, const std::function<bool(double share)>& go_on) {
   const engine::VisionSpec& encoder = config.pictures.encoder;
-  const uint64_t bytes = corpus.pictures.size() * 3 * encoder.image_size * encoder.image_size;
-  if (bytes > kSquaresBytesMax) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat(corpus.file.name, ": ", corpus.pictures.size(), " pictures of ", encoder.image_size, " x ",
-                     encoder.image_size, " pixels take ", bytes >> 20, " MiB, and at most ", kSquaresBytesMax >> 20,
-                     " MiB are spent on them: train on a part of them, or on smaller ones"));
-  }
   engine::CaptionOptions options;
   options.side = encoder.image_size;
   options.picture_rows = encoder.prefix();

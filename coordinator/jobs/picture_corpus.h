@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -25,6 +26,16 @@ struct PictureCorpus {
 absl::StatusOr<PictureCorpus> ReadPictureCorpus(const std::vector<engine::CorpusFile>& files,
                                                 const UploadedPictures* uploaded);
 
+// The disk that a picture set is to go to.
+struct PictureDisk {
+  std::string folder;
+  uint64_t left_min = 0;  // bytes that stay free
+};
+
+// RESOURCE_EXHAUSTED where the pictures, with sides of so many pixels, would fill more memory than is spent on them, or
+// the disk. Known before anything is made of them.
+absl::Status CheckRoomForPictures(const PictureCorpus& corpus, uint32_t image_size, const PictureDisk& disk);
+
 // Trains a vocabulary on the captions, with a token for the places of pictures, and writes it. `go_on` as of
 // TrainTokenizer.
 absl::Status TrainCaptionVocabulary(const PictureCorpus& corpus, const TokenizerOrder& order, const std::string& path,
@@ -35,8 +46,7 @@ absl::Status TrainCaptionVocabulary(const PictureCorpus& corpus, const Tokenizer
 absl::StatusOr<engine::TokenId> PictureToken(const engine::Tokenizer& tokenizer);
 
 // Token set and picture set, the pictures decoded on several threads. `config` says size and rows of a picture, and
-// what a context has room for. Errors as of PrepareCaptions; and RESOURCE_EXHAUSTED where the pictures would fill more
-// memory than is spent on them.
+// what a context has room for. Errors as of PrepareCaptions.
 absl::StatusOr<engine::PreparedCaptions> PreparePictureCorpus(
     const PictureCorpus& corpus, const UploadedPictures& uploaded, const engine::Tokenizer& tokenizer,
     const engine::TrainingConfig& config, double validation_share, const std::function<bool(double share)>& go_on);

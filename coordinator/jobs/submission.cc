@@ -56,6 +56,7 @@ absl::StatusOr<std::unique_ptr<Submission>> Submission::Begin(ControlPlane& plan
   std::unique_ptr<Submission> submission(new Submission(plane, jobs, folders, limits, id));
   submission->material_.options = options;
   submission->material_.tokenizer_model = head.tokenizer_model();
+  submission->material_.disk_left_min = limits.disk_left_min;
   ENIGMA_RETURN_IF_ERROR(CheckModels(plane, head));  // they stay from now on
   ENIGMA_RETURN_IF_ERROR(folders.Create(id));
   return submission;
