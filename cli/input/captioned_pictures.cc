@@ -39,6 +39,43 @@ absl::StatusOr<PictureFile> PictureAt(const fs::path& folder, const fs::path& re
   return picture;
 }
 
+// What the pictures come to, one after the other, so that the first that is too much is named.
+class UploadSize {
+ public:
+  UploadSize(uint64_t captions_bytes, const coordinator::Submission::Limits& limits)
+      : limits_(limits), bytes_(captions_bytes) {}
+
+  absl::Status Add(const PictureFile& picture) {
+    const coordinator::UploadedPictures::Limits& of_pictures = limits_.pictures;
+    if (picture.bytes > of_pictures.picture_bytes_max) {
+      return TooMuch(picture.path, " has ", picture.bytes >> 20, " MiB, and a picture may have ",
+                     of_pictures.picture_bytes_max >> 20);
+    }
+    if (++pictures_ > of_pictures.pictures_max) {
+      return TooMuch("at most ", of_pictures.pictures_max, " pictures are taken; train on a part of them");
+    }
+    if (name_bytes_ += picture.name.size(); name_bytes_ > of_pictures.name_bytes_max) {
+      return TooMuch("the names of pictures may have ", of_pictures.name_bytes_max >> 20, " MiB in all; shorten them");
+    }
+    if (bytes_ += picture.bytes; bytes_ > limits_.data_bytes_max) {
+      return TooMuch("captions and pictures may have ", limits_.data_bytes_max >> 20,
+                     " MiB in all; train on a part of them, or on smaller ones");
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  template <typename... Parts>
+  static absl::Status TooMuch(const Parts&... parts) {
+    return absl::ResourceExhaustedError(absl::StrCat(parts...));
+  }
+
+  const coordinator::Submission::Limits& limits_;
+  uint64_t bytes_;
+  uint64_t name_bytes_ = 0;
+  size_t pictures_ = 0;
+};
+
 }  // namespace
 
 std::string CaptionsFileOf(const std::string& data) {
@@ -46,7 +83,8 @@ std::string CaptionsFileOf(const std::string& data) {
   return fs::is_directory(data, error) ? (fs::path(data) / kCaptionsFile).string() : data;
 }
 
-absl::StatusOr<CaptionedPictures> FindCaptionedPictures(const std::string& data) {
+absl::StatusOr<CaptionedPictures> FindCaptionedPictures(const std::string& data,
+                                                        const coordinator::Submission::Limits& limits) {
   CaptionedPictures found;
   found.captions.path = CaptionsFileOf(data);
   found.captions.json_lines = true;
@@ -62,13 +100,14 @@ absl::StatusOr<CaptionedPictures> FindCaptionedPictures(const std::string& data)
   const fs::path folder = fs::path(found.captions.path).parent_path();
   const fs::path resolved = fs::canonical(folder.empty() ? fs::path(".") : folder, error);
   if (error) return absl::FailedPreconditionError(absl::StrCat(folder.string(), ": ", error.message()));
+  UploadSize size(found.captions.bytes, limits);
   absl::flat_hash_set<std::string> known;
   for (const engine::CaptionedPicture& picture : named) {
     if (!known.insert(picture.image).second) continue;
     absl::StatusOr<PictureFile> file = PictureAt(folder, resolved, picture.image);
-    if (!file.ok()) {
-      return absl::Status(file.status().code(),
-                          absl::StrCat(found.captions.path, ", line ", picture.line, ": ", file.status().message()));
+    if (const absl::Status fits = file.ok() ? size.Add(*file) : file.status(); !fits.ok()) {
+      return absl::Status(fits.code(),
+                          absl::StrCat(found.captions.path, ", line ", picture.line, ": ", fits.message()));
     }
     found.pictures.push_back(*std::move(file));
   }

@@ -7,6 +7,7 @@
 #include <absl/status/statusor.h>
 
 #include "cli/input/training_text.h"
+#include "coordinator/jobs/submission.h"
 
 namespace enigma::cli {
 
@@ -28,7 +29,9 @@ std::string CaptionsFileOf(const std::string& data);
 
 // Reads the captions and looks for their pictures. Errors name file and line: NotFound for a picture that is not there,
 // InvalidArgument for one that is no file, or lies outside of the captions' folder, also by way of a link, and for what
-// engine::ReadCaptions refuses.
-absl::StatusOr<CaptionedPictures> FindCaptionedPictures(const std::string& data);
+// engine::ReadCaptions refuses; ResourceExhausted for the first that is more than a coordinator takes, before anything
+// is sent to one.
+absl::StatusOr<CaptionedPictures> FindCaptionedPictures(const std::string& data,
+                                                        const coordinator::Submission::Limits& limits = {});
 
 }  // namespace enigma::cli

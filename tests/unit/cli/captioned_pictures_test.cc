@@ -67,5 +67,28 @@ TEST_F(CaptionedPicturesTest, WhatIsMissingOrLiesElsewhereIsSaidWithFileAndLine)
   EXPECT_THAT(Refusal(), HasSubstr("it names no pictures"));
 }
 
+TEST_F(CaptionedPicturesTest, WhatACoordinatorWouldRefuseIsSaidBeforeItIsSent) {
+  WriteFile("1.png", "12345");
+  WriteFile("2.png", "1");
+  WriteCaptions({"1.png", "1.png", "2.png"});
+  const uint64_t captions = std::filesystem::file_size(At("captions.jsonl"));
+  const auto refusal = [&](const coordinator::Submission::Limits& limits) {
+    return ToString(FindCaptionedPictures(At(""), limits).status().message());
+  };
+  coordinator::Submission::Limits limits = {
+      .data_bytes_max = captions + 6, .pictures = {.picture_bytes_max = 5, .pictures_max = 2, .name_bytes_max = 10}};
+  EXPECT_EQ(refusal(limits), "");
+  limits.data_bytes_max = captions + 5;
+  EXPECT_THAT(refusal(limits), HasSubstr("captions.jsonl, line 3: captions and pictures may have 0 MiB in all"));
+  limits = {.pictures = {.picture_bytes_max = 4}};
+  EXPECT_THAT(refusal(limits), HasSubstr("captions.jsonl, line 1: "));
+  EXPECT_THAT(refusal(limits), HasSubstr("1.png has 0 MiB, and a picture may have 0"));
+  limits = {.pictures = {.pictures_max = 1}};
+  EXPECT_THAT(refusal(limits), HasSubstr("line 3: at most 1 pictures"));
+  limits = {.pictures = {.name_bytes_max = 9}};
+  EXPECT_THAT(refusal(limits), HasSubstr("line 3: the names of pictures"));
+  EXPECT_TRUE(absl::IsResourceExhausted(FindCaptionedPictures(At(""), limits).status()));
+}
+
 }  // namespace
 }  // namespace enigma::cli
