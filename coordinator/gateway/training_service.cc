@@ -128,7 +128,7 @@ absl::Status TrainingService::Take(const grpc::ServerContext& context, SubmitStr
 grpc::Status TrainingService::Estimate(grpc::ServerContext* context, const enigma::v1::EstimateJobRequest* request,
                                        enigma::v1::EstimateJobReply* reply) {
   if (const absl::Status admitted = Admit(*context); !admitted.ok()) return ToGrpc(admitted);
-  absl::StatusOr<enigma::v1::EstimateJobReply> estimate = EstimateTraining(plane_, *request);
+  absl::StatusOr<enigma::v1::EstimateJobReply> estimate = EstimateTraining(plane_, *request, keeper_.NodesTaken());
   if (!estimate.ok()) return ToGrpc(estimate.status());
   *reply = *std::move(estimate);
   return grpc::Status::OK;

@@ -42,7 +42,8 @@ absl::StatusOr<uint32_t> VocabularyOf(ControlPlane& plane, const enigma::v1::Est
 }  // namespace
 
 absl::StatusOr<enigma::v1::EstimateJobReply> EstimateTraining(ControlPlane& plane,
-                                                              const enigma::v1::EstimateJobRequest& request) {
+                                                              const enigma::v1::EstimateJobRequest& request,
+                                                              const std::set<std::string>& taken) {
   const enigma::v1::TrainingOptions& options = request.options();
   ENIGMA_RETURN_IF_ERROR(CheckJobOptions(options));
   std::optional<engine::ModelSpec> base;
@@ -60,7 +61,13 @@ absl::StatusOr<enigma::v1::EstimateJobReply> EstimateTraining(ControlPlane& plan
   needs.memory_bytes = engine::TrainingMemoryBytes(config);
   needs.ranks_max = RanksMaxOf(options, config);
   needs.trusted_network = IsGloo(options);
-  const MeasuredPower measured = MeasurePower(plane, needs);
+  needs.taken = taken;
+  MeasuredPower measured = MeasurePower(plane, needs);
+  if (measured.nodes.empty() && !taken.empty()) {
+    needs.taken.clear();
+    measured = MeasurePower(plane, needs);
+    warnings.push_back("other jobs have all workers now; reckoned with what there will be once these are done");
+  }
   if (!length_known) config.steps = config.warmup_steps = 0;
   const JobEstimate estimate = EstimateJob(config, measured.power);
   enigma::v1::EstimateJobReply reply;

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
+#include <string>
 #include <thread>
 
 #include <absl/base/thread_annotations.h>
@@ -47,6 +49,8 @@ class JobKeeper {
   // Forgets a job that has ended, with its files. FAILED_PRECONDITION while it has not, or while its model is
   // registered from them.
   absl::Status Remove(uint64_t id);
+  // Nodes that jobs have for themselves now.
+  [[nodiscard]] std::set<std::string> NodesTaken() const { return claims_.Taken(); }
 
  private:
   void Run();

@@ -60,4 +60,11 @@ std::set<std::string> NodeClaims::OfOthers(uint64_t job) const {
   return nodes;
 }
 
+std::set<std::string> NodeClaims::Taken() const {
+  absl::MutexLock lock(&mutex_);
+  std::set<std::string> nodes;
+  for (const auto& [node, job] : jobs_) nodes.insert(node);
+  return nodes;
+}
+
 }  // namespace enigma::coordinator

@@ -34,6 +34,7 @@ class NodeClaims {
   // Gives up all that the job has but these.
   void Keep(uint64_t job, const std::set<std::string>& nodes);
   [[nodiscard]] std::set<std::string> OfOthers(uint64_t job) const;
+  [[nodiscard]] std::set<std::string> Taken() const;  // of any job
 
  private:
   mutable absl::Mutex mutex_;

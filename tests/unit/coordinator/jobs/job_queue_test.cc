@@ -89,6 +89,32 @@ TEST_F(JobQueueTest, JobsThatLeaveWorkersRunBesideEachOther) {
   EXPECT_EQ(Info(third).queue_place(), 1U);
 }
 
+TEST_F(JobQueueTest, AnEstimateCountsTheWorkersThatOthersLeave) {
+  StartTraining(3);
+  const auto estimate = [&] {
+    grpc::ClientContext context;
+    enigma::v1::EstimateJobRequest request;
+    *request.mutable_options() = Nano("numbers", 1000);
+    enigma::v1::EstimateJobReply reply;
+    EXPECT_TRUE(training_->Estimate(&context, request, &reply).ok());
+    return reply;
+  };
+  EXPECT_EQ(estimate().nodes_size(), 3);
+  const uint64_t first = SubmitEndless("first", 2);
+  ASSERT_TRUE(RunsOn(first, 2)) << Info(first).ShortDebugString();
+  const auto beside = estimate();
+  ASSERT_EQ(beside.nodes_size(), 1);
+  EXPECT_FALSE(WorkersOf(first).contains(beside.nodes(0)));
+  EXPECT_THAT(beside.warnings(), ::testing::Contains(HasSubstr("works on another job")).Times(2));
+  EXPECT_GT(beside.seconds(), 0);
+  // With none left it is about what comes after.
+  const uint64_t second = SubmitEndless("second", 1);
+  ASSERT_TRUE(RunsOn(second, 1)) << Info(second).ShortDebugString();
+  const auto after = estimate();
+  EXPECT_EQ(after.nodes_size(), 3);
+  EXPECT_THAT(after.warnings(), ::testing::Contains(HasSubstr("other jobs have all workers now")));
+}
+
 TEST_F(JobQueueTest, AWatcherHearsOfItsPlace) {
   StartTraining(1);
   ASSERT_TRUE(RunsOn(SubmitEndless("first", 0), 1));
