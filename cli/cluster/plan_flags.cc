@@ -18,7 +18,8 @@ PlanFlags::PlanFlags(Command& command) {
       .Text("--wire-type", wire_type_,
             "hidden states between nodes: f32, f16 or bf16 (default f32: cutting changes no bit)", "TYPE")
       .Among({"f32", "f16", "bf16"});
-  command.Texts("--node", nodes_, "place on this node only (id or host name); may be repeated", "NODE").Utf8();
+  command.Texts("--node", nodes_, "place on this node only (id, its beginning, or host name); may be repeated", "NODE")
+      .Utf8();
 }
 
 v1::PlanOptions PlanFlags::Resolve() const {

@@ -16,9 +16,15 @@ namespace {
 
 constexpr char kNodePrefix[] = "node/";
 constexpr char kRemovedPrefix[] = "removed/";
+// `enigma nodes` prints eight bytes of an id; half as many tell the nodes of a small cluster apart.
+constexpr size_t kShortIdBytesMin = 4;
 
 std::string HostOf(const Node& node) {
   return node.hello.host_name().empty() ? "an unnamed host" : node.hello.host_name();
+}
+
+std::string LabelsOf(const std::vector<const Node*>& nodes) {
+  return absl::StrJoin(nodes, ", ", [](std::string* text, const Node* node) { absl::StrAppend(text, node->Label()); });
 }
 
 }  // namespace
@@ -200,22 +206,26 @@ std::optional<Node> NodeRegistry::Find(std::string_view node_id) const {
   return found->second;
 }
 
-absl::StatusOr<Node> NodeRegistry::Resolve(std::string_view id_or_host) const {
+absl::StatusOr<Node> NodeRegistry::Resolve(std::string_view name) const {
   absl::MutexLock lock(&mutex_);
-  if (const auto found = nodes_.find(id_or_host); found != nodes_.end()) return found->second;
-  const Node* match = nullptr;
+  if (const auto found = nodes_.find(name); found != nodes_.end()) return found->second;
+  std::vector<const Node*> on_host;
+  std::vector<const Node*> beginning;
   std::vector<std::string> labels;
   for (const auto& [id, node] : nodes_) {
     labels.push_back(node.Label());
-    if (node.hello.host_name() != id_or_host) continue;
-    if (match != nullptr) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("several nodes run on host '", ToAbsl(id_or_host), "'; name one by its id"));
-    }
-    match = &node;
+    if (node.hello.host_name() == name) on_host.push_back(&node);
+    if (name.size() >= kShortIdBytesMin && id.starts_with(name)) beginning.push_back(&node);
   }
-  if (match != nullptr) return *match;
-  return absl::NotFoundError(absl::StrCat("no node is called '", ToAbsl(id_or_host),
+  // A whole name goes before the beginning of one.
+  const std::vector<const Node*>& matches = on_host.empty() ? beginning : on_host;
+  if (matches.size() == 1) return *matches.front();
+  if (matches.size() > 1) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        on_host.empty() ? "several nodes have an id that begins with '" : "several nodes run on host '", ToAbsl(name),
+        "': ", LabelsOf(matches), "; name one by ", on_host.empty() ? "more of its id" : "its id"));
+  }
+  return absl::NotFoundError(absl::StrCat("no node is called '", ToAbsl(name),
                                           "'; there are: ", labels.empty() ? "none" : absl::StrJoin(labels, ", ")));
 }
 

@@ -56,8 +56,9 @@ class NodeRegistry {
 
   std::vector<Node> List() const;  // by id
   std::optional<Node> Find(std::string_view node_id) const;
-  // By id or host name. NOT_FOUND lists the nodes there are; FAILED_PRECONDITION for a host name of several nodes.
-  absl::StatusOr<Node> Resolve(std::string_view id_or_host) const;
+  // By id, host name or the beginning of an id (four bytes or more), in this order. NOT_FOUND lists the nodes there
+  // are; FAILED_PRECONDITION lists those that a host name or a beginning has in common.
+  absl::StatusOr<Node> Resolve(std::string_view name) const;
 
  private:
   bool Move(Node& node, NodeState to, std::string_view reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

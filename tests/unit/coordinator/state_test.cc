@@ -122,6 +122,28 @@ TEST(NodeRegistryTest, ResolvesIdsAndHostNames) {
   EXPECT_NE(unknown.status().ToString().find("n1 (alpha)"), std::string::npos);
 }
 
+TEST(NodeRegistryTest, ResolvesTheShortIdsThatAreShown) {
+  MemoryStore store;
+  SetClock clock;
+  NodeRegistry nodes(store, clock);
+  const std::string one = "3f9c01de77aa", other = "3f9c01de88bb", third = "abcd0000ffff";
+  ASSERT_TRUE(nodes.Attend(Hello(one, "alpha", 1), "").ok());
+  ASSERT_TRUE(nodes.Attend(Hello(other, "beta", 1), "").ok());
+  ASSERT_TRUE(nodes.Attend(Hello(third, "gamma", 1), "").ok());
+  EXPECT_EQ(nodes.Resolve(third.substr(0, 8))->id, third);
+  EXPECT_EQ(nodes.Resolve(one.substr(0, 9))->id, one);
+  EXPECT_TRUE(absl::IsNotFound(nodes.Resolve("abc").status())) << "too short to name a machine";
+  const absl::Status several = nodes.Resolve(one.substr(0, 8)).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(several)) << several;
+  for (const std::string& label : {one + " (alpha)", other + " (beta)"}) {
+    EXPECT_NE(several.ToString().find(label), std::string::npos) << several;
+  }
+  EXPECT_EQ(several.ToString().find(third), std::string::npos) << several;
+  // A host may be called like the beginning of another's id.
+  ASSERT_TRUE(nodes.Attend(Hello("0123456789ab", "abcd0000", 1), "").ok());
+  EXPECT_EQ(nodes.Resolve("abcd0000")->id, "0123456789ab");
+}
+
 TEST(CorruptRecordTest, EveryRegistryNamesTheKeyOfADamagedRecord) {
   SetClock clock;
   for (const std::string key : {"node/n1", "model/m", "wanted/3"}) {
