@@ -11,6 +11,7 @@
 #include "coordinator/operations/await_measurements.h"
 #include "coordinator/operations/plan_model.h"
 #include "coordinator/operations/unload_model.h"
+#include "coordinator/placement/placed_bytes.h"
 #include "telemetry/log.h"
 
 namespace enigma::coordinator {
@@ -32,7 +33,7 @@ absl::StatusOr<std::string> WhatIsMissing(ControlPlane& plane, const std::string
 void AddBytesOf(const ControlPlane& plane, const std::string& model, NodeBytes& bytes) {
   for (const Replica& replica : plane.replicas.OfModel(model)) {
     for (const auto& part : replica.Parts()) {
-      bytes[part.node_id()] += part.weight_bytes() + part.kv_bytes() + part.workspace_bytes();
+      bytes[part.node_id()] += PlacedBytes(part);
     }
   }
 }

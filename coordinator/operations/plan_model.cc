@@ -12,6 +12,7 @@
 #include "base/status_macros.h"
 #include "coordinator/operations/measure_links.h"
 #include "coordinator/placement/model_shape.h"
+#include "coordinator/placement/placed_bytes.h"
 
 namespace enigma::coordinator {
 namespace {
@@ -37,7 +38,7 @@ std::map<std::string, uint64_t> PromisedBytes(const ControlPlane& plane) {
   for (const Replica& replica : plane.replicas.List()) {
     if (replica.state != ReplicaState::kLoading) continue;
     for (const auto& part : replica.Parts()) {
-      promised[part.node_id()] += part.weight_bytes() + part.kv_bytes() + part.workspace_bytes();
+      promised[part.node_id()] += PlacedBytes(part);
     }
   }
   return promised;

@@ -5,6 +5,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "coordinator/placement/explain.h"
+#include "coordinator/placement/placed_bytes.h"
 
 namespace enigma::coordinator {
 namespace {
@@ -12,14 +13,10 @@ namespace {
 // How much longer a picture may take on a node of its own.
 constexpr double kSlowerMost = 2;
 
-uint64_t UsableBytes(const CandidateNode& node) {
-  return static_cast<uint64_t>(static_cast<double>(node.memory_free_bytes) * (1.0 - kHeadroom));
-}
-
 uint64_t StageBytesOn(const enigma::v1::PlanReply& plan, const std::string& node) {
   uint64_t bytes = 0;
   for (const auto& stage : plan.stages()) {
-    if (stage.node_id() == node) bytes += stage.weight_bytes() + stage.kv_bytes() + stage.workspace_bytes();
+    if (stage.node_id() == node) bytes += PlacedBytes(stage);
   }
   return bytes;
 }
@@ -32,7 +29,7 @@ std::optional<size_t> ChooseEncoderNode(const PlacementSnapshot& snapshot, const
   for (size_t i = 0; i < snapshot.candidates.size(); ++i) {
     const CandidateNode& node = snapshot.candidates[i];
     const uint64_t taken = StageBytesOn(plan, node.id);
-    if (taken + snapshot.encoder.total() > UsableBytes(node)) continue;
+    if (taken + snapshot.encoder.total() > LessHeadroom(node.memory_free_bytes)) continue;
     std::optional<size_t>& best = taken == 0 ? apart : beside;
     if (!best || node.flops_per_second > snapshot.candidates[*best].flops_per_second) best = i;
   }
@@ -63,7 +60,7 @@ enigma::v1::PlanReply NoRoomForEncoder(const PlacementSnapshot& snapshot) {
   for (const CandidateNode& node : snapshot.candidates) {
     auto* verdict = plan.add_verdicts();
     verdict->set_node_id(node.id);
-    verdict->set_reason(absl::StrCat("its usable memory of ", BytesText(UsableBytes(node)),
+    verdict->set_reason(absl::StrCat("its usable memory of ", BytesText(LessHeadroom(node.memory_free_bytes)),
                                      " is too little for what is left of the model"));
   }
   for (const PlacementSnapshot::Excluded& node : snapshot.excluded) {

@@ -15,8 +15,7 @@ Problem::Problem(ModelShape shape, std::vector<CandidateNode> nodes, std::vector
     flops_before_.push_back(flops_before_.back() + layer.flops);
   }
   for (const CandidateNode& node : nodes_) {
-    const auto free = static_cast<double>(node.memory_free_bytes);
-    usable_.push_back(static_cast<uint64_t>(free * (1.0 - kHeadroom)));
+    usable_.push_back(LessHeadroom(node.memory_free_bytes));
     fastest_ = std::max(fastest_, node.bytes_per_second);
   }
 }

@@ -36,6 +36,11 @@ struct CandidateNode {
 // Share of a node's free memory that placement leaves alone.
 inline constexpr double kHeadroom = 0.10;
 
+// What is left of it.
+inline uint64_t LessHeadroom(uint64_t memory_free_bytes) {
+  return static_cast<uint64_t>(static_cast<double>(memory_free_bytes) * (1.0 - kHeadroom));
+}
+
 // Contiguous layer ranges on distinct nodes: stage i runs layers [cuts[i], cuts[i + 1]) on nodes[i].
 struct Pipeline {
   std::vector<size_t> nodes;   // indices of candidates
