@@ -1,5 +1,6 @@
 #include "tests/unit/coordinator/fake_worker.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <absl/time/clock.h>
@@ -250,6 +251,12 @@ void FakeWorker::AttendOnce(const std::string& coordinator) {
     told_to_leave_ = order.leave();
     stopping_ = true;
   }
+}
+
+uint64_t FakeWorker::FreeBytes() const {
+  const size_t held = std::min(stages().size(), options_.stages_max);
+  if (options_.stage_bytes != 0) return (options_.stages_max - held) * options_.stage_bytes;
+  return held < options_.stages_max ? options_.memory_bytes : 0;
 }
 
 enigma::v1::Capability FakeWorker::Capability() const {

@@ -89,6 +89,7 @@ class FakeWorker final : public enigma::v1::Worker::Service {
     uint64_t memory_bytes = uint64_t{1} << 32;
     double bytes_per_second = 1e10;
     size_t stages_max = SIZE_MAX;  // with so many it says that no memory is left
+    uint64_t stage_bytes = 0;      // other than 0: what is free is so much for each stage that it may still take
     bool measured = true;          // when it attends; else once Measure is called
     uint64_t incarnation = 1;
     const NodeIdentity* identity = nullptr;
@@ -148,7 +149,7 @@ class FakeWorker final : public enigma::v1::Worker::Service {
 
   void AttendOnce(const std::string& coordinator);
   enigma::v1::Capability Capability() const;
-  uint64_t FreeBytes() const { return stages().size() < options_.stages_max ? options_.memory_bytes : 0; }
+  uint64_t FreeBytes() const;
   bool IsCutFrom(const std::string& node_id) const;
 
   FakePipelines& pipelines_;

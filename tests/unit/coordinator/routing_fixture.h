@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "coordinator/placement/placed_bytes.h"
 #include "engine/spec/router_spec.h"
 #include "tests/support/edited_model.h"
 #include "tests/unit/coordinator/coordinator_fixture.h"
@@ -91,6 +92,38 @@ class RoutingTest : public CoordinatorTest {
       enigma::v1::PlanReply plan;
       return cluster_->Plan(&context, request, &plan).ok() && !plan.feasible();
     });
+  }
+  // What a model takes in one stage.
+  uint64_t BytesOfPlan(const std::string& model) {
+    grpc::ClientContext context;
+    enigma::v1::PlanRequest request;
+    request.set_model(model);
+    enigma::v1::PlanReply plan;
+    EXPECT_TRUE(cluster_->Plan(&context, request, &plan).ok());
+    uint64_t bytes = 0;
+    for (const auto& stage : plan.stages()) bytes += PlacedBytes(stage);
+    return bytes;
+  }
+  // As its heartbeats told last.
+  uint64_t FreeMemory(const std::string& node_id) {
+    grpc::ClientContext context;
+    enigma::v1::ListNodesReply reply;
+    EXPECT_TRUE(cluster_->ListNodes(&context, {}, &reply).ok());
+    for (const auto& node : reply.nodes()) {
+      if (node.node_id() == node_id) return node.capability().memory_free_bytes();
+    }
+    return 0;
+  }
+  // As if a request had wanted it, and was over long ago.
+  grpc::Status LoadOnDemand(const std::string& model) {
+    grpc::ClientContext context;
+    enigma::v1::LoadRequest request;
+    request.set_model(model);
+    request.mutable_options()->set_on_demand(true);
+    const auto stream = cluster_->Load(&context, request);
+    while (stream->Read(&last_progress_)) {
+    }
+    return stream->Finish();
   }
   bool OutOfService(const std::string& model) {
     return Eventually([&] {

@@ -175,6 +175,36 @@ TEST_F(RoutingTest, TheRouterDecidesUntilItsSuccessorServes) {
   EXPECT_EQ(Chosen(Complete("a question")), "200 summer by model");
 }
 
+// The second begins when the memory that was made for the first is free and not taken yet.
+TEST_F(RoutingTest, TwoLoadsAtOnceDoNotCountOnTheSameRoom) {
+  Begin(
+      "default: talker\ntasks:\n  code: {model: coder, keywords: [python]}\n  math: {model: summer, keywords: [plus]}\n"
+      "  talker: {model: talker, keywords: [hello]}\n",
+      1);
+  FakeWorker::Options small;
+  small.stages_max = 2;
+  small.stage_bytes = BytesOfPlan("coder") * 7 / 6;  // with the headroom one fits, and nothing beside it
+  workers_[0]->Kill();
+  ASSERT_TRUE(WaitForState("ready", 0));
+  FakeWorker& worker = StartWorker("small", small);
+  ASSERT_TRUE(WaitForState("ready", 1));
+  for (const char* idle : {"idle1", "idle2"}) {
+    ASSERT_TRUE(Import(idle).ok());
+    ASSERT_TRUE(LoadOnDemand(idle).ok());
+  }
+  ASSERT_TRUE(MemoryIsShort());
+  worker.HoldLoads(true);
+  auto first = std::async(std::launch::async, [&] { return Complete("python"); });
+  ASSERT_TRUE(Eventually([&] { return FreeMemory("small") > 0; }));
+  auto second = std::async(std::launch::async, [&] { return Complete("plus"); });
+  EXPECT_TRUE(Eventually([&] { return worker.load_calls() == 4; })) << "both have a place";
+  worker.HoldLoads(false);
+  EXPECT_EQ(Chosen(first.get()), "200 coder by keyword");
+  EXPECT_EQ(Chosen(second.get()), "200 summer by keyword");
+  EXPECT_TRUE(Replicas("idle1").empty());
+  EXPECT_TRUE(Replicas("idle2").empty());
+}
+
 TEST_F(RoutingTest, WhatIsWrongWithALoadIsNoFaultOfTheRequest) {
   std::string registry(kRegistry);
   registry.insert(registry.find("fallback"), "nodes: [nowhere], ");
