@@ -19,6 +19,7 @@
 #include <absl/strings/str_cat.h>
 #include <nlohmann/json.hpp>
 
+#include "benchmarks/latencies.h"
 #include "cli/cluster/cluster_client.h"
 #include "tests/unit/coordinator/http_client.h"
 
@@ -26,7 +27,6 @@ namespace enigma {
 namespace {
 
 using coordinator::testing::RawHttp;
-using SteadyClock = std::chrono::steady_clock;
 
 struct Settings {
   cli::ClusterFlags flags;
@@ -36,15 +36,6 @@ struct Settings {
   int streams = 1000;
   int tokens = 400;
 };
-
-double Since(SteadyClock::time_point start) {
-  return std::chrono::duration<double, std::milli>(SteadyClock::now() - start).count();
-}
-
-double Percentile(std::vector<double> values, double share) {
-  std::sort(values.begin(), values.end());
-  return values.at(std::min(values.size() - 1, static_cast<size_t>(share * static_cast<double>(values.size()))));
-}
 
 struct Endpoint {
   int http_port = 0;

@@ -3,20 +3,17 @@
 // along.
 //   route_load --data-dir DIR --model M [--text TEXT] [--requests 200] [--streams 0] [--json]
 // Prints p50 and p99 in ms of a classification and of the first token both ways, as the client sees them.
-#include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cstdio>
 #include <thread>
 
 #include <CLI/CLI.hpp>
 
+#include "benchmarks/latencies.h"
 #include "cli/cluster/cluster_client.h"
 
 namespace enigma {
 namespace {
-
-using SteadyClock = std::chrono::steady_clock;
 
 struct Load {
   std::string model;  // that "auto" leads to
@@ -31,16 +28,6 @@ struct Samples {
   std::vector<double> routed_ms;  // to the first token
   std::vector<double> direct_ms;
 };
-
-double Since(SteadyClock::time_point start) {
-  return std::chrono::duration<double, std::milli>(SteadyClock::now() - start).count();
-}
-
-double Percentile(std::vector<double> values, double share) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  return values[std::min(values.size() - 1, static_cast<size_t>(share * static_cast<double>(values.size())))];
-}
 
 grpc::Status Classify(cli::ClusterClient& client, const Load& load, std::vector<double>& out) {
   v1::ClassifyRequest request;

@@ -1,19 +1,16 @@
 // Load on a running cluster: N streams at once, each R requests of P prompt and G generated tokens, one after another.
 //   stream_load --data-dir DIR --model M [--streams 8] [--requests 3] [--prompt 64] [--tokens 128] [--json]
 // Prints tokens/s of all streams together, and time to first token and between tokens (p50, p95).
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <thread>
 
 #include <CLI/CLI.hpp>
 
+#include "benchmarks/latencies.h"
 #include "cli/cluster/cluster_client.h"
 
 namespace enigma {
 namespace {
-
-using SteadyClock = std::chrono::steady_clock;
 
 struct Load {
   std::string model;
@@ -29,16 +26,6 @@ struct Samples {
   int64_t tokens = 0;
   std::string error;
 };
-
-double Since(SteadyClock::time_point start) {
-  return std::chrono::duration<double, std::milli>(SteadyClock::now() - start).count();
-}
-
-double Percentile(std::vector<double> values, double share) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  return values[std::min(values.size() - 1, static_cast<size_t>(share * static_cast<double>(values.size())))];
-}
 
 Samples RunStream(cli::ClusterClient& client, const Load& load, int stream) {
   Samples samples;
