@@ -9,6 +9,7 @@
 #include <absl/synchronization/mutex.h>
 #include <absl/synchronization/notification.h>
 
+#include "base/absolute_path.h"
 #include "base/status_macros.h"
 #include "coordinator/addresses.h"
 #include "coordinator/background/failure_watcher.h"
@@ -45,12 +46,6 @@ namespace {
 
 constexpr absl::Duration kTokenFileValid = absl::Hours(24 * 30);
 constexpr absl::Duration kLookEvery = absl::Milliseconds(20);
-
-std::string AbsolutePath(const std::string& path) {
-  std::error_code ignored;  // then it stays as it was given
-  const std::filesystem::path whole = std::filesystem::absolute(path, ignored);
-  return path.empty() || ignored ? path : whole.string();
-}
 
 // Members in the order of dependence: each borrows from those above.
 class CoordinatorImpl final : public Coordinator {

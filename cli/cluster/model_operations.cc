@@ -1,7 +1,5 @@
 #include "cli/cluster/model_operations.h"
 
-#include <filesystem>
-
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
@@ -9,12 +7,6 @@
 #include "cli/output/progress.h"
 
 namespace enigma::cli {
-
-std::string AbsolutePath(const std::string& path) {
-  std::error_code error;
-  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
-  return error ? path : absolute.string();
-}
 
 absl::StatusOr<v1::ModelInfo> ImportModel(ClusterClient& client, const v1::ImportModelRequest& request) {
   Progress progress("importing");

@@ -9,9 +9,6 @@
 
 namespace enigma::cli {
 
-// From the directory that the command was called in, where it is relative.
-std::string AbsolutePath(const std::string& path);
-
 // Registers files on the coordinator's disk, with progress. ALREADY_EXISTS when the name stands for other content,
 // unless that is to be replaced.
 absl::StatusOr<v1::ModelInfo> ImportModel(ClusterClient& client, const v1::ImportModelRequest& request);

@@ -1,8 +1,8 @@
 // `enigma models import PATH`: registers a model file with the coordinator.
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 
+#include "base/absolute_path.h"
 #include "base/status_macros.h"
 #include "cli/cluster/cluster_client.h"
 #include "cli/cluster/cluster_json.h"

@@ -6,6 +6,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
 
+#include "base/absolute_path.h"
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "cli/cluster/announcement.h"

@@ -10,6 +10,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/synchronization/mutex.h>
 
+#include "base/absolute_path.h"
 #include "base/status_macros.h"
 #include "coordinator/operations/remove_model.h"
 #include "coordinator/operations/unload_model.h"
@@ -52,10 +53,10 @@ uint64_t ParametersOf(const engine::GgufFile& file) {
   return parameters;
 }
 
-absl::StatusOr<std::string> AbsolutePath(const std::string& path) {
-  std::error_code error;
-  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
-  if (error || path.empty()) return absl::InvalidArgumentError(absl::StrCat("'", path, "' is not a path"));
+// A file has one path, however it was given.
+absl::StatusOr<std::string> NormalPath(const std::string& path) {
+  const std::filesystem::path absolute = AbsolutePath(path);
+  if (!absolute.is_absolute()) return absl::InvalidArgumentError(absl::StrCat("'", path, "' is not a path"));
   return absolute.lexically_normal().string();
 }
 
@@ -122,7 +123,7 @@ engine::HashProgress PartOf(const engine::HashProgress& progress, uint64_t befor
 
 absl::Status ReadFiles(Model& model, const std::string& encoder, const engine::HashProgress& progress) {
   if (encoder.empty()) return ReadDecoder(model, progress);
-  ENIGMA_ASSIGN_OR_RETURN(std::string path, AbsolutePath(encoder));
+  ENIGMA_ASSIGN_OR_RETURN(std::string path, NormalPath(encoder));
   ENIGMA_ASSIGN_OR_RETURN(const FileStamp stamp, StampOf(path));
   ENIGMA_RETURN_IF_ERROR(ReadDecoder(model, PartOf(progress, 0, stamp.bytes)));
   ENIGMA_ASSIGN_OR_RETURN(model.encoder, ReadEncoder(model, std::move(path), PartOf(progress, model.file_bytes, 0)));
@@ -159,7 +160,7 @@ absl::Status TakeShippedName(ControlPlane& plane, const ModelPtr& model) {
 absl::StatusOr<ModelPtr> ImportModel(ControlPlane& plane, const ModelImport& import,
                                      const engine::HashProgress& progress) {
   auto model = std::make_shared<Model>();
-  ENIGMA_ASSIGN_OR_RETURN(model->path, AbsolutePath(import.path));
+  ENIGMA_ASSIGN_OR_RETURN(model->path, NormalPath(import.path));
   model->name = import.name.empty() ? std::filesystem::path(model->path).stem().string() : import.name;
   ENIGMA_RETURN_IF_ERROR(CheckModelName(model->name));
   ENIGMA_RETURN_IF_ERROR(ReadFiles(*model, import.encoder, progress));

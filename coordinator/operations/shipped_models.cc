@@ -26,7 +26,7 @@ absl::StatusOr<std::set<std::string>> ModelFilesIn(const std::string& folder) {
   std::error_code error;
   std::set<std::string> paths;
   for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    const std::string path = entry->path().string();
+    const std::string path = entry->path().lexically_normal().string();  // as an import of it has it
     if (path.ends_with(kModelEnding) && !path.ends_with(kEncoderEnding)) paths.insert(path);
   }
   if (error) return absl::NotFoundError(absl::StrCat("models_folder: ", folder, ": ", error.message()));

@@ -216,6 +216,39 @@ TEST_F(ShippedModelsTest, AFileOfTheFolderThatWasImportedIsTakenAnewOnceItHasCha
   EXPECT_THAT(Registered(), ::testing::IsEmpty()) << "it is the folder's again";
 }
 
+TEST_F(ShippedModelsTest, AFolderIsTheSameByAnyPathToIt) {
+  Ship("talker");
+  const std::string path = shipped() + "/talker.gguf";
+  StartCoordinator(Options());
+  ASSERT_TRUE(ImportFile(path, "talker").ok());
+  coordinator_.reset();
+  std::filesystem::copy_file(MakeOther("newer"), path, std::filesystem::copy_options::overwrite_existing);
+  Coordinator::Options options = Options();
+  options.models_folder = folder_ + "/./shipped";
+  StartCoordinator(options);
+  Restart(Options());
+  EXPECT_THAT(Registered(), ::testing::IsEmpty()) << "it became the folder's when it had changed";
+}
+
+// Reading so many takes longer than the first look of whoever places what is wanted.
+TEST_F(ShippedModelsTest, AreThereBeforeAnybodyLooksForThem) {
+  Ship("wanted");
+  StartCoordinator(WithShipped());
+  StartWorkers(1);
+  ASSERT_TRUE(Load("wanted", 0).ok());
+  workers_.clear();
+  coordinator_.reset();
+  for (int i = 0; i < 150; ++i) {
+    std::filesystem::create_hard_link(model_path_, shipped() + "/first-" + std::to_string(i) + ".gguf");
+  }
+  Coordinator::Options options = WithShipped();
+  options.return_grace = absl::ZeroDuration();
+  ::testing::internal::CaptureStderr();
+  StartCoordinator(options);
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), ::testing::Not(HasSubstr("no model is called")));
+  EXPECT_EQ(Registered().size(), 151u);
+}
+
 TEST_F(ShippedModelsTest, TheProgramsOwnFolderMayBeUnreadable) {
   Coordinator::Options options = Options();
   options.models_folder = folder_ + "/nowhere";
