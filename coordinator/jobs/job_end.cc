@@ -14,6 +14,7 @@ absl::Status RegisterExport(ControlPlane& plane, JobFolders& folders, const Job&
                             const engine::TrainingConfig& config) {
   ModelImport import;
   import.name = job.model;
+  import.also_in_service = true;  // what was trained for hours does not fail by a load that came meanwhile
   ENIGMA_ASSIGN_OR_RETURN(import.path, folders.ExportPath(job.id, "gguf"));
   if (config.pictures.used()) {
     ENIGMA_ASSIGN_OR_RETURN(import.encoder, folders.ExportPath(job.id, "encoder"));

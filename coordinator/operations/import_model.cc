@@ -137,9 +137,20 @@ bool IsKeptInService(const ControlPlane& plane, std::string_view name) {
   });
 }
 
+// Its replicas end, and what an operator wants of it stays wanted: whoever keeps it in service places the new content.
+absl::Status TakePlaceInService(ControlPlane& plane, const ModelPtr& model) {
+  absl::MutexLock lock(&plane.placement_mutex);
+  const std::string reason = absl::StrCat("'", model->name, "' is other content from now on, and is loaded anew");
+  for (const Replica& replica : plane.replicas.OfModel(model->name)) {
+    plane.replicas.MarkFailed(replica.id, reason);
+    plane.dispatcher.RemoveReplica(replica.id, absl::AbortedError(reason));
+  }
+  return plane.models.Add(model, /*replace=*/true);
+}
+
 // In the place of one that came with the program, which goes out of service where only requests had it loaded. Until
 // the name has changed hands nothing loads the one before again.
-absl::Status TakeShippedName(ControlPlane& plane, const ModelPtr& model) {
+absl::Status TakeShippedName(ControlPlane& plane, const ModelPtr& model, bool also_in_service) {
   absl::Status placed;
   for (int i = 0; i < kUnloadsMax; ++i) {
     {
@@ -147,7 +158,9 @@ absl::Status TakeShippedName(ControlPlane& plane, const ModelPtr& model) {
       placed = CheckNotPlaced(plane, model->name);
       if (placed.ok()) return plane.models.Add(model, /*replace=*/true);
     }
-    if (IsKeptInService(plane, model->name)) return placed;
+    if (IsKeptInService(plane, model->name)) {
+      return also_in_service ? TakePlaceInService(plane, model) : placed;
+    }
     const absl::Status unloaded = UnloadModel(plane, model->name).status();
     // Somebody else may have unloaded it meanwhile.
     if (!unloaded.ok() && !absl::IsFailedPrecondition(unloaded)) return unloaded;
@@ -168,7 +181,7 @@ absl::StatusOr<ModelPtr> ImportModel(ControlPlane& plane, const ModelImport& imp
   const absl::StatusOr<ModelPtr> known = plane.models.Find(model->name);
   const bool differs = known.ok() && (*known)->ContentId() != model->ContentId();
   if (differs && (*known)->shipped && !model->shipped) {
-    ENIGMA_RETURN_IF_ERROR(TakeShippedName(plane, model));
+    ENIGMA_RETURN_IF_ERROR(TakeShippedName(plane, model, import.also_in_service));
   } else {
     if (import.replace && differs) ENIGMA_RETURN_IF_ERROR(CheckNotPlaced(plane, model->name));
     ENIGMA_RETURN_IF_ERROR(plane.models.Add(model, import.replace));

@@ -15,11 +15,14 @@ struct ModelImport {
   std::string name;      // empty: the stem of `path`
   bool replace = false;  // other content of that name is forgotten; FAILED_PRECONDITION while it is in service
   bool shipped = false;  // it came with the program (Model::shipped)
+  // It takes a shipped name also where an operator has that model in service, which is then loaded anew.
+  bool also_in_service = false;
 };
 
 // Registers a model. Checks that the architecture is one the engine runs, that the tokenizer can be made, and that an
 // encoder's rows are as wide as the decoder's. Reads the files as a whole. A name of a model that came with the program
-// is free to take: that one is unloaded where only requests had it loaded; FAILED_PRECONDITION where an operator had.
+// is free to take: that one is unloaded where only requests had it loaded; FAILED_PRECONDITION where an operator had,
+// unless `also_in_service`.
 absl::StatusOr<ModelPtr> ImportModel(ControlPlane& plane, const ModelImport& import,
                                      const engine::HashProgress& progress = nullptr);
 

@@ -1,5 +1,6 @@
 // Training as the coordinator sees it, over real gRPC, with ranks that compute nothing.
 #include <filesystem>
+#include <map>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -66,6 +67,32 @@ TEST_F(TrainingTest, AJobsModelTakesTheNameOfOneThatCameWithTheProgram) {
   const uint64_t job = MustSubmit(Nano("numbers", 30));
   ASSERT_TRUE(Reaches(job, "done")) << Info(job).ShortDebugString();
   EXPECT_THAT(path(), HasSubstr("/data/jobs/")) << "what the job made";
+}
+
+TEST_F(TrainingTest, WhatAnOperatorHasLoadedOfAShippedModelIsTheJobsModelFromItsEndOn) {
+  Coordinator::Options options = Options();
+  options.models_folder = folder_ + "/shipped";
+  std::filesystem::create_directory(options.models_folder);
+  std::filesystem::copy_file(enigma::testing::SyntheticModelPath("tiny", "q8_0"),
+                             options.models_folder + "/numbers.gguf");
+  StartTraining(1, options);
+  fakes_.HoldSteps(true);
+  const uint64_t job = MustSubmit(Nano("numbers", 30));
+  ASSERT_TRUE(Load("numbers", 1).ok()) << "meanwhile";
+  const uint64_t before = Replicas("numbers").at(0).replica();
+  fakes_.HoldSteps(false);
+  ASSERT_TRUE(Reaches(job, "done")) << Info(job).ShortDebugString();
+  uint64_t after = before;
+  ASSERT_TRUE(Eventually([&] {
+    const auto replicas = Replicas("numbers");
+    if (replicas.size() == 1 && replicas[0].state() == "ready") after = replicas[0].replica();
+    return after != before;
+  })) << "it is loaded anew";
+  std::map<uint64_t, std::string> content;
+  for (const auto& request : workers_[0]->loaded()) content[request.replica()] = request.manifest_json();
+  EXPECT_FALSE(content[after].empty());
+  EXPECT_NE(content[after], content[before]);
+  EXPECT_TRUE(Unload("numbers").ok()) << "and stays the operator's to unload";
 }
 
 TEST_F(TrainingTest, ARouterLearnsFromLabelledTexts) {
