@@ -1,6 +1,8 @@
 #include "cli/cluster/export_model.h"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <memory>
 
@@ -21,6 +23,7 @@ absl::StatusOr<std::string> Receive(ClusterClient& client, const v1::ExportModel
   grpc::ClientContext context;
   const auto reader = client.cluster().ExportModel(&context, request);
   std::ofstream out(path, std::ios::binary | std::ios::trunc);
+  if (!out) return absl::FailedPreconditionError(absl::StrCat(path, " cannot be made: ", std::strerror(errno)));
   Progress progress("fetching");
   v1::ExportModelChunk chunk;
   std::string content_id;

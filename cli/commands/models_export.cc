@@ -68,11 +68,14 @@ absl::Status RunExport(const ExportFlags& flags) {
   ENIGMA_RETURN_IF_ERROR(CheckOutputFile("--out", out, flags.force));
   ENIGMA_ASSIGN_OR_RETURN(const auto client, ClusterClient::Open(flags.cluster));
   ENIGMA_ASSIGN_OR_RETURN(const bool has_encoder, HasEncoder(*client, flags.name));
-  if (has_encoder) ENIGMA_RETURN_IF_ERROR(CheckOutputFile("--out", encoder_out, flags.force));
+  // Also of a model without one: what is there would be taken for its encoder.
+  ENIGMA_RETURN_IF_ERROR(CheckOutputFile("--out", encoder_out, flags.force));
   ENIGMA_ASSIGN_OR_RETURN(const uint64_t bytes, ExportPart(flags, *client, ModelPart::kDecoder, out));
   uint64_t encoder_bytes = 0;
   if (has_encoder) {
     ENIGMA_ASSIGN_OR_RETURN(encoder_bytes, ExportPart(flags, *client, ModelPart::kEncoder, encoder_out));
+  } else {
+    std::remove(encoder_out.c_str());
   }
   if (flags.json) {
     PrintJson({{"model", flags.name},
@@ -106,7 +109,7 @@ void AddModelsExport(Command& models) {
                "GGUF file to write (default: MODEL.gguf); an image encoder goes beside it, as FILE with .encoder.gguf "
                "at its end",
                "FILE");
-  command.Switch("--force", flags->force, "replace a file that is there");
+  command.Switch("--force", flags->force, "replace what is there, also the image encoder of another model");
   command.Switch("--json", flags->json, "as JSON");
   command.Examples({"enigma models export router --type q8_0 --out router.gguf"});
   command.Does([flags] { return RunExport(*flags); });

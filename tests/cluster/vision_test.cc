@@ -1,6 +1,7 @@
 // Pictures on a real cluster: the encoder on another worker than the decoder, and what comes of its death.
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -12,6 +13,7 @@
 #include "tests/cluster/cluster.h"
 #include "tests/support/synthetic_models.h"
 #include "tests/support/synthetic_vision.h"
+#include "tests/support/test_data.h"
 
 namespace enigma::testing {
 namespace {
@@ -125,6 +127,47 @@ TEST_F(ClusterVisionTest, TheEncodersNodeDiesAndAnotherTakesItsPlace) {
   EXPECT_EQ(ids, expected) << cluster_->Logs();
   const nlohmann::json replica = Replica();
   EXPECT_EQ(replica.at("encoder").at("node_id"), replica.at("stages").at(0).at("node_id"));
+}
+
+TEST_F(ClusterVisionTest, BothFilesAreExportedAsTheyAreOrQuantised) {
+  const auto plain = cluster_->Json({"models", "export", "eye", "--out", Path("eye.gguf")});
+  ASSERT_FALSE(plain.is_null());
+  EXPECT_EQ(plain.at("encoder").at("path"), Path("eye.encoder.gguf"));
+  EXPECT_EQ(ReadFileOrDie(Path("eye.gguf")), ReadFileOrDie(decoder_));
+  const std::string encoder = ReadFileOrDie(Path("encoder.gguf"));
+  EXPECT_EQ(ReadFileOrDie(Path("eye.encoder.gguf")), encoder);
+
+  const auto small = cluster_->Json({"models", "export", "eye", "--type", "q8_0", "--out", Path("small.gguf")});
+  ASSERT_FALSE(small.is_null());
+  const std::string quantised = ReadFileOrDie(Path("small.encoder.gguf"));
+  EXPECT_EQ(small.at("encoder").at("bytes"), quantised.size());
+  EXPECT_LT(quantised.size(), encoder.size());
+  // The same as from the file itself.
+  const RunResult made =
+      RunCommand({EnigmaBinary(), "models", "quantize", Path("encoder.gguf"), Path("by-hand.gguf"), "--type", "q8_0"});
+  ASSERT_EQ(made.status, 0) << made.err;
+  EXPECT_EQ(ReadFileOrDie(Path("by-hand.gguf")), quantised);
+  const RunResult said = RunCommand({EnigmaBinary(), "describe", Path("red.png"), "--local", Path("small.gguf"),
+                                     "--encoder", Path("small.encoder.gguf"), "--max-tokens", "4"});
+  EXPECT_EQ(said.status, 0) << said.err;
+
+  // An encoder that is there keeps the decoder from being written beside it.
+  std::ofstream(Path("other.encoder.gguf")) << "somebody's";
+  const RunResult kept = cluster_->Enigma({"models", "export", "eye", "--out", Path("other.gguf")});
+  EXPECT_EQ(kept.status, 1);
+  EXPECT_THAT(kept.err, HasSubstr("other.encoder.gguf is there already"));
+  EXPECT_FALSE(std::filesystem::exists(Path("other.gguf")));
+  EXPECT_EQ(cluster_->Enigma({"models", "export", "eye", "--force", "--out", Path("other.gguf")}).status, 0);
+  EXPECT_EQ(ReadFileOrDie(Path("other.encoder.gguf")), encoder);
+
+  // Nor is one of another model left beside a model that has none.
+  ASSERT_EQ(cluster_->Enigma({"models", "import", decoder_, "--name", "blind"}).status, 0);
+  std::filesystem::remove(Path("other.gguf"));
+  const RunResult beside = cluster_->Enigma({"models", "export", "blind", "--out", Path("other.gguf")});
+  EXPECT_EQ(beside.status, 1);
+  EXPECT_THAT(beside.err, HasSubstr("other.encoder.gguf is there already"));
+  EXPECT_EQ(cluster_->Enigma({"models", "export", "blind", "--force", "--out", Path("other.gguf")}).status, 0);
+  EXPECT_FALSE(std::filesystem::exists(Path("other.encoder.gguf")));
 }
 
 }  // namespace

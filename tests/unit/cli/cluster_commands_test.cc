@@ -123,6 +123,9 @@ TEST(ClusterCommandsTest, AModelIsExportedAsItIsOrQuantised) {
   const RunResult kept = cluster->Enigma({"models", "export", "tale", "--out", small});
   EXPECT_EQ(kept.status, 1);
   EXPECT_THAT(kept.err, HasSubstr("--force"));
+  const RunResult nowhere = cluster->Enigma({"models", "export", "tale", "--out", cluster->directory() + "/no/m.gguf"});
+  EXPECT_EQ(nowhere.status, 1);
+  EXPECT_THAT(nowhere.err, HasSubstr("cannot be made: No such file or directory"));
   const RunResult absent = cluster->Enigma({"models", "export", "nobody", "--out", cluster->directory() + "/no.gguf"});
   EXPECT_EQ(absent.status, 1);
   EXPECT_THAT(absent.err, HasSubstr("known: tale"));
