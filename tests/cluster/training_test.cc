@@ -1,10 +1,12 @@
 // Training on real processes: a model that answers, and the same bits whatever happens to the workers on the way.
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -192,6 +194,50 @@ TEST(TrainingTest, WhateverHappensToWorkersTheBitsAreThoseOfAnUndisturbedRun) {
   cluster->StartCoordinator();
   ExpectDone(*cluster, job);
   EXPECT_EQ(FinalState(*cluster, job) == expected, true) << "the disturbed run ends with other bits" << cluster->Logs();
+}
+
+// Each on workers of its own, at the same time.
+TEST(TrainingTest, TwoJobsSideBySideEndWithTheBitsOfEachAlone) {
+  const auto cluster = Cluster::Start({});
+  ASSERT_NE(cluster, nullptr);
+  for (int i = 0; i < 3; ++i) cluster->StartWorker(i, 0, {"--threads", "1"});
+  ASSERT_TRUE(cluster->WaitForNodes(3));
+  const std::string data = WriteQuestions(*cluster);
+  const auto submit = [&](const std::string& name, const std::string& steps, const std::string& seed,
+                          const std::string& workers) {
+    std::vector<std::string> arguments = TrainArguments(data, name, steps);
+    *(std::find(arguments.begin(), arguments.end(), "--seed") + 1) = seed;
+    arguments.insert(arguments.end(), {"--workers", workers});
+    return Submit(*cluster, arguments);
+  };
+  // The second is so short that it is over while the first still runs, also where both are slow.
+  const uint64_t first_alone = submit("first-alone", "300", "7", "3");
+  ASSERT_GT(first_alone, 0u);
+  ExpectDone(*cluster, first_alone);
+  const uint64_t second_alone = submit("second-alone", "20", "8", "3");
+  ASSERT_GT(second_alone, 0u);
+  ExpectDone(*cluster, second_alone);
+
+  const uint64_t first = submit("first", "300", "7", "2");
+  ASSERT_GT(first, 0u);
+  const uint64_t second = submit("second", "20", "8", "1");
+  ASSERT_GT(second, 0u);
+  ExpectDone(*cluster, second);
+  const nlohmann::json beside = JobNow(*cluster, first);
+  EXPECT_EQ(beside.at("state"), "running") << beside.dump(1) << cluster->Logs();
+  EXPECT_LT(beside.at("step"), 300) << "they were not side by side";
+  ExpectDone(*cluster, first);
+
+  std::set<std::string> used;
+  for (const uint64_t job : {first, second}) {
+    const nlohmann::json info = JobNow(*cluster, job);
+    for (const auto& node : info.at("ranks")) used.insert(node.get<std::string>());
+  }
+  EXPECT_EQ(used.size(), 3u) << "two on the first, one on the second: " << JobNow(*cluster, first).dump(1)
+                             << JobNow(*cluster, second).dump(1);
+  EXPECT_EQ(FinalState(*cluster, first) == FinalState(*cluster, first_alone), true) << cluster->Logs();
+  EXPECT_EQ(FinalState(*cluster, second) == FinalState(*cluster, second_alone), true) << cluster->Logs();
+  EXPECT_EQ(FinalState(*cluster, first) == FinalState(*cluster, second), false);
 }
 
 // Both workers live, and only they do not reach each other: one of them is left out.
