@@ -26,9 +26,11 @@ std::string WriteScenes(const Cluster& cluster) {
   return path;
 }
 
+constexpr char kSteps[] = "80";  // enough for a worker to be killed on the way
+
 std::vector<std::string> TrainArguments(const std::string& data, const std::string& name) {
   return {"train", "--task",  "vision", "--data",  data,     "--size",      "nano", "--image-size", "32",  "--name",
-          name,    "--steps", "40",     "--batch", "6",      "--slots",     "6",    "--vocab-size", "320", "--seed",
+          name,    "--steps", kSteps,   "--batch", "6",      "--slots",     "6",    "--vocab-size", "320", "--seed",
           "7",     "--json",  "--lr",   "0.002",   "--flip", "--crop-side", "0.9"};
 }
 
@@ -83,11 +85,13 @@ TEST(VisionTrainingTest, TwoWorkersOneAndOneThatIsKilledMakeTheSameFiles) {
       if (job.at("model") == "seer-3") step = job.at("step");
     }
   }
-  EXPECT_GE(step, 3u) << cluster->Json({"jobs"}).dump(1) << cluster->Logs();
   cluster->worker(1).Signal(SIGKILL);
+  EXPECT_GE(step, 3u) << cluster->Json({"jobs"}).dump(1) << cluster->Logs();
+  EXPECT_LT(step, std::stoull(kSteps)) << "too late to disturb anything";
   training.join();
   ASSERT_TRUE(disturbed.is_object());
   EXPECT_EQ(disturbed.at("state"), "done") << disturbed.dump(1) << cluster->Logs();
+  EXPECT_EQ(disturbed.at("ranks").size(), 1u) << "all steps were done before the kill: " << disturbed.dump(1);
 
   for (const char* file : {"model.gguf", "encoder.gguf"}) {
     const std::string expected = Exported(*cluster, two.at("job"), file, "seer-2");
