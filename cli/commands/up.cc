@@ -28,6 +28,10 @@ absl::Status Check(const LocalClusterOptions& options) {
     return UsageError(absl::StrCat("--name: ", options.names.size(), " names for ", options.models.size(),
                                    " model(s); give each model with --model PATH"));
   }
+  if (options.encoders.size() > options.models.size()) {
+    return UsageError(absl::StrCat("--encoder: ", options.encoders.size(), " image encoders for ",
+                                   options.models.size(), " model(s); give each model with --model PATH"));
+  }
   std::set<std::string> names;
   for (size_t i = 0; i < options.models.size(); ++i) {
     if (!names.insert(options.NameOf(i)).second) {
@@ -62,6 +66,12 @@ void AddUp(Command& root) {
   command
       .Texts("--name", options->names,
              "name of the model, in the order of --model (default: the file's name without .gguf)", "NAME")
+      .Utf8();
+  command
+      .Texts("--encoder", options->encoders,
+             "the image encoder trained with a model, a GGUF file likewise, in the order of --model: models that take "
+             "pictures come first",
+             "PATH")
       .Utf8();
   command
       .Text("--data-dir", options->data_dir,
@@ -103,6 +113,7 @@ void AddUp(Command& root) {
                  "what workers say of theirs, so that jobs may use --collective gloo (`enigma worker --help`)");
   command.Text("--ready-file", options->ready_file, "write this file once every model answers", "PATH");
   command.Examples({"enigma up --workers 3 --stages 3 --model model.gguf --name demo",
+                    "enigma up --model vision.gguf --encoder vision.encoder.gguf --name vision",
                     "enigma up --workers 2 --data-dir /tmp/trial --listen 127.0.0.1:0 --http 127.0.0.1:0"});
   command.Does([options] { return RunUp(*options); });
 }

@@ -120,6 +120,9 @@ absl::StatusOr<std::string> BringUp::LoadOne(size_t index) {
   if (!gone.ok() && !absl::IsFailedPrecondition(gone) && !absl::IsNotFound(gone)) return gone;
   v1::ImportModelRequest import;
   import.set_path(AbsolutePath(path));
+  if (const std::string encoder = options_.EncoderOf(index); !encoder.empty()) {
+    import.set_encoder_path(AbsolutePath(encoder));
+  }
   import.set_name(name);
   import.set_replace(true);
   ENIGMA_RETURN_IF_ERROR(ImportModel(*client_, import).status());

@@ -239,12 +239,21 @@ std::string LocalClusterOptions::NameOf(size_t index) const {
   return index < names.size() ? names[index] : std::filesystem::path(models[index]).stem().string();
 }
 
+std::string LocalClusterOptions::EncoderOf(size_t index) const {
+  return index < encoders.size() ? encoders[index] : "";
+}
+
 absl::Status RunLocalCluster(const LocalClusterOptions& options) {
   std::error_code error;
   std::filesystem::create_directories(options.data_dir + "/workers", error);
   if (error) return absl::InternalError(absl::StrCat("cannot make ", options.data_dir, ": ", error.message()));
   for (const std::string& model : options.models) {
     if (!std::filesystem::exists(model)) return absl::NotFoundError(absl::StrCat("no such model file: ", model));
+  }
+  for (const std::string& encoder : options.encoders) {
+    if (!std::filesystem::exists(encoder)) {
+      return absl::NotFoundError(absl::StrCat("no such image encoder file: ", encoder));
+    }
   }
   // Two of these in one directory would start each other's workers.
   const std::string lock_path = options.data_dir + "/up.lock";

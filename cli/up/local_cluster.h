@@ -15,7 +15,9 @@ struct LocalClusterOptions {
   uint32_t stages = 0;              // 0: as placement likes
   std::vector<std::string> models;  // GGUF files to import and load
   std::vector<std::string> names;   // of the models, in order; those missing take the file's stem
-  std::string listen;               // coordinator's; "" for the default
+  // Their image encoders, in order; those without one take no pictures.
+  std::vector<std::string> encoders;
+  std::string listen;  // coordinator's; "" for the default
   std::string http;
   std::string specialists;         // file behind the model "auto"; empty: that of the folder below
   std::string models_dir;          // of models that are there from the start; empty: those that come with the program
@@ -30,6 +32,8 @@ struct LocalClusterOptions {
 
   // What model number `index` is to be called.
   std::string NameOf(size_t index) const;
+  // Its image encoder; "" for none.
+  std::string EncoderOf(size_t index) const;
 };
 
 // Runs until a signal (SIGINT, SIGTERM), which drains the coordinator before the workers are stopped, or until the

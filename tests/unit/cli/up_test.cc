@@ -218,10 +218,47 @@ TEST_F(UpTest, ModelsOfAFolderAnswerBehindAuto) {
   EXPECT_EQ(chat.at("model"), "talker") << chat;
 }
 
+TEST_F(UpTest, WhatIsSaidNearerDecidesAboutTheModelsThatAreThereFromTheStart) {
+  const std::string folder = directory_.path() + "/models";
+  std::filesystem::create_directory(folder);
+  std::filesystem::copy_file(ENIGMA_SOURCE_DIR "/models/math.gguf", folder + "/summer.gguf");
+  const auto models = [this](const std::vector<std::string>& flags, const std::string& variable) {
+    auto up = StartUp(flags, {variable});
+    EXPECT_TRUE(WaitUntilReady(*up)) << up->Stderr();
+    const RunResult listed = Enigma({"models", "--json"});
+    EXPECT_EQ(listed.status, 0) << listed.err;
+    std::vector<std::string> names;
+    const auto json = nlohmann::json::parse(listed.out);
+    for (const auto& model : json.at("models")) names.push_back(model.at("name"));
+    up->Signal(SIGTERM);
+    EXPECT_EQ(up->Wait(seconds(60)), 0) << up->Stderr();
+    std::filesystem::remove(ready_);
+    return names;
+  };
+  EXPECT_THAT(models({"--no-default-models"}, "ENIGMA_MODELS_DIR=" + folder), ::testing::IsEmpty());
+  EXPECT_THAT(models({"--models-dir", folder}, "ENIGMA_NO_DEFAULT_MODELS=true"), ::testing::ElementsAre("summer"));
+}
+
+TEST_F(UpTest, AModelWithItsImageEncoderSaysWhatAPictureShows) {
+  const std::string shipped = ENIGMA_SOURCE_DIR "/models/vision";
+  auto up = StartUp({"--no-default-models", "--workers", "2", "--model", shipped + ".gguf", "--encoder",
+                     shipped + ".encoder.gguf", "--name", "seer"});
+  ASSERT_TRUE(WaitUntilReady(*up)) << up->Stderr();
+  const std::string scenes = directory_.path() + "/scenes";
+  ASSERT_EQ(RunCommand({ENIGMA_BINARY, "data", "scenes", "--out", scenes, "--count", "1"}).status, 0);
+  const RunResult said =
+      Enigma({"describe", "--model", "seer", "--max-tokens", "4", "--json", scenes + "/images/000000.png"});
+  ASSERT_EQ(said.status, 0) << said.err << up->Stderr();
+  EXPECT_NE(nlohmann::json::parse(said.out).at("text"), "") << said.out;
+}
+
 TEST_F(UpTest, AModelThatIsNotThereIsNamedAtOnce) {
   auto up = StartUp({"--model", "/nonexistent/model.gguf"});
   EXPECT_EQ(up->Wait(seconds(30)), 1);
   EXPECT_THAT(up->Stderr(), HasSubstr("/nonexistent/model.gguf"));
+  auto without = StartUp({"--model", ENIGMA_SOURCE_DIR "/models/vision.gguf", "--encoder", "/nonexistent/eye.gguf"});
+  EXPECT_EQ(without->Wait(seconds(30)), 1);
+  EXPECT_THAT(without->Stderr(), HasSubstr("/nonexistent/eye.gguf"));
 }
 
 }  // namespace

@@ -258,6 +258,8 @@ TEST(UsageTest, TextsThatMakeNoSenseAreRefused) {
       {{"up", "--http", "x:y"}, "--http: \"x:y\""},
       {{"up", "--log", "loud"}, "--log: \"loud\" is none of"},
       {{"up", "--name", "a"}, "--name: 1 names for 0 model(s)"},
+      {{"up", "--model", "m.gguf", "--encoder", "a.gguf", "--encoder", "b.gguf"}, "2 image encoders for 1 model(s)"},
+      {{"up", "--model", "m.gguf", "--encoder", ""}, "--encoder: the value is empty"},
       {{"up", "--model", "a/m.gguf", "--model", "b/m.gguf"}, "two models would be called \"m\""},
       {{"worker", "--advertise", "h:99999"}, "--advertise: \"h:99999\""},
       {{"worker", "--seed", ":1"}, "--seed: \":1\""},
