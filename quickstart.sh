@@ -8,18 +8,20 @@ source tools/setup.sh
 
 usage() {
   cat <<'TEXT'
-usage: ./quickstart.sh [MODEL.gguf] [--prompt TEXT] [--data-dir DIR] [--keep | --no-keep] [--build-only]
+usage: ./quickstart.sh [MODEL.gguf | --no-train] [--prompt TEXT] [--data-dir DIR] [--keep | --no-keep] [--build-only]
   MODEL.gguf      a model to run (Llama, Mistral, TinyLlama, Qwen2 or Qwen3 family, three layers or more);
                   without it one is trained, which takes two to three minutes
+  --no-train      train none: ask only the models that come with the program
   --prompt TEXT   what to continue, or to ask (default: "Once upon a time"; some questions)
   --data-dir DIR  where the cluster keeps its state (default: a temporary directory, removed at the end)
   --keep          leave the cluster running until Ctrl-C (default where the input is a terminal)
   --no-keep       stop it at the end (default elsewhere)
   --build-only    build, and start nothing
+With $ENIGMA, the program of that path is used: nothing is built, and no packages are looked after.
 TEXT
 }
 
-model='' prompt='' data_dir='' keep=0 build_only=0
+model='' prompt='' data_dir='' keep=0 build_only=0 train=1
 [[ ! -t 0 ]] || keep=1
 while (($# > 0)); do
   case $1 in
@@ -27,6 +29,7 @@ while (($# > 0)); do
     --keep) keep=1 ;;
     --no-keep) keep=0 ;;
     --build-only) build_only=1 ;;
+    --no-train) train=0 ;;
     --prompt | --data-dir)
       (($# >= 2)) || { say "$1 needs a value"; exit 2; }
       if [[ $1 == --prompt ]]; then prompt=$2; else data_dir=$2; fi
@@ -40,15 +43,26 @@ while (($# > 0)); do
 done
 [[ -z $model || -f $model ]] || { say "no such model file: $model"; exit 2; }
 
+if [[ -n $model ]]; then
+  ((train)) || { say "--no-train is for no model of yours: leave out $model"; exit 2; }
+  train=0
+fi
+[[ -z $prompt || -n $model ]] || ((train)) || { say "--prompt is for a model that is given or trained here"; exit 2; }
+
 shipped=(models/*.gguf)
 asks=0
 [[ -n $model || ! -f ${shipped[0]} ]] || ((build_only)) || asks=1
+[[ -n $model ]] || ((train || asks || build_only)) || die "with --no-train there is nobody to ask: models/ has no models"
 unset ENIGMA_MODELS_DIR ENIGMA_NO_DEFAULT_MODELS
-packages=("${PACKAGES_BUILD[@]}")
-((asks == 0)) || command -v curl >/dev/null || packages+=("${PACKAGES_ASK[@]}")
-ensure_packages "${packages[@]}"
-build release enigma
-enigma=$ENIGMA_ROOT/build/release/enigma
+enigma=${ENIGMA:-}
+if [[ -z $enigma ]]; then
+  packages=("${PACKAGES_BUILD[@]}")
+  ((asks == 0)) || command -v curl >/dev/null || packages+=("${PACKAGES_ASK[@]}")
+  ensure_packages "${packages[@]}"
+  build release enigma
+  enigma=$ENIGMA_ROOT/build/release/enigma
+fi
+[[ -x $enigma ]] || die "ENIGMA: $enigma is no program"
 ((build_only)) && { say "built $enigma"; exit 0; }
 
 temporary=''
@@ -102,14 +116,16 @@ done
 
 say "the nodes:"
 "$enigma" nodes --data-dir "$data_dir"
-if [[ -z $model ]]; then
+if ((train)); then
   say "training a model of a million parameters on all three with data/enigma (1,025 questions and answers):"
   "$enigma" train --data data/enigma/questions.txt --task chat --size nano --name quickstart --vocab-size 512 \
     --epochs 24 --batch 6 --slots 6 --lr 0.004 --validation-share 0 --data-dir "$data_dir"
   "$enigma" load quickstart --stages 3 --data-dir "$data_dir" >/dev/null
 fi
-say "the model, cut across them:"
-"$enigma" models --data-dir "$data_dir"
+if [[ -n $model ]] || ((train)); then
+  say "the model, cut across them:"
+  "$enigma" models --data-dir "$data_dir"
+fi
 
 # answer PROMPT [OPTION...]: what the model makes of it, from all three workers.
 answer() {
@@ -122,7 +138,7 @@ if [[ -n $model ]]; then
   answer "$prompt"
   use="build/release/enigma up --workers 3 --stages 3 --model $model   # this cluster again, until Ctrl-C
   build/release/enigma generate --raw --model $(basename "$model" .gguf) \"$prompt\"   # in another terminal"
-else
+elif ((train)); then
   questions=("$prompt")
   [[ -n $prompt ]] || questions=('What is Enigma?' 'How do I start a cluster on this machine?' 'How do I stop enigma up?')
   for question in "${questions[@]}"; do
@@ -132,6 +148,9 @@ else
   done
   use="build/release/enigma up --workers 3        # a cluster of your own, until Ctrl-C
   build/release/enigma train --data FILE --size nano --name mine   # in another terminal: your own questions"
+else
+  use="build/release/enigma up --workers 3        # this cluster again, until Ctrl-C
+  build/release/enigma generate --model auto \"What is 47 plus 38?\"   # in another terminal: whichever suits the request"
 fi
 
 # The API that programs ask.
@@ -184,8 +203,10 @@ How to go on:
   $use
   build/release/enigma --help          # every command; README.md has three hosts by hand"
 if ((keep)); then
+  again="--raw --model quickstart --data-dir $data_dir \"$prompt\""
+  [[ -n $model ]] || ((train)) || again="--model auto --data-dir $data_dir \"What is 3 times 4?\""
   say "
 The cluster runs until Ctrl-C; its API is at $api. In another terminal:
-  build/release/enigma generate --raw --model quickstart --data-dir $data_dir \"$prompt\""
+  build/release/enigma generate $again"
   wait "$cluster"
 fi
