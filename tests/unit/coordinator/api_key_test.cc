@@ -5,10 +5,13 @@
 #include "coordinator/gateway/access.h"
 #include "coordinator/state/api_key_registry.h"
 #include "coordinator/store/memory_store.h"
+#include "tests/support/message_of.h"
 #include "tests/unit/coordinator/set_clock.h"
 
 namespace enigma::coordinator {
 namespace {
+
+using ::enigma::testing::MessageOf;
 
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -18,8 +21,6 @@ ApiKey Named(std::string name) {
   key.name = std::move(name);
   return key;
 }
-
-std::string MessageOf(const absl::Status& status) { return std::string(status.message()); }
 
 // --- the registry
 

@@ -11,14 +11,15 @@
 
 #include "coordinator/gateway/caller.h"
 #include "coordinator/gateway/request_admission.h"
+#include "tests/support/message_of.h"
 #include "tests/unit/coordinator/set_clock.h"
 
 namespace enigma::coordinator {
 namespace {
 
-using ::testing::HasSubstr;
+using ::enigma::testing::MessageOf;
 
-std::string MessageOf(const absl::Status& status) { return std::string(status.message()); }
+using ::testing::HasSubstr;
 
 ApiKey Limited(KeyQuota quota) {
   ApiKey key;

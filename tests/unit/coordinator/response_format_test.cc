@@ -15,7 +15,7 @@ namespace enigma::coordinator::testing {
 namespace {
 
 using ::testing::HasSubstr;
-using json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 class ResponseFormatTest : public CoordinatorTest {
  protected:
@@ -29,9 +29,9 @@ class ResponseFormatTest : public CoordinatorTest {
     Serve(2);
   }
 
-  HttpAnswer Ask(const std::string& path, const json& format, const json& more = json::object(),
+  HttpAnswer Ask(const std::string& path, const OrderedJson& format, const OrderedJson& more = OrderedJson::object(),
                  const std::vector<std::string>& headers = {}) {
-    json body = {{"model", "stories"}, {"max_tokens", 3}, {"response_format", format}};
+    OrderedJson body = {{"model", "stories"}, {"max_tokens", 3}, {"response_format", format}};
     if (path == "/v1/completions") {
       body["prompt"] = "Once";
     } else {
@@ -40,14 +40,15 @@ class ResponseFormatTest : public CoordinatorTest {
     body.update(more);
     return Post(coordinator_->http_port(), path, body.dump(), headers);
   }
-  static json Schema(const json& schema) {
+  static OrderedJson Schema(const OrderedJson& schema) {
     return {{"type", "json_schema"}, {"json_schema", {{"name", "answer"}, {"strict", true}, {"schema", schema}}}};
   }
   static constexpr const char* kPaths[] = {"/v1/chat/completions", "/v1/completions"};
 };
 
 TEST_F(ResponseFormatTest, GoesToTheLastStageBeforeTheSequenceAndNotIntoTheFrames) {
-  const json schema = json::parse(R"({"type":"object","properties":{"z":{"type":"null"},"a":{"type":"null"}}})");
+  const OrderedJson schema =
+      OrderedJson::parse(R"({"type":"object","properties":{"z":{"type":"null"},"a":{"type":"null"}}})");
   size_t count = 0;
   for (const char* path : kPaths) {
     const HttpAnswer answer = Ask(path, Schema(schema), {{"n", 2}});
@@ -73,24 +74,25 @@ TEST_F(ResponseFormatTest, GoesToTheLastStageBeforeTheSequenceAndNotIntoTheFrame
 
 TEST_F(ResponseFormatTest, WhatIsWrongIsNamed) {
   const std::string deep = [] {
-    json schema = {{"type", "string"}};
+    OrderedJson schema = {{"type", "string"}};
     for (int i = 0; i < 64; ++i) schema = {{"type", "array"}, {"items", schema}};
     return schema.dump();
   }();
-  const std::pair<json, const char*> cases[] = {
+  const std::pair<OrderedJson, const char*> cases[] = {
       {"json_object", "response_format"},
       {{{"type", "yaml"}}, "response_format.type"},
-      {json::object(), "response_format.type"},
+      {OrderedJson::object(), "response_format.type"},
       {{{"type", "json_object"}, {"loud", true}}, "response_format.loud"},
       {{{"type", "json_schema"}}, "response_format.json_schema"},
-      {{{"type", "json_schema"}, {"json_schema", {{"schema", json::object()}}}}, "response_format.json_schema.name"},
+      {{{"type", "json_schema"}, {"json_schema", {{"schema", OrderedJson::object()}}}},
+       "response_format.json_schema.name"},
       {{{"type", "json_schema"}, {"json_schema", {{"name", "a b"}}}}, "response_format.json_schema.name"},
       {{{"type", "json_schema"}, {"json_schema", {{"name", "a"}, {"schema", true}}}},
        "response_format.json_schema.schema"},
       {{{"type", "json_schema"}, {"json_schema", {{"name", "a"}, {"strict", 1}}}},
        "response_format.json_schema.strict"},
       {Schema({{"type", "king"}}), "response_format.json_schema.schema"},
-      {Schema({{"$calls", json::object()}}), "response_format.json_schema.schema"},
+      {Schema({{"$calls", OrderedJson::object()}}), "response_format.json_schema.schema"},
       {Schema({{"multipleOf", 3}}), "response_format.json_schema.schema"},
       {Schema({{"type", "string"}, {"pattern", "(a|b)*a(a|b){40}c"}}), "response_format.json_schema.schema"},
       {Schema({{"description", std::string(300'000, 'x')}}), "response_format.json_schema.schema"},
@@ -99,9 +101,9 @@ TEST_F(ResponseFormatTest, WhatIsWrongIsNamed) {
     for (const auto& [format, param] : cases) {
       const HttpAnswer answer = Ask(path, format);
       EXPECT_EQ(answer.status, 400) << answer.body;
-      EXPECT_EQ(json::parse(answer.body)["error"]["param"], param) << answer.body;
+      EXPECT_EQ(OrderedJson::parse(answer.body)["error"]["param"], param) << answer.body;
     }
-    const HttpAnswer too_deep = Ask(path, Schema(json::parse(deep)));
+    const HttpAnswer too_deep = Ask(path, Schema(OrderedJson::parse(deep)));
     EXPECT_EQ(too_deep.status, 400);
     EXPECT_THAT(too_deep.body, HasSubstr("nests deeper than 64 levels"));
     const HttpAnswer named = Ask(path, Schema({{"properties", {{"a", {{"multipleOf", 3}}}}}}));
@@ -149,7 +151,8 @@ TEST_F(ResponseFormatTest, WhatAStageCannotDoEndsThatRequestAlone) {
 
 TEST_F(ResponseFormatTest, AClientThatGoesWhileItIsPreparedLeavesNothing) {
   pipelines_.HoldConstraints(true);
-  EXPECT_EQ(Ask(kPaths[1], {{"type", "json_object"}}, json::object(), {"x-request-timeout-ms: 200"}).status, 504);
+  EXPECT_EQ(Ask(kPaths[1], {{"type", "json_object"}}, OrderedJson::object(), {"x-request-timeout-ms: 200"}).status,
+            504);
   EXPECT_TRUE(Eventually([&] { return Replicas("stories").at(0).running() == 0; }));
   EXPECT_TRUE(pipelines_.opened().empty());
   pipelines_.HoldConstraints(false);

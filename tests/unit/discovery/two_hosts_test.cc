@@ -22,7 +22,7 @@
 namespace enigma {
 namespace {
 
-constexpr absl::Duration kPatience = absl::Seconds(30);
+constexpr absl::Duration kHostsPatience = absl::Seconds(30);
 
 bool Shell(const std::string& command) { return std::system((command + " >/dev/null 2>&1").c_str()) == 0; }
 
@@ -109,7 +109,7 @@ class TwoHosts : public testing::Test {
   }
 
   static bool Eventually(const std::function<bool()>& holds) {
-    const absl::Time deadline = absl::Now() + kPatience;
+    const absl::Time deadline = absl::Now() + kHostsPatience;
     while (!holds()) {
       if (absl::Now() > deadline) return false;
       absl::SleepFor(absl::Milliseconds(5));

@@ -11,15 +11,16 @@
 #include <gtest/gtest.h>
 
 #include "base/text.h"
+#include "tests/support/message_of.h"
 #include "tests/unit/rpc/scratch_folder.h"
 #include "tests/unit/rpc/test_clock.h"
 
 namespace enigma {
 namespace {
 
-using ::testing::HasSubstr;
+using ::enigma::testing::MessageOf;
 
-std::string Message(const absl::Status& status) { return ToString(status.message()); }
+using ::testing::HasSubstr;
 
 std::unique_ptr<CertificateAuthority> MakeCa(const std::string& folder, const Clock& clock = Clock::System()) {
   auto ca = CertificateAuthority::LoadOrCreate(folder, clock);
@@ -65,7 +66,7 @@ TEST(CertificateAuthority, ADamagedFileIsNamed) {
   std::filesystem::resize_file(folder / "ca.pem", 300);
   const auto again = CertificateAuthority::LoadOrCreate(folder.path());
   ASSERT_EQ(again.status().code(), absl::StatusCode::kDataLoss);
-  EXPECT_THAT(Message(again.status()), HasSubstr(folder / "ca.pem"));
+  EXPECT_THAT(MessageOf(again.status()), HasSubstr(folder / "ca.pem"));
 }
 
 TEST(CertificateAuthority, IssuesWhatItSays) {
@@ -125,7 +126,7 @@ TEST(VerifyNodeCertificate, WrongCa) {
   ASSERT_TRUE(identity.ok());
   const auto seen = Verify(identity->certificate_pem, ours->certificate_pem(), absl::Now());
   EXPECT_EQ(seen.status().code(), absl::StatusCode::kUnauthenticated);
-  EXPECT_THAT(Message(seen.status()), HasSubstr("another cluster"));
+  EXPECT_THAT(MessageOf(seen.status()), HasSubstr("another cluster"));
   // A node's certificate is no CA, even one that signed itself into the place of one.
   EXPECT_FALSE(Verify(identity->certificate_pem, identity->certificate_pem, absl::Now()).ok());
 }
@@ -140,10 +141,10 @@ TEST(VerifyNodeCertificate, ClockSkewIsNamed) {
   const auto early =
       Verify(identity->certificate_pem, ca->certificate_pem(), now - absl::Hours(30) - absl::Seconds(30));
   ASSERT_EQ(early.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(Message(early.status()), HasSubstr("clocks of the two machines differ by at least 6h"));
+  EXPECT_THAT(MessageOf(early.status()), HasSubstr("clocks of the two machines differ by at least 6h"));
   const auto late = Verify(identity->certificate_pem, ca->certificate_pem(), now + absl::Hours(24 * 4000));
   ASSERT_EQ(late.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(Message(late.status()), HasSubstr("expired"));
+  EXPECT_THAT(MessageOf(late.status()), HasSubstr("expired"));
 }
 
 TEST(Identity, IsSavedAndLoadedWhole) {
@@ -171,7 +172,7 @@ TEST(Identity, IsSavedAndLoadedWhole) {
     std::ofstream(folder / "cut.pem") << text.str().substr(0, size);
     const auto cut = LoadIdentity(folder / "cut.pem", absl::Now());
     ASSERT_FALSE(cut.ok()) << size;
-    EXPECT_THAT(Message(cut.status()), HasSubstr("cut.pem")) << size;
+    EXPECT_THAT(MessageOf(cut.status()), HasSubstr("cut.pem")) << size;
   }
 }
 

@@ -17,15 +17,16 @@
 #include "rpc/join.h"
 #include "rpc/server.h"
 #include "rpc/status_conversion.h"
+#include "tests/support/message_of.h"
 #include "tests/unit/rpc/scratch_folder.h"
 #include "tests/unit/rpc/test_clock.h"
 
 namespace enigma {
 namespace {
 
-using ::testing::HasSubstr;
+using ::enigma::testing::MessageOf;
 
-std::string Message(const absl::Status& status) { return ToString(status.message()); }
+using ::testing::HasSubstr;
 
 // Echo for certified workers and coordinators, in the style of a real service.
 class EchoService final : public v1::Worker::Service {
@@ -85,7 +86,7 @@ absl::Status CallEcho(const std::shared_ptr<grpc::Channel>& channel, size_t byte
   return status;
 }
 
-class MutualTls : public testing::Test {
+class MutualTls : public ::testing::Test {
  protected:
   void SetUp() override {
     ca_ = Ca("ours");
@@ -132,7 +133,7 @@ TEST_F(MutualTls, AnotherNodeThanTheExpectedOneIsNotSpokenTo) {
     EXPECT_EQ(CallEcho(MakeChannel(endpoint_, &*identity, expected)).code(), absl::StatusCode::kUnavailable);
     const absl::Status why = DiagnoseChannel(endpoint_, &*identity, expected, absl::Now());
     EXPECT_EQ(why.code(), absl::StatusCode::kUnauthenticated);
-    EXPECT_THAT(Message(why), HasSubstr("worker server"));
+    EXPECT_THAT(MessageOf(why), HasSubstr("worker server"));
   }
 }
 
@@ -143,7 +144,7 @@ TEST_F(MutualTls, WithoutACertificateNothingIsServed) {
       grpc::CreateCustomChannel(endpoint_, grpc::SslCredentials({ca_->certificate_pem(), "", ""}), arguments);
   const absl::Status status = CallEcho(channel);
   EXPECT_EQ(status.code(), absl::StatusCode::kUnauthenticated) << status;
-  EXPECT_THAT(Message(status), HasSubstr("enigma token create"));
+  EXPECT_THAT(MessageOf(status), HasSubstr("enigma token create"));
 }
 
 TEST_F(MutualTls, PlainTextIsNotServed) {
@@ -157,7 +158,7 @@ TEST_F(MutualTls, AnotherClustersNodeIsRefused) {
   EXPECT_FALSE(CallEcho(MakeChannel(endpoint_, &*foreign, ExpectedPeer::AnyNode())).ok());
   const absl::Status why = DiagnoseChannel(endpoint_, &*foreign, ExpectedPeer::AnyNode(), absl::Now());
   EXPECT_EQ(why.code(), absl::StatusCode::kUnauthenticated);
-  EXPECT_THAT(Message(why), HasSubstr("not issued by this cluster's CA"));
+  EXPECT_THAT(MessageOf(why), HasSubstr("not issued by this cluster's CA"));
   // ... and when it does not, the server refuses it.
   NodeIdentity credulous = *foreign;
   credulous.ca_certificate_pem = ca_->certificate_pem();
@@ -181,7 +182,7 @@ TEST_F(MutualTls, CertificatesOutOfTimeAreDiagnosedAsClockSkew) {
   EXPECT_FALSE(CallEcho(MakeChannel(endpoint_, &*early, ExpectedPeer::AnyNode())).ok());
   const absl::Status why = DiagnoseChannel(endpoint_, &*early, ExpectedPeer::AnyNode(), absl::Now());
   EXPECT_EQ(why.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(Message(why), HasSubstr("clocks of the two machines differ"));
+  EXPECT_THAT(MessageOf(why), HasSubstr("clocks of the two machines differ"));
 }
 
 TEST_F(MutualTls, NobodyThereAndNoTlsAreToldApart) {
@@ -190,12 +191,12 @@ TEST_F(MutualTls, NobodyThereAndNoTlsAreToldApart) {
   auto plain = RpcServer::Start({.host = "127.0.0.1"});
   ASSERT_TRUE(plain.ok());
   const std::string plain_endpoint = "127.0.0.1:" + std::to_string((*plain)->port());
-  EXPECT_THAT(Message(DiagnoseChannel(plain_endpoint, &*identity, ExpectedPeer::AnyNode(), absl::Now())),
+  EXPECT_THAT(MessageOf(DiagnoseChannel(plain_endpoint, &*identity, ExpectedPeer::AnyNode(), absl::Now())),
               HasSubstr("does not speak TLS"));
   EXPECT_TRUE(DiagnoseChannel(plain_endpoint, nullptr, ExpectedPeer::AnyNode(), absl::Now()).ok());
   (*plain)->Shutdown();
   plain->reset();
-  EXPECT_THAT(Message(DiagnoseChannel(plain_endpoint, &*identity, ExpectedPeer::AnyNode(), absl::Now())),
+  EXPECT_THAT(MessageOf(DiagnoseChannel(plain_endpoint, &*identity, ExpectedPeer::AnyNode(), absl::Now())),
               HasSubstr("Connection refused"));
 }
 
@@ -216,7 +217,7 @@ TEST(RpcServer, ABusyPortIsNamed) {
   for (const char* host : {"0.0.0.0", "127.0.0.1"}) {
     const auto second = RpcServer::Start({.host = host, .port = (*first)->port()});
     ASSERT_EQ(second.status().code(), absl::StatusCode::kAlreadyExists) << second.status();
-    EXPECT_THAT(Message(second.status()), HasSubstr("port " + std::to_string((*first)->port()) + " is in use"));
+    EXPECT_THAT(MessageOf(second.status()), HasSubstr("port " + std::to_string((*first)->port()) + " is in use"));
   }
   const auto nowhere = RpcServer::Start({.host = "192.0.2.1"});
   EXPECT_EQ(nowhere.status().code(), absl::StatusCode::kInvalidArgument) << nowhere.status();
@@ -281,7 +282,7 @@ TEST_F(Joining, AnExpiredTokenIsRefused) {
   made_->record.expires = absl::Now() - absl::Minutes(5);
   const auto identity = JoinCluster(made_->token, options_);
   EXPECT_EQ(identity.status().code(), absl::StatusCode::kPermissionDenied);
-  EXPECT_THAT(Message(identity.status()), HasSubstr("expired 5m"));
+  EXPECT_THAT(MessageOf(identity.status()), HasSubstr("expired 5m"));
 }
 
 TEST_F(Joining, ATokenAdmitsWorkersOnly) {
@@ -297,21 +298,21 @@ TEST_F(Joining, AnotherClustersTokenNeverLeavesTheMachine) {
   ASSERT_TRUE(foreign.ok());
   const auto identity = JoinCluster(foreign->token, options_);
   EXPECT_EQ(identity.status().code(), absl::StatusCode::kUnauthenticated);
-  EXPECT_THAT(Message(identity.status()), HasSubstr("its CA is another one"));
+  EXPECT_THAT(MessageOf(identity.status()), HasSubstr("its CA is another one"));
 }
 
 TEST_F(Joining, AWorkerCannotPassForTheCoordinator) {
   options_.endpoint = endpoint_;
   const auto identity = JoinCluster(made_->token, options_);
   EXPECT_EQ(identity.status().code(), absl::StatusCode::kUnauthenticated);
-  EXPECT_THAT(Message(identity.status()), HasSubstr("worker server"));
+  EXPECT_THAT(MessageOf(identity.status()), HasSubstr("worker server"));
 }
 
 TEST_F(Joining, AClockThatLagsIsNamed) {
   const SkewedClock behind(-absl::Hours(48) - absl::Minutes(30) - absl::Seconds(30));
   const auto identity = JoinCluster(made_->token, options_, behind);
   EXPECT_EQ(identity.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(Message(identity.status()), HasSubstr("clocks of the two machines differ by at least 24h30m"));
+  EXPECT_THAT(MessageOf(identity.status()), HasSubstr("clocks of the two machines differ by at least 24h30m"));
 }
 
 TEST_F(Joining, NobodyThere) {
@@ -319,7 +320,7 @@ TEST_F(Joining, NobodyThere) {
   options_.timeout = absl::Seconds(2);
   const auto identity = JoinCluster(made_->token, options_);
   EXPECT_EQ(identity.status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_THAT(Message(identity.status()), HasSubstr(options_.endpoint));
+  EXPECT_THAT(MessageOf(identity.status()), HasSubstr(options_.endpoint));
 }
 
 }  // namespace

@@ -7,11 +7,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/message_of.h"
 #include "tests/unit/engine/checkpoint/written_checkpoint.h"
 #include "tests/unit/engine/weights/temporary_folder.h"
 
 namespace enigma::engine {
 namespace {
+
+using ::enigma::testing::MessageOf;
 
 using testing::BytesOf;
 using testing::ContentOf;
@@ -22,8 +25,6 @@ using testing::OpenFolder;
 using testing::StepsIn;
 using testing::TemporaryFolder;
 using testing::WriteCheckpoint;
-
-std::string MessageOf(const absl::Status& status) { return std::string(status.message()); }
 
 void FlipBit(const std::string& path, size_t at) {
   std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);

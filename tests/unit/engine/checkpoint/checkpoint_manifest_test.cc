@@ -6,8 +6,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/message_of.h"
+
 namespace enigma::engine {
 namespace {
+
+using ::enigma::testing::MessageOf;
 
 using ::testing::HasSubstr;
 
@@ -18,8 +22,6 @@ CheckpointManifest Some() {
           .made_by = "node ü",
           .time = absl::FromUnixMillis(1'790'000'000'123)};
 }
-
-std::string MessageOf(const absl::Status& status) { return std::string(status.message()); }
 
 TEST(CheckpointManifestTest, WhatIsWrittenIsRead) {
   for (const auto loss : {std::optional<double>(0.1), std::optional<double>(2), std::optional<double>()}) {

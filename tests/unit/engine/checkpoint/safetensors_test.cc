@@ -7,10 +7,13 @@
 #include <gtest/gtest.h>
 
 #include "engine/checkpoint/safetensors_writer.h"
+#include "tests/support/message_of.h"
 #include "tests/unit/engine/weights/temporary_folder.h"
 
 namespace enigma::engine {
 namespace {
+
+using ::enigma::testing::MessageOf;
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -19,8 +22,6 @@ using ::testing::StartsWith;
 using testing::TemporaryFolder;
 
 using Bytes = std::vector<uint8_t>;
-
-std::string MessageOf(const absl::Status& status) { return std::string(status.message()); }
 
 // The file that a header and so many bytes of data make.
 Bytes FileOf(const std::string& header, size_t data_bytes) {

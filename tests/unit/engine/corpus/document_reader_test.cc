@@ -19,7 +19,7 @@ const Tokenizer& SmallTokenizer() {
   return *tokenizer;
 }
 
-struct Read {
+struct ReadText {
   absl::Status status;
   ReaderCounts counts;
   std::vector<Document> documents;
@@ -42,8 +42,8 @@ struct Read {
   }
 };
 
-Read ReadBytes(const std::string& name, std::string_view bytes, const ReaderOptions& options = {}) {
-  Read read;
+ReadText ReadBytes(const std::string& name, std::string_view bytes, const ReaderOptions& options = {}) {
+  ReadText read;
   const auto counts = ReadDocuments({name, bytes}, 7, options, SmallTokenizer(), nullptr, read.documents);
   read.status = counts.status();
   if (counts.ok()) read.counts = *counts;
@@ -52,13 +52,13 @@ Read ReadBytes(const std::string& name, std::string_view bytes, const ReaderOpti
 }
 
 std::string ErrorOf(const std::string& name, std::string_view bytes, const ReaderOptions& options = {}) {
-  const Read read = ReadBytes(name, bytes, options);
+  const ReadText read = ReadBytes(name, bytes, options);
   EXPECT_TRUE(absl::IsInvalidArgument(read.status)) << read.status;
   return std::string(read.status.message());
 }
 
 TEST(DocumentReaderTest, PlainTextIsOneDocument) {
-  const Read read = ReadBytes("a.txt", "\n  \n  Once upon a time.\r\n\r\nThe end.  \n\n");
+  const ReadText read = ReadBytes("a.txt", "\n  \n  Once upon a time.\r\n\r\nThe end.  \n\n");
   EXPECT_THAT(read.Marked(), ElementsAre("<  Once upon a time.\n\nThe end.>"));
   EXPECT_THAT(read.Lines(), ElementsAre(3));
   EXPECT_EQ(read.counts.format, CorpusFormat::kText);
@@ -67,7 +67,7 @@ TEST(DocumentReaderTest, PlainTextIsOneDocument) {
 }
 
 TEST(DocumentReaderTest, ASeparatorLineEndsADocument) {
-  const Read read =
+  const ReadText read =
       ReadBytes("a.md", "\xEF\xBB\xBFone\n<|endoftext|>\n<|endoftext|>\r\n\ntwo <|endoftext|>\nmore\n<|endoftext|>");
   EXPECT_THAT(read.Marked(), ElementsAre("<one>", "<two <|endoftext|>\nmore>"));
   EXPECT_THAT(read.Lines(), ElementsAre(1, 5));
@@ -76,7 +76,7 @@ TEST(DocumentReaderTest, ASeparatorLineEndsADocument) {
 TEST(DocumentReaderTest, LongTextIsCutBetweenParagraphs) {
   std::string text;
   for (int i = 0; i < 40; ++i) text += "A paragraph of words, number " + std::to_string(i) + ".\n\n";
-  const Read read = ReadBytes("a.txt", text, {.part_bytes = 200});
+  const ReadText read = ReadBytes("a.txt", text, {.part_bytes = 200});
   ASSERT_GT(read.documents.size(), 5u);
   std::string joined;
   for (size_t i = 0; i < read.documents.size(); ++i) {
@@ -95,7 +95,7 @@ TEST(DocumentReaderTest, LongTextIsCutBetweenParagraphs) {
 TEST(DocumentReaderTest, NoPartIsTinyBecauseAParagraphEndsThere) {
   std::string text = "A title\n\n";
   for (int i = 0; i < 100; ++i) text += "one of many lines\n";
-  const Read read = ReadBytes("a.txt", text, {.part_bytes = 200});
+  const ReadText read = ReadBytes("a.txt", text, {.part_bytes = 200});
   for (const Document& part : read.documents) {
     EXPECT_GE(part.Text().size(), 100u) << part.line;
     EXPECT_TRUE(part.is_end || part.Text().ends_with('\n'));
@@ -106,7 +106,7 @@ TEST(DocumentReaderTest, TextWithoutAPlaceToCutIsCutBetweenCharacters) {
   std::string text;
   for (int i = 0; i < 100; ++i) text += "é";
   for (const size_t part_bytes : {1u, 3u, 50u}) {
-    const Read read = ReadBytes("a.txt", text, {.part_bytes = part_bytes});
+    const ReadText read = ReadBytes("a.txt", text, {.part_bytes = part_bytes});
     std::string joined;
     for (const Document& part : read.documents) {
       EXPECT_EQ(part.Text().size() % 2, 0u);
@@ -118,7 +118,7 @@ TEST(DocumentReaderTest, TextWithoutAPlaceToCutIsCutBetweenCharacters) {
 }
 
 TEST(DocumentReaderTest, Pairs) {
-  const Read read =
+  const ReadText read =
       ReadBytes("pairs.txt",
                 "\nQ: What is  it? \nA: A lamp.\nIt glows.\n\nReally.\n\nQ:Turn it on\nplease\nA:[E:lamp]on\n"
                 "<|endoftext|>\nQ: a\nA: b");
@@ -132,11 +132,11 @@ TEST(DocumentReaderTest, Pairs) {
 }
 
 TEST(DocumentReaderTest, Records) {
-  const Read read = ReadBytes("r.jsonl", R"({"text": "Running\ntext é", "id": 3})"
-                                         "\n\r\n"
-                                         R"({"prompt": "1 + 1 =", "completion": " 2"})"
-                                         "\r\n"
-                                         R"({"answer": "Because.", "question": "Why?"})");
+  const ReadText read = ReadBytes("r.jsonl", R"({"text": "Running\ntext é", "id": 3})"
+                                             "\n\r\n"
+                                             R"({"prompt": "1 + 1 =", "completion": " 2"})"
+                                             "\r\n"
+                                             R"({"answer": "Because.", "question": "Why?"})");
   EXPECT_THAT(read.Marked(), ElementsAre("<Running\ntext é>", "1 + 1 =< 2>", "Q: Why?\nA:< Because.>"));
   EXPECT_THAT(read.Lines(), ElementsAre(1, 3, 4));
   EXPECT_EQ(read.documents[0].kind, DocumentKind::kText);

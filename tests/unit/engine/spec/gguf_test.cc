@@ -8,20 +8,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/message_of.h"
 #include "tests/support/test_data.h"
 #include "tests/unit/engine/spec/gguf_bytes.h"
 
 namespace enigma::engine {
 namespace {
 
+using ::enigma::testing::MessageOf;
+
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using testing::GgufBytes;
 using ::testing::HasSubstr;
-
-std::string MessageOf(const absl::Status& status) {
-  return std::string(status.message().data(), status.message().size());
-}
 
 absl::StatusOr<std::unique_ptr<GgufFile>> Parse(const GgufBytes& file) {
   return GgufFile::ParseHead(file.bytes(), file.size(), "lie.gguf");

@@ -9,19 +9,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/message_of.h"
 #include "tests/support/test_data.h"
 #include "tests/unit/engine/weights/temporary_folder.h"
 
 namespace enigma::engine {
 namespace {
 
+using ::enigma::testing::MessageOf;
+
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::TemporaryFolder;
-
-std::string MessageOf(const absl::Status& status) {
-  return std::string(status.message().data(), status.message().size());
-}
 
 std::vector<uint8_t> Counting(size_t count) {
   std::vector<uint8_t> bytes(count);

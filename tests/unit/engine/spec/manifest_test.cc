@@ -6,18 +6,17 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "tests/support/message_of.h"
 #include "tests/support/synthetic_vision.h"
 #include "tests/support/test_data.h"
 
 namespace enigma::engine {
 namespace {
 
+using ::enigma::testing::MessageOf;
+
 using ::testing::HasSubstr;
 using Json = nlohmann::json;
-
-std::string MessageOf(const absl::Status& status) {
-  return std::string(status.message().data(), status.message().size());
-}
 
 Json Tensor(const char* name, uint64_t in_blob, uint64_t in_file, uint64_t bytes) {
   return Json::array({name, in_blob, in_file, bytes});

@@ -17,7 +17,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-TrainingConfig Sound() {
+TrainingConfig SoundConfig() {
   TrainingConfig config;
   config.spec = SpecOfPreset(*FindTrainingPreset("nano"), 512, 256, true);
   config.steps = 100;
@@ -59,9 +59,9 @@ TEST(TrainingPresets, CountOperationsAsTheFormulaSays) {
 }
 
 TEST(TrainingConfig, ChecksNameTheFieldAndItsRange) {
-  EXPECT_TRUE(CheckTrainingConfig(Sound()).ok());
+  EXPECT_TRUE(CheckTrainingConfig(SoundConfig()).ok());
   const auto error = [](auto change) {
-    TrainingConfig config = Sound();
+    TrainingConfig config = SoundConfig();
     change(config);
     return std::string(CheckTrainingConfig(config).message());
   };
@@ -85,8 +85,8 @@ TEST(TrainingConfig, ChecksNameTheFieldAndItsRange) {
 }
 
 TEST(TrainingConfig, WarnsOfWhatIsSeldomMeant) {
-  EXPECT_TRUE(TrainingWarnings(Sound()).empty());
-  TrainingConfig config = Sound();
+  EXPECT_TRUE(TrainingWarnings(SoundConfig()).empty());
+  TrainingConfig config = SoundConfig();
   config.learning_rate = 0.02;
   config.warmup_steps = 100;
   ASSERT_EQ(TrainingWarnings(config).size(), 2U);
@@ -96,7 +96,7 @@ TEST(TrainingConfig, WarnsOfWhatIsSeldomMeant) {
 }
 
 TEST(TrainingConfig, SurvivesJson) {
-  TrainingConfig config = Sound();
+  TrainingConfig config = SoundConfig();
   config.spec.qk_norm = true;
   config.spec.layers[1] = {.attention = AttentionKind::kWindowed, .window = 64};
   config.spec.rope.pairing = RopePairing::kHalves;
@@ -120,7 +120,7 @@ TEST(TrainingConfig, SurvivesJson) {
 }
 
 TEST(TrainingConfig, PrecisionIsPartOfTheJson) {
-  TrainingConfig config = Sound();
+  TrainingConfig config = SoundConfig();
   const std::string f32 = TrainingConfigToJson(config);
   config.precision = ProductPrecision::kBf16;
   std::string json = TrainingConfigToJson(config);
@@ -141,7 +141,7 @@ TEST(TrainingConfig, PrecisionIsPartOfTheJson) {
 
 // A program from before there was token dropout refuses what it would compute otherwise, and takes all else.
 TEST(TrainingConfig, TokenDropoutIsAFormatOfItsOwn) {
-  TrainingConfig config = Sound();
+  TrainingConfig config = SoundConfig();
   std::string json = TrainingConfigToJson(config);
   EXPECT_THAT(json, HasSubstr("\"format\":1,"));
   const std::string field = ",\"token_dropout\":0.0";
@@ -157,13 +157,13 @@ TEST(TrainingConfig, RefusesJsonThatIsNotOne) {
   EXPECT_FALSE(TrainingConfigFromJson("").ok());
   EXPECT_FALSE(TrainingConfigFromJson("[]").ok());
   EXPECT_FALSE(TrainingConfigFromJson("{}").ok());
-  std::string json = TrainingConfigToJson(Sound());
+  std::string json = TrainingConfigToJson(SoundConfig());
   json.replace(json.find("\"steps\":100"), 11, "\"steps\":-1 ");
   EXPECT_THAT(std::string(TrainingConfigFromJson(json).status().message()), HasSubstr("steps: must be a whole number"));
 }
 
 TEST(TrainingMemory, GrowsWithWhatIsKept) {
-  TrainingConfig config = Sound();
+  TrainingConfig config = SoundConfig();
   const uint64_t bytes = TrainingMemoryBytes(config);
   EXPECT_GT(bytes, ParameterCount(config.spec) * 40);
   EXPECT_LT(bytes, uint64_t{200} << 20);
@@ -191,7 +191,7 @@ TEST(TrainingMemory, SmallModelsLeaveRoomForAThreadsOwnSlot) {
 }
 
 TEST(TrainingMemory, OfLoraIsLessThanOfTheWholeModel) {
-  TrainingConfig config = Sound();
+  TrainingConfig config = SoundConfig();
   const uint64_t whole = TrainingMemoryBytes(config);
   config.base_model = "base";
   config.lora = {.rank = 2, .alpha = 16, .targets = {"attn_q", "attn_v", "attn_q"}};

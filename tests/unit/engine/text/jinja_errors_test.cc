@@ -20,13 +20,13 @@ absl::Status StatusOf(const std::string& source, const RenderOptions& options = 
   return parsed->Render(Json{{"d", {{"a", 1}}}, {"l", {1, 2}}}, options).status();
 }
 
-struct Case {
+struct ErrorCase {
   const char* source;
   const char* message;  // part of it
 };
 
 TEST(JinjaErrorsTest, NamePlaceAndProblem) {
-  const Case cases[] = {
+  const ErrorCase cases[] = {
       {"{{ x.y }}", "line 1, column 5: 'x' is undefined"},
       {"a\n{{ d.q.r }}", "line 2, column 7: 'dict object' has no attribute 'q'"},
       {"{{ 'a' + 1 }}", "can only join a string to a string"},
@@ -64,7 +64,7 @@ TEST(JinjaErrorsTest, NamePlaceAndProblem) {
       {"{{ '%d' % 'a' }}", "needs a number"},
       {"{{ '%' % 1 }}", "ends inside a placeholder"},
   };
-  for (const Case& item : cases) {
+  for (const ErrorCase& item : cases) {
     SCOPED_TRACE(item.source);
     const absl::Status status = StatusOf(item.source);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;

@@ -12,18 +12,19 @@
 #include "engine/text/given_row.h"
 #include "engine/training/decoder.h"
 #include "tests/support/edited_model.h"
+#include "tests/support/message_of.h"
 #include "tests/unit/engine/training/small_models.h"
 #include "tests/unit/engine/weights/temporary_folder.h"
 
 namespace enigma::engine {
 namespace {
 
+using ::enigma::testing::MessageOf;
+
 using ::testing::HasSubstr;
 using testing::SmallModel;
 using testing::SmallSpec;
 using testing::TemporaryFolder;
-
-std::string MessageOf(const absl::Status& status) { return std::string(status.message()); }
 
 std::vector<TokenId> SomePrompt() {
   std::vector<TokenId> prompt;

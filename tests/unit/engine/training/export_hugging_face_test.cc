@@ -9,12 +9,15 @@
 #include "engine/checkpoint/safetensors.h"
 #include "engine/training/export_model.h"
 #include "engine/weights/synth_plan.h"
+#include "tests/support/message_of.h"
 #include "tests/support/test_data.h"
 #include "tests/unit/engine/training/small_models.h"
 #include "tests/unit/engine/weights/temporary_folder.h"
 
 namespace enigma::engine {
 namespace {
+
+using ::enigma::testing::MessageOf;
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -23,8 +26,6 @@ using testing::SmallModel;
 using testing::SmallSpec;
 using testing::TemporaryFolder;
 using Json = nlohmann::json;
-
-std::string MessageOf(const absl::Status& status) { return std::string(status.message()); }
 
 Json JsonIn(const std::string& path) { return Json::parse(enigma::testing::ReadFileOrDie(path)); }
 

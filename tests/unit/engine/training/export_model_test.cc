@@ -14,18 +14,19 @@
 #include "engine/training/import_model.h"
 #include "engine/weights/weight_source.h"
 #include "tests/support/edited_model.h"
+#include "tests/support/message_of.h"
 #include "tests/unit/engine/training/small_models.h"
 #include "tests/unit/engine/weights/temporary_folder.h"
 
 namespace enigma::engine {
 namespace {
 
+using ::enigma::testing::MessageOf;
+
 using ::testing::HasSubstr;
 using testing::SmallModel;
 using testing::SmallSpec;
 using testing::TemporaryFolder;
-
-std::string MessageOf(const absl::Status& status) { return std::string(status.message()); }
 
 void ExpectSameSpec(const ModelSpec& a, const ModelSpec& b) {
   EXPECT_EQ(a.architecture, b.architecture);

@@ -69,8 +69,8 @@ std::vector<double> InDouble(const AlignedBuffer<float>& values) {
 }
 
 // A base model, factors that are both away from 0, and the decoder that trains them.
-struct Subject {
-  explicit Subject(TrainingConfig c, int threads = 2)
+struct LoraSubject {
+  explicit LoraSubject(TrainingConfig c, int threads = 2)
       : config(std::move(c)),
         pool(threads),
         model(config.spec),
@@ -96,7 +96,7 @@ struct Subject {
 };
 
 TEST(LoraWeights, GradientsOfTheFactorsAreThoseOfTheReference) {
-  Subject subject(Config(kAll));
+  LoraSubject subject(Config(kAll));
   const SlotBatch batch = SomeBatch(subject.config.spec.vocab);
   const std::vector<double> base = InDouble(subject.base);
   ReferenceLora lora = subject.Reference();
@@ -134,7 +134,7 @@ TEST(LoraWeights, GradientsOfTheFactorsAreThoseOfTheReference) {
 }
 
 TEST(LoraWeights, OnlyTargetsChangeAndFromTheBaseEachTime) {
-  Subject subject(Config({"ffn_down", "attn_q"}));
+  LoraSubject subject(Config({"ffn_down", "attn_q"}));
   const float* merged = nullptr;
   for (int time = 0; time < 3; ++time) merged = subject.trained->ModelWeights(subject.factors.data());
   const uint32_t rank = subject.config.lora.rank;
@@ -163,7 +163,7 @@ TEST(LoraWeights, OnlyTargetsChangeAndFromTheBaseEachTime) {
 }
 
 TEST(LoraWeights, AtTheBeginningTheModelIsTheBaseModel) {
-  Subject subject(Config(kAll));
+  LoraSubject subject(Config(kAll));
   const TrainingState state = InitialState(subject.config.spec, subject.layout, 1);
   EXPECT_NE(state.weights[0], 0);
   const float* merged = subject.trained->ModelWeights(state.weights.data());
@@ -171,10 +171,10 @@ TEST(LoraWeights, AtTheBeginningTheModelIsTheBaseModel) {
 }
 
 TEST(LoraWeights, BitsDoNotDependOnThreads) {
-  Subject one(Config(kAll), 1);
-  Subject three(Config(kAll), 3);
+  LoraSubject one(Config(kAll), 1);
+  LoraSubject three(Config(kAll), 3);
   const SlotBatch batch = SomeBatch(one.config.spec.vocab);
-  for (Subject* subject : {&one, &three}) {
+  for (LoraSubject* subject : {&one, &three}) {
     subject->decoder.LossAndGradient(batch, 0, 0, subject->gradient->model(),
                                      [&](size_t begin, size_t end) { subject->gradient->Finish(begin, end); });
   }

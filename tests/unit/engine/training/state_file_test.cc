@@ -6,18 +6,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/message_of.h"
 #include "tests/unit/engine/training/small_models.h"
 
 namespace enigma::engine {
 namespace {
+
+using ::enigma::testing::MessageOf;
 
 using ::testing::HasSubstr;
 using testing::SmallModel;
 using testing::SmallSpec;
 
 using Bytes = std::vector<uint8_t>;
-
-std::string MessageOf(const absl::Status& status) { return std::string(status.message()); }
 
 JobIdentity SomeJob() { return {Sha256Of("config"), Sha256Of("tokens")}; }
 

@@ -12,17 +12,16 @@
 #include "engine/spec/router_spec.h"
 #include "engine/weights/synth.h"
 #include "tests/support/edited_model.h"
+#include "tests/support/message_of.h"
 #include "tests/unit/engine/weights/temporary_folder.h"
 
 namespace enigma::engine {
 namespace {
 
+using ::enigma::testing::MessageOf;
+
 using ::testing::HasSubstr;
 using testing::TemporaryFolder;
-
-std::string Message(const absl::Status& status) {
-  return std::string(status.message().data(), status.message().size());
-}
 
 constexpr uint64_t kWide = 64;  // an alignment
 
@@ -98,8 +97,8 @@ TEST_F(QuantiseModelTest, WhatIsQuantisedIsNotMadeAnotherTypeAndStaysAsItIsInIts
   const std::string again = folder_.File("again.gguf");
   const auto other = QuantiseModel(quantised_, "q8_0", again);
   EXPECT_EQ(other.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(Message(other.status()), HasSubstr("token_embd.weight"));
-  EXPECT_THAT(Message(other.status()), HasSubstr("is q4_0 already"));
+  EXPECT_THAT(MessageOf(other.status()), HasSubstr("token_embd.weight"));
+  EXPECT_THAT(MessageOf(other.status()), HasSubstr("is q4_0 already"));
   EXPECT_FALSE(std::filesystem::exists(again));
   const auto same = QuantiseModel(quantised_, "q4_0", again);
   ASSERT_TRUE(same.ok()) << same.status();
@@ -140,7 +139,7 @@ TEST_F(QuantiseModelTest, ATypeThatThereIsNoneOfIsRefusedWithThoseThereAre) {
   for (const char* type : {"q9", "q4_k_m", ""}) {
     const auto quantised = QuantiseModel(plain_, type, quantised_);
     EXPECT_EQ(quantised.status().code(), absl::StatusCode::kInvalidArgument) << type;
-    EXPECT_THAT(Message(quantised.status()), HasSubstr("q8_0, q4_0")) << type;
+    EXPECT_THAT(MessageOf(quantised.status()), HasSubstr("q8_0, q4_0")) << type;
   }
   EXPECT_EQ(QuantiseModel(folder_.File("absent.gguf"), "q8_0", quantised_).status().code(),
             absl::StatusCode::kNotFound);

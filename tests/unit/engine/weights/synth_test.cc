@@ -11,18 +11,17 @@
 #include "engine/spec/model_spec.h"
 #include "engine/weights/synth_noise.h"
 #include "engine/weights/synth_plan.h"
+#include "tests/support/message_of.h"
 #include "tests/support/test_data.h"
 #include "tests/unit/engine/weights/temporary_folder.h"
 
 namespace enigma::engine {
 namespace {
 
+using ::enigma::testing::MessageOf;
+
 using ::testing::HasSubstr;
 using testing::TemporaryFolder;
-
-std::string MessageOf(const absl::Status& status) {
-  return std::string(status.message().data(), status.message().size());
-}
 
 struct Moments {
   double mean = 0, deviation = 0;

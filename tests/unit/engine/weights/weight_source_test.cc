@@ -8,17 +8,16 @@
 
 #include "engine/spec/model_spec.h"
 #include "engine/weights/synth.h"
+#include "tests/support/message_of.h"
 #include "tests/unit/engine/weights/temporary_folder.h"
 
 namespace enigma::engine {
 namespace {
 
+using ::enigma::testing::MessageOf;
+
 using ::testing::HasSubstr;
 using testing::TemporaryFolder;
-
-std::string MessageOf(const absl::Status& status) {
-  return std::string(status.message().data(), status.message().size());
-}
 
 // A small model as a file, and cut into pieces that lie as files beside it.
 class WeightSourceTest : public ::testing::Test {
