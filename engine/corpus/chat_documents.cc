@@ -11,13 +11,13 @@
 namespace enigma::engine {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 // The first `count` messages.
-absl::StatusOr<std::string> RenderFirst(const ChatTemplate& chat, const Json& messages, const Json& tools, size_t count,
-                                        bool add_generation_prompt) {
+absl::StatusOr<std::string> RenderFirst(const ChatTemplate& chat, const OrderedJson& messages, const OrderedJson& tools,
+                                        size_t count, bool add_generation_prompt) {
   ChatRequest request;
-  request.messages = Json::array();
+  request.messages = OrderedJson::array();
   for (size_t i = 0; i < count; ++i) request.messages.push_back(messages[i]);
   request.tools = tools;
   request.add_generation_prompt = add_generation_prompt;
@@ -27,7 +27,7 @@ absl::StatusOr<std::string> RenderFirst(const ChatTemplate& chat, const Json& me
       absl::StrCat("the chat template refuses the first ", count, " messages: ", text.status().message()));
 }
 
-absl::StatusOr<std::vector<size_t>> FindAnswers(const Json& messages) {
+absl::StatusOr<std::vector<size_t>> FindAnswers(const OrderedJson& messages) {
   if (!messages.is_array()) {
     return absl::InvalidArgumentError(absl::StrCat("'messages' must be a list, not ", messages.type_name()));
   }
@@ -60,8 +60,8 @@ Document ChatDocument() {
 
 }  // namespace
 
-absl::StatusOr<std::vector<Document>> ChatDocuments(const ChatTemplate& chat, const Json& messages, const Json& tools,
-                                                    std::string_view end_text) {
+absl::StatusOr<std::vector<Document>> ChatDocuments(const ChatTemplate& chat, const OrderedJson& messages,
+                                                    const OrderedJson& tools, std::string_view end_text) {
   ENIGMA_ASSIGN_OR_RETURN(const std::vector<size_t> answers, FindAnswers(messages));
   const size_t last = answers.back();
   // What follows the last answer is not learned from.

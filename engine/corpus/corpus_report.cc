@@ -11,9 +11,9 @@
 namespace enigma::engine {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
-Json PartJson(const CorpusPart& part) {
+OrderedJson PartJson(const CorpusPart& part) {
   return {{"documents", part.documents}, {"tokens", part.tokens}, {"trained", part.trained}};
 }
 
@@ -23,6 +23,10 @@ std::string PartText(const char* name, const CorpusPart& part) {
 }
 
 }  // namespace
+
+CorpusPart CorpusPartOf(const TokenSet& set, TokenSet::Part part) {
+  return {set.documents(part), set.tokens(part), set.trained(part)};
+}
 
 uint64_t CorpusReport::documents_read() const {
   uint64_t sum = 0;
@@ -56,7 +60,7 @@ std::string CorpusReport::ToText() const {
 }
 
 std::string CorpusReport::ToJson() const {
-  Json json = {{"files", Json::array()}, {"dropped", Json::array()}};
+  OrderedJson json = {{"files", OrderedJson::array()}, {"dropped", OrderedJson::array()}};
   for (const File& file : files) {
     json["files"].push_back({{"name", file.name},
                              {"format", NameOf(file.counts.format)},
@@ -73,12 +77,12 @@ std::string CorpusReport::ToJson() const {
   }
   json["training"] = PartJson(training);
   json["validation"] = PartJson(validation);
-  json["warnings"] = Json::array();
+  json["warnings"] = OrderedJson::array();
   for (const CorpusWarning& warning : warnings) {
     json["warnings"].push_back({{"code", warning.code}, {"text", warning.text}});
   }
   // Names of files may be no UTF-8.
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
 }
 
 }  // namespace enigma::engine

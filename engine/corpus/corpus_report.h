@@ -7,6 +7,7 @@
 
 #include "engine/corpus/document_reader.h"
 #include "engine/corpus/filters.h"
+#include "engine/corpus/token_set.h"
 
 namespace enigma::engine {
 
@@ -22,6 +23,8 @@ struct CorpusPart {
   uint64_t tokens = 0;
   uint64_t trained = 0;  // tokens that are to be learned
 };
+
+CorpusPart CorpusPartOf(const TokenSet& set, TokenSet::Part part);
 
 // What became of the files.
 struct CorpusReport {

@@ -19,7 +19,7 @@
 namespace enigma::engine {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 // The fields that make a kind of record.
 struct RecordKind {
@@ -33,32 +33,32 @@ constexpr RecordKind kMessages = {"messages", nullptr};
 constexpr std::array<const RecordKind*, 4> kKinds = {&kText, &kCompletion, &kQuestion, &kMessages};
 constexpr char kFields[] = "'text', 'prompt' and 'completion', 'question' and 'answer', or 'messages'";
 
-bool HasAny(const Json& record, const RecordKind& kind) {
+bool HasAny(const OrderedJson& record, const RecordKind& kind) {
   return record.contains(kind.first) || (kind.second != nullptr && record.contains(kind.second));
 }
 
 // The errors of what follows are the rest of a sentence: the caller puts file and line before them.
 
-absl::StatusOr<Json> ParseRecord(std::string_view line) {
+absl::StatusOr<OrderedJson> ParseRecord(std::string_view line) {
   if (const absl::Status shape = CheckJsonShape(line); !shape.ok()) {
     return absl::InvalidArgumentError(absl::StrCat("the object ", shape.message()));
   }
   try {
-    Json record = Json::parse(line);
+    OrderedJson record = OrderedJson::parse(line);
     if (record.is_object()) return record;
     if (record.is_array()) {
       return absl::InvalidArgumentError(
           "is a JSON list; write its objects one per line (jq -c '.[]' FILE.json > FILE.jsonl)");
     }
     return absl::InvalidArgumentError(absl::StrCat("is a JSON ", record.type_name(), ", not an object with ", kFields));
-  } catch (const Json::exception& error) {
+  } catch (const OrderedJson::exception& error) {
     // An open bracket alone is the beginning of a list or an object over several lines.
     const char* hint = line == "[" || line == "{" ? "; write one object per line (jq -c)" : "";
     return absl::InvalidArgumentError(absl::StrCat("is no JSON object: ", error.what(), hint));
   }
 }
 
-absl::StatusOr<const RecordKind*> FindKind(const Json& record) {
+absl::StatusOr<const RecordKind*> FindKind(const OrderedJson& record) {
   const RecordKind* found = nullptr;
   for (const RecordKind* kind : kKinds) {
     if (!HasAny(record, *kind)) continue;
@@ -81,7 +81,7 @@ absl::StatusOr<const RecordKind*> FindKind(const Json& record) {
   return found;
 }
 
-absl::StatusOr<std::string_view> TextField(const Json& record, const char* name) {
+absl::StatusOr<std::string_view> TextField(const OrderedJson& record, const char* name) {
   const auto field = record.find(name);
   if (field == record.end()) return absl::InvalidArgumentError(absl::StrCat("has no '", name, "'"));
   if (!field->is_string()) {
@@ -104,7 +104,7 @@ class RecordReader {
   }
 
   absl::Status Read(const Line& line, uint32_t file) {
-    ENIGMA_ASSIGN_OR_RETURN(const Json record, ParseRecord(line.text));
+    ENIGMA_ASSIGN_OR_RETURN(const OrderedJson record, ParseRecord(line.text));
     ENIGMA_ASSIGN_OR_RETURN(const RecordKind* kind, FindKind(record));
     const size_t before = documents_.size();
     if (kind == &kText) {
@@ -126,7 +126,7 @@ class RecordReader {
   }
 
  private:
-  absl::Status ReadPair(const Json& record, const RecordKind& kind) {
+  absl::Status ReadPair(const OrderedJson& record, const RecordKind& kind) {
     ENIGMA_ASSIGN_OR_RETURN(const std::string_view first, TextField(record, kind.first));
     ENIGMA_ASSIGN_OR_RETURN(const std::string_view second, TextField(record, kind.second));
     if (&kind == &kQuestion) {
@@ -144,7 +144,7 @@ class RecordReader {
     return absl::OkStatus();
   }
 
-  absl::Status ReadMessages(const Json& record) {
+  absl::Status ReadMessages(const OrderedJson& record) {
     if (chat_ == nullptr) {
       return absl::InvalidArgumentError(
           "has 'messages', but the model has no chat template to write them with; give 'prompt' and 'completion', or "
@@ -153,7 +153,7 @@ class RecordReader {
     const auto tools = record.find("tools");
     ENIGMA_ASSIGN_OR_RETURN(
         std::vector<Document> made,
-        ChatDocuments(*chat_, *record.find("messages"), tools == record.end() ? Json() : *tools, end_text_));
+        ChatDocuments(*chat_, *record.find("messages"), tools == record.end() ? OrderedJson() : *tools, end_text_));
     for (Document& document : made) documents_.push_back(std::move(document));
     return absl::OkStatus();
   }
@@ -168,7 +168,7 @@ class RecordReader {
 }  // namespace
 
 bool IsRecord(std::string_view line) {
-  const Json record = ParseJsonOfStrangers(line);
+  const OrderedJson record = ParseJsonOfStrangers(line);
   if (!record.is_object()) return false;
   for (const RecordKind* kind : kKinds) {
     if (HasAny(record, *kind)) return true;

@@ -22,7 +22,7 @@
 namespace enigma::engine {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 constexpr std::string_view kToolMark = "[E:tool]";
 constexpr size_t kShownMax = 5;
@@ -103,7 +103,7 @@ absl::Status ReadRecords(LineSource lines, Taker& taker, ReaderCounts& counts) {
     if (!more) return absl::OkStatus();
     if (IsBlank(line.text)) continue;
     ++counts.lines;
-    const Json record = ParseJsonOfStrangers(line.text);
+    const OrderedJson record = ParseJsonOfStrangers(line.text);
     if (!record.is_object()) {
       return taker.Wrong(line.number, "this is no JSON object; write one per line, with \"label\" and \"text\"");
     }

@@ -88,10 +88,6 @@ absl::StatusOr<std::shared_ptr<const TokenSet>> Tokenise(const std::vector<Corpu
   return builder.Finish();
 }
 
-CorpusPart PartOf(const TokenSet& set, TokenSet::Part part) {
-  return {set.documents(part), set.tokens(part), set.trained(part)};
-}
-
 void AddWarnings(CorpusReport& report) {
   const auto warn = [&report](const char* code, std::string text) {
     report.warnings.push_back({code, std::move(text)});
@@ -150,8 +146,8 @@ absl::StatusOr<PreparedCorpus> PrepareCorpus(const std::vector<CorpusFile>& file
   ENIGMA_RETURN_IF_ERROR(FilterDocuments(files, options.filters, go_on, documents, report.dropped));
   ENIGMA_ASSIGN_OR_RETURN(prepared.tokens, Tokenise(files, tokenizer, encoder, options.validation_share, progress,
                                                     std::move(documents), report));
-  report.training = PartOf(*prepared.tokens, TokenSet::Part::kTraining);
-  report.validation = PartOf(*prepared.tokens, TokenSet::Part::kValidation);
+  report.training = CorpusPartOf(*prepared.tokens, TokenSet::Part::kTraining);
+  report.validation = CorpusPartOf(*prepared.tokens, TokenSet::Part::kValidation);
   if (report.training.trained == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("nothing is left to train on:\n", report.ToText(), "loosen the filters, or give other files"));

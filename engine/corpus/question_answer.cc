@@ -16,10 +16,10 @@ namespace {
 
 constexpr std::string_view kQuestionMark = "Q:";
 constexpr std::string_view kAnswerMark = "A:";
-constexpr std::string_view kToolMark = "[E:";
+constexpr std::string_view kToolMarkStart = "[E:";
 
 bool NamesTool(std::string_view answer) {
-  const std::string_view rest = answer.substr(kToolMark.size());
+  const std::string_view rest = answer.substr(kToolMarkStart.size());
   const size_t end = rest.find(']');
   return end != std::string_view::npos && end > 0 && std::all_of(rest.begin(), rest.begin() + end, [](char c) {
            return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || c == '.';
@@ -42,7 +42,7 @@ absl::StatusOr<Document> PairDocument(std::string_view question, std::string_vie
   answer = TrimmedBlanks(answer);
   if (question.empty()) return absl::InvalidArgumentError("the question is empty; write it, or leave the pair out");
   if (answer.empty()) return absl::InvalidArgumentError("the answer is empty; write it, or leave the pair out");
-  if (answer.starts_with(kToolMark)) {
+  if (answer.starts_with(kToolMarkStart)) {
     if (!NamesTool(answer)) {
       return absl::InvalidArgumentError(
           "the answer begins with '[E:' but names no tool; write [E:name], of letters, digits, '_', '-' and '.'");

@@ -17,10 +17,6 @@ namespace {
 constexpr uint64_t kTextsBetweenCalls = 256;
 constexpr uint32_t kContextMin = 8;
 
-CorpusPart PartOf(const TokenSet& set, TokenSet::Part part) {
-  return {set.documents(part), set.tokens(part), set.trained(part)};
-}
-
 }  // namespace
 
 uint32_t RouterPromptTokens(uint32_t context) { return std::min(context - 1, RouterSpec::kPromptTokensMost); }
@@ -61,8 +57,8 @@ absl::StatusOr<PreparedCorpus> PrepareRouterCorpus(const LabelledCorpus& corpus,
   PreparedCorpus prepared;
   prepared.report = corpus.report;
   ENIGMA_ASSIGN_OR_RETURN(prepared.tokens, builder.Finish());
-  prepared.report.training = PartOf(*prepared.tokens, TokenSet::Part::kTraining);
-  prepared.report.validation = PartOf(*prepared.tokens, TokenSet::Part::kValidation);
+  prepared.report.training = CorpusPartOf(*prepared.tokens, TokenSet::Part::kTraining);
+  prepared.report.validation = CorpusPartOf(*prepared.tokens, TokenSet::Part::kValidation);
   if (prepared.report.validation.documents == 0) {
     prepared.report.warnings.push_back(
         {"no_validation", "no text is kept for validation, so the router's confidence is not calibrated"});

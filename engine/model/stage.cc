@@ -24,8 +24,6 @@
 namespace enigma::engine {
 namespace {
 
-constexpr char kRopeFactors[] = "rope_freqs.weight";
-
 absl::StatusOr<Stage::Options> CompleteOptions(Stage::Options options, const ModelSpec& spec) {
   if (options.last_layer == 0) options.last_layer = spec.layer_count();
   if (options.context == 0) options.context = spec.context;
@@ -68,9 +66,9 @@ absl::Status CheckMemory(const StageMemory& memory) {
 // The spec with what only the weights can say.
 absl::StatusOr<ModelSpec> LoadSpec(const WeightSource& weights) {
   ENIGMA_ASSIGN_OR_RETURN(ModelSpec spec, ModelSpecFromGguf(weights.head()));
-  if (weights.head().FindTensor(kRopeFactors) != nullptr) {
+  if (weights.head().FindTensor(kRopeFactorsTensor) != nullptr) {
     const size_t pairs = spec.rope.dimensions / 2;
-    ENIGMA_ASSIGN_OR_RETURN(const AlignedBuffer<float> factors, LoadVector(weights, kRopeFactors, pairs));
+    ENIGMA_ASSIGN_OR_RETURN(const AlignedBuffer<float> factors, LoadVector(weights, kRopeFactorsTensor, pairs));
     spec.rope.frequency_factors.assign(factors.data(), factors.data() + pairs);
   }
   return spec;

@@ -14,7 +14,6 @@ constexpr double kScaleMax = 20;
 constexpr int kSearchSteps = 60;
 constexpr int kThresholds = 20;
 constexpr double kAbstentionGain = 0.5;
-constexpr double kExponentMin = -600;  // what is further below the largest counts as this far: nothing
 
 // Mean negative log-likelihood where the right label counts 1 - `doubt`, and the others share the doubt. From the
 // logits and not from probabilities, which may be too small to be told from 0: so it is convex in the scale.
@@ -26,7 +25,7 @@ double Nll(const std::vector<LabelledLogits>& texts, double temperature, double 
     double others = 0;
     for (size_t label = 0; label < text.logits.size(); ++label) {
       const double scaled = (double{text.logits[label]} - largest) / temperature;
-      exponentials += ExactExp(std::max(scaled, kExponentMin));
+      exponentials += ExactExp(std::max(scaled, kLabelExponentMin));
       if (label != text.label) others += scaled;
     }
     const double right = (double{text.logits[text.label]} - largest) / temperature;

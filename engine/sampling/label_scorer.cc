@@ -5,11 +5,7 @@
 #include "engine/kernels/exact_math.h"
 
 namespace enigma::engine {
-namespace {
-
-constexpr double kExponentMin = -600;  // what is further below the largest counts as this far: nothing
-
-}  // namespace
+namespace {}  // namespace
 
 LabelScores ScoreLabels(std::span<const float> label_logits, double temperature) {
   LabelScores scores;
@@ -19,7 +15,7 @@ LabelScores ScoreLabels(std::span<const float> label_logits, double temperature)
   double sum = 0;
   for (const float logit : label_logits) {
     const double exponent = (double{logit} - double{*largest}) / temperature;
-    scores.probabilities.push_back(ExactExp(std::max(exponent, kExponentMin)));
+    scores.probabilities.push_back(ExactExp(std::max(exponent, kLabelExponentMin)));
     sum += scores.probabilities.back();
   }
   for (double& probability : scores.probabilities) probability /= sum;

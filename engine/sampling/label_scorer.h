@@ -33,6 +33,9 @@ class LabelScorer {
   const double temperature_;
 };
 
+// The least exponent of a softmax over labels: what is further below the largest counts as this far, which is nothing.
+inline constexpr double kLabelExponentMin = -600;
+
 // Of the logits of labels alone, which are finite. `temperature` above 0; one label or more.
 LabelScores ScoreLabels(std::span<const float> label_logits, double temperature);
 

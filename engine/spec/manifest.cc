@@ -12,12 +12,11 @@
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "engine/spec/gguf_cursor.h"
+#include "engine/spec/model_spec.h"
 #include "engine/spec/vision_spec.h"
 
 namespace enigma::engine {
 namespace {
-
-constexpr uint64_t kBlobAlignment = 64;
 
 struct Piece {
   BlobKind kind;
@@ -29,7 +28,7 @@ absl::StatusOr<Piece> PieceOf(const GgufFile& file, const TensorInfo& tensor) {
   const std::string_view name = tensor.name;
   if (name == "token_embd.weight") return Piece{BlobKind::kEmbedding};
   if (name == "output_norm.weight" || name == "output.weight") return Piece{BlobKind::kOutput};
-  if (name == "rope_freqs.weight") return Piece{BlobKind::kShared};
+  if (name == kRopeFactorsTensor) return Piece{BlobKind::kShared};
   constexpr std::string_view kPrefix = "blk.";
   if (name.starts_with(kPrefix)) {
     const std::string_view rest = name.substr(kPrefix.size());

@@ -45,6 +45,9 @@ enum class BlobKind : uint32_t {
   kEncoder = 5,    // all tensors of an image encoder, whose file has this piece and its head alone
 };
 
+// Where a tensor begins in its blob: at a multiple of so many bytes.
+inline constexpr uint64_t kBlobAlignment = 64;
+
 struct BlobTensor {
   std::string name;
   uint64_t offset_in_blob;

@@ -23,7 +23,6 @@ using Json = nlohmann::json;
 
 constexpr uint64_t kFormat = 1;
 constexpr size_t kJsonBytesMax = size_t{64} << 20;
-constexpr uint64_t kBlobAlignment = 64;
 constexpr std::array<std::pair<BlobKind, const char*>, 6> kKindNames = {{
     {BlobKind::kHead, "head"},
     {BlobKind::kShared, "shared"},

@@ -10,6 +10,9 @@
 
 namespace enigma::engine {
 
+// The tensor of a file that holds RopeSpec's divisors.
+inline constexpr char kRopeFactorsTensor[] = "rope_freqs.weight";
+
 // How rotary positions are stretched beyond the trained context.
 enum class RopeScaling { kNone, kLinear, kYarn, kLlama3 };
 // Which elements of a head form a rotated pair: (2i, 2i+1) as Llama's GGUF stores them, or (i, i + n/2).

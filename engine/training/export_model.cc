@@ -17,8 +17,6 @@
 namespace enigma::engine {
 namespace {
 
-constexpr char kRopeFactors[] = "rope_freqs.weight";
-
 // general.file_type (llama_ftype).
 uint64_t FileTypeOf(DType type) {
   for (const WeightType& known : WeightTypes()) {
@@ -81,7 +79,7 @@ absl::StatusOr<uint64_t> ExportGguf(const TrainedModel& model, DType type, const
   ENIGMA_RETURN_IF_ERROR(CheckExportable(model));
   const std::vector<float>& factors = model.spec.rope.frequency_factors;
   std::vector<TensorPlan> plan;
-  if (!factors.empty()) plan.push_back({kRopeFactors, DType::kF32, {factors.size()}});
+  if (!factors.empty()) plan.push_back({kRopeFactorsTensor, DType::kF32, {factors.size()}});
   for (const Parameter& parameter : model.layout.parameters()) {
     plan.push_back({parameter.name, StoredType(parameter, type), parameter.shape});
   }

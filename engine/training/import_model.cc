@@ -14,7 +14,6 @@
 namespace enigma::engine {
 namespace {
 
-constexpr char kRopeFactors[] = "rope_freqs.weight";
 constexpr size_t kGrain = 4096;  // elements; a whole number of blocks of every type
 
 absl::Status CheckShape(const TensorInfo& tensor, const Parameter& parameter) {
@@ -40,13 +39,13 @@ bool DequantiseAll(DType type, const uint8_t* source, size_t count, float* out, 
 
 absl::StatusOr<ModelSpec> SpecOfModel(const WeightSource& model) {
   ENIGMA_ASSIGN_OR_RETURN(ModelSpec spec, ModelSpecFromGguf(model.head()));
-  if (model.head().FindTensor(kRopeFactors) == nullptr) return spec;
-  ENIGMA_ASSIGN_OR_RETURN(const StoredTensor factors, model.Tensor(kRopeFactors));
+  if (model.head().FindTensor(kRopeFactorsTensor) == nullptr) return spec;
+  ENIGMA_ASSIGN_OR_RETURN(const StoredTensor factors, model.Tensor(kRopeFactorsTensor));
   const DType type = factors.info->type;
   const size_t pairs = spec.rope.dimensions / 2;  // ModelSpecFromGguf has compared the shape
   if (pairs % Traits(type).block_elements != 0 || factors.data.size() != RowBytes(type, pairs)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("tensor '", kRopeFactors, "' has ", factors.data.size(), " bytes for ", pairs, " elements"));
+        absl::StrCat("tensor '", kRopeFactorsTensor, "' has ", factors.data.size(), " bytes for ", pairs, " elements"));
   }
   spec.rope.frequency_factors.resize(pairs);
   Dequantise(type, factors.data.data(), pairs, spec.rope.frequency_factors.data());

@@ -104,7 +104,7 @@ absl::Status CheckDecoderTensors(const GgufFile& file, const ModelSpec& spec) {
   }
   ENIGMA_RETURN_IF_ERROR(checker.Need("output_norm.weight", {spec.hidden}));
   if (!spec.tied_embeddings) ENIGMA_RETURN_IF_ERROR(checker.Need("output.weight", {spec.hidden, spec.vocab}));
-  ENIGMA_RETURN_IF_ERROR(checker.Allow("rope_freqs.weight", {spec.rope.dimensions / 2}));
+  ENIGMA_RETURN_IF_ERROR(checker.Allow(kRopeFactorsTensor, {spec.rope.dimensions / 2}));
   return checker.NothingElse();
 }
 
