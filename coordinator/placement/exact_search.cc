@@ -8,12 +8,12 @@
 namespace enigma::coordinator {
 namespace {
 
-constexpr double kUnreached = std::numeric_limits<double>::infinity();
+constexpr double kNoWay = std::numeric_limits<double>::infinity();
 // Costs that differ by less are one cost: then fewer stages win.
 constexpr double kTie = 1e-9;
 
 struct Cell {
-  double seconds = kUnreached;
+  double seconds = kNoWay;
   uint16_t previous_layers = 0;
   uint8_t previous_node = 0;
 };
@@ -64,7 +64,7 @@ class Search {
   void Extend(uint32_t used, size_t node, double bound) {
     for (uint32_t done = 1; done < layers_; ++done) {
       const double so_far = At(used, node, done).seconds;
-      if (so_far == kUnreached) continue;
+      if (so_far == kNoWay) continue;
       const double rest =
           static_cast<double>(problem_.WeightBytes(done, layers_)) / problem_.fastest_bytes_per_second();
       if (so_far + rest > bound * (1 + kTie)) continue;
@@ -104,7 +104,7 @@ std::optional<Pipeline> SearchExact(const Problem& problem, uint32_t stages) {
 
   // A pipeline found cheaply cuts most of the table off.
   std::optional<Pipeline> best = SearchBeam(problem, stages);
-  double best_seconds = best ? best->decode_seconds : kUnreached;
+  double best_seconds = best ? best->decode_seconds : kNoWay;
   Search search(problem, stages == 0 ? static_cast<uint32_t>(nodes) : stages);
   for (size_t first = 0; first < nodes; ++first) {
     search.Run(first, best_seconds);
@@ -114,7 +114,7 @@ std::optional<Pipeline> SearchExact(const Problem& problem, uint32_t stages) {
       for (size_t node = 0; node < nodes; ++node) {
         if ((used >> node & 1U) == 0) continue;
         const double seconds = search.Final(used, node).seconds;
-        if (seconds == kUnreached) continue;
+        if (seconds == kNoWay) continue;
         const double total = seconds + problem.ReturnSeconds(node, first);
         const bool tie = best && std::abs(total - best_seconds) <= kTie * best_seconds;
         if (tie ? count < best->nodes.size() : total < best_seconds) {

@@ -58,7 +58,7 @@ size_t LeastBusyBeside(const Problem& problem, size_t fastest, double speed_shar
   return best;
 }
 
-std::optional<Pipeline> Search(const PlacementSnapshot& snapshot, const Problem& problem) {
+std::optional<Pipeline> SearchPlacement(const PlacementSnapshot& snapshot, const Problem& problem) {
   if (snapshot.stages <= 1) {
     if (const auto fastest = FastestNodeThatHoldsAll(problem)) {
       const size_t node = LeastBusyBeside(problem, *fastest, snapshot.speed_share_min);
@@ -133,7 +133,7 @@ Placement PlanStages(const PlacementSnapshot& snapshot) {
   uint32_t sequences = std::max(snapshot.sequences, 1U);
   while (true) {
     const Problem problem = ProblemFor(snapshot, sequences);
-    const std::optional<Pipeline> found = Search(snapshot, problem);
+    const std::optional<Pipeline> found = SearchPlacement(snapshot, problem);
     if (found) {
       const Pipeline balanced = Balance(problem, *found, snapshot.stages > 1 ? kSlackForced : kSlackOpen);
       Describe(snapshot, problem, balanced, placement.reply);

@@ -15,14 +15,14 @@
 namespace enigma::engine {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 constexpr uint64_t kDataAlignment = 64;
 
 // As JSON spells it; an error where it is no UTF-8.
 absl::StatusOr<std::string> Quoted(const std::string& text, std::string_view what) {
-  std::string quoted = Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (Json::parse(quoted) != text) {
+  std::string quoted = OrderedJson(text).dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+  if (OrderedJson::parse(quoted) != text) {
     return absl::InvalidArgumentError(
         absl::StrCat(std::string(what), " ", QuotedName(text), ": the text is not UTF-8"));
   }
@@ -57,7 +57,7 @@ absl::StatusOr<Head> EncodeHead(const std::vector<SafetensorsPlan>& tensors, con
     if (__builtin_add_overflow(begin, bytes, &head.data_bytes) || head.data_bytes > (uint64_t{1} << 60)) {
       return absl::InvalidArgumentError("the tensors together are larger than any file can be");
     }
-    const Json entry = {
+    const OrderedJson entry = {
         {"dtype", NameOf(tensor.type)}, {"shape", tensor.shape}, {"data_offsets", {begin, head.data_bytes}}};
     absl::StrAppend(&json, json.size() == 1 ? "" : ",", name_json, ":", entry.dump());
   }

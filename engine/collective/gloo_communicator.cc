@@ -16,12 +16,12 @@
 namespace enigma::engine {
 namespace {
 
-constexpr size_t kUnderWayMax = 4096;  // operations
+constexpr size_t kGlooUnderWayMax = 4096;  // operations
 constexpr absl::Duration kLookEvery = absl::Milliseconds(20);
 // Gloo may notice before the links do that a rank is gone, but only they can say which, and why.
 constexpr absl::Duration kReasonTimeout = absl::Milliseconds(1500);
 
-struct Operation {
+struct GlooOperation {
   RingCall call;
   std::span<int64_t> values;  // of a sum
   std::span<uint8_t> bytes;   // of a broadcast
@@ -88,10 +88,10 @@ class GlooCommunicator final : public Communicator {
   }
 
  private:
-  absl::Status Start(Operation operation);
+  absl::Status Start(GlooOperation operation);
   void Work();
   absl::Status Connect();
-  absl::Status Perform(const Operation& operation);
+  absl::Status Perform(const GlooOperation& operation);
   absl::Status Announce();
   absl::Status Agree(const RingCall& call);
   absl::Status Explain(const absl::Status& error);
@@ -103,7 +103,7 @@ class GlooCommunicator final : public Communicator {
   bool Broken() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !failure_.ok() && !at_work_; }
   bool Settled() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return operations_.empty() || Broken(); }
   bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return failure_.ok() ? operations_.size() < kUnderWayMax : !at_work_;
+    return failure_.ok() ? operations_.size() < kGlooUnderWayMax : !at_work_;
   }
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !operations_.empty() || Ended(); }
 
@@ -113,7 +113,7 @@ class GlooCommunicator final : public Communicator {
   std::thread watcher_;
 
   mutable absl::Mutex mutex_;
-  std::deque<Operation> operations_ ABSL_GUARDED_BY(mutex_);  // under way; a deque leaves them where they are
+  std::deque<GlooOperation> operations_ ABSL_GUARDED_BY(mutex_);  // under way; a deque leaves them where they are
   uint64_t started_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t announced_ ABSL_GUARDED_BY(mutex_) = 0;
   bool at_work_ ABSL_GUARDED_BY(mutex_) = false;  // reads or writes an operation's values
@@ -123,7 +123,7 @@ class GlooCommunicator final : public Communicator {
   Traffic traffic_ ABSL_GUARDED_BY(mutex_);
 };
 
-absl::Status GlooCommunicator::Start(Operation operation) {
+absl::Status GlooCommunicator::Start(GlooOperation operation) {
   absl::MutexLock lock(&mutex_);
   mutex_.Await(absl::Condition(this, &GlooCommunicator::HasRoom));
   if (!failure_.ok()) return failure_;
@@ -141,7 +141,7 @@ void GlooCommunicator::Work() {
 
   absl::Status status = Connect();
   while (status.ok()) {
-    const Operation* operation = nullptr;
+    const GlooOperation* operation = nullptr;
     {
       absl::MutexLock lock(&mutex_);
       mutex_.Await(absl::Condition(this, &GlooCommunicator::HasWork));
@@ -180,7 +180,7 @@ absl::Status GlooCommunicator::Connect() {
   return Explain(mesh_.Connect(addresses));
 }
 
-absl::Status GlooCommunicator::Perform(const Operation& operation) {
+absl::Status GlooCommunicator::Perform(const GlooOperation& operation) {
   ENIGMA_RETURN_IF_ERROR(Announce());
   ENIGMA_RETURN_IF_ERROR(Agree(operation.call));
   const auto tag = static_cast<uint32_t>(operation.call.number);

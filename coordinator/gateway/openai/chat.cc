@@ -24,9 +24,9 @@
 namespace enigma::coordinator {
 namespace {
 
-constexpr int64_t kTokensMost = INT32_MAX;
+constexpr int64_t kChatTokensMost = INT32_MAX;
 
-struct Plan {
+struct ChatPlan {
   enigma::v1::GenerateRequest request;  // without a prompt
   engine::ChatRequest chat;
   ToolChoice tools;
@@ -37,7 +37,7 @@ struct Plan {
   size_t top_logprobs = 0;
 };
 
-void ReadLogprobs(Fields& fields, Plan& plan) {
+void ReadLogprobs(Fields& fields, ChatPlan& plan) {
   plan.logprobs = fields.Flag("logprobs");
   const auto top = fields.Integer("top_logprobs", 0, 20);
   if (top && !plan.logprobs) fields.Fail("top_logprobs", "it goes with logprobs: true only");
@@ -47,14 +47,14 @@ void ReadLogprobs(Fields& fields, Plan& plan) {
   }
 }
 
-void ReadBudget(Fields& fields, Plan& plan) {
-  const auto old_name = fields.Integer("max_tokens", 1, kTokensMost);
-  const auto new_name = fields.Integer("max_completion_tokens", 1, kTokensMost);
+void ReadBudget(Fields& fields, ChatPlan& plan) {
+  const auto old_name = fields.Integer("max_tokens", 1, kChatTokensMost);
+  const auto new_name = fields.Integer("max_completion_tokens", 1, kChatTokensMost);
   if (old_name && new_name && *old_name != *new_name) {
     fields.Fail("max_tokens", "it and max_completion_tokens are two names of one thing, and differ");
   }
   // Without a budget an answer may fill the context.
-  const int64_t budget = new_name.value_or(old_name.value_or(kTokensMost));
+  const int64_t budget = new_name.value_or(old_name.value_or(kChatTokensMost));
   plan.request.mutable_sampling()->set_max_tokens(static_cast<uint32_t>(budget));
 }
 
@@ -71,10 +71,10 @@ void RefuseUnsupported(Fields& fields) {
   ReadUnsupported(fields);
 }
 
-absl::StatusOr<Plan> ReadPlan(std::string_view text) {
+absl::StatusOr<ChatPlan> ReadChatPlan(std::string_view text) {
   ENIGMA_ASSIGN_OR_RETURN(const Json body, ParseBody(text));
   Fields fields(body);
-  Plan plan;
+  ChatPlan plan;
   plan.body_bytes = text.size();
   plan.request.set_model(fields.Text("model"));
   if (plan.request.model().empty()) fields.Fail("model", "no model is named");
@@ -108,7 +108,7 @@ struct Prepared {
   TokenizerPtr tokenizer;
 };
 
-absl::StatusOr<Prepared> Prepare(ControlPlane& plane, const Plan& plan) {
+absl::StatusOr<Prepared> Prepare(ControlPlane& plane, const ChatPlan& plan) {
   ENIGMA_ASSIGN_OR_RETURN(const ModelPtr model, plane.models.Find(plan.request.model()));
   // A full queue is told before a prompt is made for it.
   absl::Status room = CheckRoom(plane, plan.request.model(), plan.request.priority());
@@ -123,7 +123,7 @@ absl::StatusOr<Prepared> Prepare(ControlPlane& plane, const Plan& plan) {
   return prepared;
 }
 
-AnswerFormat FormatOf(const Plan& plan, const Prepared& prepared) {
+AnswerFormat FormatOf(const ChatPlan& plan, const Prepared& prepared) {
   ChatAnswerOptions options;
   options.model = plan.request.model();
   options.tokenizer = prepared.tokenizer;
@@ -135,8 +135,9 @@ AnswerFormat FormatOf(const Plan& plan, const Prepared& prepared) {
 }
 
 // By the plan's model. An error: nothing was sent.
-boost::asio::awaitable<absl::Status> AnswerBy(ApiContext& api, HttpExchange& exchange, std::shared_ptr<Plan> plan,
-                                              Admission admission, AnswerTurn turn) {
+boost::asio::awaitable<absl::Status> AnswerChatBy(ApiContext& api, HttpExchange& exchange,
+                                                  std::shared_ptr<ChatPlan> plan, Admission admission,
+                                                  AnswerTurn turn) {
   auto prepared = std::make_shared<absl::StatusOr<Prepared>>(absl::CancelledError("not run"));
   std::function<void()> prepare = [&plane = api.plane, prepared, plan] { *prepared = Prepare(plane, *plan); };
   // Which schema calls of tools come to is known once the template is read.
@@ -161,9 +162,9 @@ boost::asio::awaitable<absl::Status> AnswerBy(ApiContext& api, HttpExchange& exc
 }  // namespace
 
 boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exchange) {
-  absl::StatusOr<Plan> read = co_await ReadBody(api, exchange, &ReadPlan);
+  absl::StatusOr<ChatPlan> read = co_await ReadBody(api, exchange, &ReadChatPlan);
   if (!read.ok()) co_return co_await ReplyError(exchange, read.status());
-  const auto plan = std::make_shared<Plan>(*std::move(read));  // shared with what prepares it
+  const auto plan = std::make_shared<ChatPlan>(*std::move(read));  // shared with what prepares it
   EndpointAnswer how;
   how.model = plan->request.model();
   how.describe = [plan]() -> absl::StatusOr<RoutableRequest> {
@@ -179,7 +180,7 @@ boost::asio::awaitable<void> ChatCompletions(ApiContext& api, HttpExchange& exch
                          routed);
   };
   how.answer = [&api, &exchange, plan](Admission admission, AnswerTurn turn) {
-    return AnswerBy(api, exchange, plan, std::move(admission), std::move(turn));
+    return AnswerChatBy(api, exchange, plan, std::move(admission), std::move(turn));
   };
   co_await AnswerRouted(api, exchange, std::move(how));
 }

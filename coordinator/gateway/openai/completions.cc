@@ -20,12 +20,12 @@
 namespace enigma::coordinator {
 namespace {
 
-constexpr int64_t kTokensMost = INT32_MAX;
+constexpr int64_t kCompletionTokensMost = INT32_MAX;
 constexpr int64_t kChoicesMost = 16;
 constexpr size_t kPromptsMost = 64;
 constexpr uint32_t kDefaultTokens = 16;  // OpenAI's
 
-struct Plan {
+struct CompletionPlan {
   std::string model;
   std::vector<enigma::v1::GenerateRequest> prompts;
   bool echo = false;
@@ -42,14 +42,14 @@ void ReadPrompt(const Json& prompt, Fields& fields, enigma::v1::GenerateRequest&
     return;
   }
   for (const Json& id : prompt) {
-    if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() > kTokensMost) {
+    if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() > kCompletionTokensMost) {
       return fields.Fail("prompt", "a list of token ids holds something else");
     }
     request.mutable_prompt_ids()->add_ids(id.get<int32_t>());
   }
 }
 
-void ReadPrompts(Fields& fields, const enigma::v1::GenerateRequest& shared, Plan& plan) {
+void ReadPrompts(Fields& fields, const enigma::v1::GenerateRequest& shared, CompletionPlan& plan) {
   const Json& prompt = fields.Any("prompt");
   const bool one = prompt.is_string() || IsIds(prompt);
   if (!one && !(prompt.is_array() && !prompt.empty())) {
@@ -65,11 +65,11 @@ void ReadPrompts(Fields& fields, const enigma::v1::GenerateRequest& shared, Plan
   }
 }
 
-absl::StatusOr<Plan> ReadPlan(std::string_view text) {
+absl::StatusOr<CompletionPlan> ReadCompletionPlan(std::string_view text) {
   absl::StatusOr<Json> body = ParseBody(text);
   if (!body.ok()) return body.status();
   Fields fields(*body);
-  Plan plan;
+  CompletionPlan plan;
   plan.model = fields.Text("model");
   if (plan.model.empty()) fields.Fail("model", "no model is named");
   enigma::v1::GenerateRequest shared;
@@ -77,7 +77,7 @@ absl::StatusOr<Plan> ReadPlan(std::string_view text) {
   *shared.mutable_sampling() = ReadSampling(fields);
   ReadResponseFormat(fields, *shared.mutable_sampling());
   shared.set_priority(ReadPriority(fields));
-  const auto budget = fields.Integer("max_tokens", 1, kTokensMost);
+  const auto budget = fields.Integer("max_tokens", 1, kCompletionTokensMost);
   shared.mutable_sampling()->set_max_tokens(budget ? static_cast<uint32_t>(*budget) : kDefaultTokens);
   if (const auto top = fields.Integer("logprobs", 0, 5)) {
     plan.logprobs = true;
@@ -104,7 +104,7 @@ absl::StatusOr<Plan> ReadPlan(std::string_view text) {
 
 // What stands before the answers to each prompt, where asked for; a prompt of ids is shown as its text.
 // INVALID_ARGUMENT for ids that have none.
-absl::StatusOr<std::vector<std::string>> EchoesOf(const Plan& plan, const TokenizerPtr& tokenizer) {
+absl::StatusOr<std::vector<std::string>> EchoesOf(const CompletionPlan& plan, const TokenizerPtr& tokenizer) {
   std::vector<std::string> echoes(plan.prompts.size());
   if (!plan.echo) return echoes;
   for (size_t i = 0; i < plan.prompts.size(); ++i) {
@@ -121,7 +121,7 @@ absl::StatusOr<std::vector<std::string>> EchoesOf(const Plan& plan, const Tokeni
 }
 
 // `tokenizer` may be null where no log probabilities are asked for.
-AnswerFormat FormatOf(const Plan& plan, TokenizerPtr tokenizer, std::vector<std::string> echoes) {
+AnswerFormat FormatOf(const CompletionPlan& plan, TokenizerPtr tokenizer, std::vector<std::string> echoes) {
   const Json head = {{"id", NewAnswerId("cmpl-")},
                      {"object", "text_completion"},
                      {"created", absl::ToUnixSeconds(absl::Now())},
@@ -191,7 +191,7 @@ absl::StatusOr<enigma::v1::GenerateRequest> ReadPlain(ControlPlane& plane, const
   request.set_prompt(fields.Text("prompt"));
   *request.mutable_sampling() = ReadSampling(fields);
   request.set_priority(ReadPriority(fields));
-  if (const auto budget = fields.Integer("max_gen", 1, kTokensMost)) {
+  if (const auto budget = fields.Integer("max_gen", 1, kCompletionTokensMost)) {
     request.mutable_sampling()->set_max_tokens(static_cast<uint32_t>(*budget));
   }
   ENIGMA_RETURN_IF_ERROR(fields.Finish());
@@ -210,8 +210,9 @@ boost::asio::awaitable<absl::Status> CheckFormat(ApiContext& api, HttpExchange& 
 }
 
 // By the plan's model. An error: nothing was sent.
-boost::asio::awaitable<absl::Status> AnswerBy(ApiContext& api, HttpExchange& exchange, std::shared_ptr<Plan> plan,
-                                              Admission admission, AnswerTurn turn) {
+boost::asio::awaitable<absl::Status> AnswerCompletionBy(ApiContext& api, HttpExchange& exchange,
+                                                        std::shared_ptr<CompletionPlan> plan, Admission admission,
+                                                        AnswerTurn turn) {
   absl::StatusOr<TokenizerPtr> tokenizer = TokenizerPtr();
   if (plan->logprobs || plan->echo) tokenizer = TokenizerOf(api.plane, plan->model);
   absl::StatusOr<std::vector<std::string>> echoes = tokenizer.ok() ? EchoesOf(*plan, *tokenizer) : tokenizer.status();
@@ -234,7 +235,7 @@ boost::asio::awaitable<absl::Status> AnswerBy(ApiContext& api, HttpExchange& exc
 }
 
 // Several prompts go to one model: to that of the first.
-absl::StatusOr<RoutableRequest> Describe(const Plan& plan) {
+absl::StatusOr<RoutableRequest> Describe(const CompletionPlan& plan) {
   for (const enigma::v1::GenerateRequest& prompt : plan.prompts) {
     if (prompt.has_prompt_ids()) return RoutableRequestOf(prompt);
   }
@@ -263,9 +264,9 @@ boost::asio::awaitable<absl::Status> AnswerPlainBy(ApiContext& api, HttpExchange
 }  // namespace
 
 boost::asio::awaitable<void> Completions(ApiContext& api, HttpExchange& exchange) {
-  absl::StatusOr<Plan> read = co_await ReadBody(api, exchange, &ReadPlan);
+  absl::StatusOr<CompletionPlan> read = co_await ReadBody(api, exchange, &ReadCompletionPlan);
   if (!read.ok()) co_return co_await ReplyError(exchange, read.status());
-  const auto plan = std::make_shared<Plan>(*std::move(read));
+  const auto plan = std::make_shared<CompletionPlan>(*std::move(read));
   EndpointAnswer how;
   how.model = plan->model;
   how.describe = [plan] { return Describe(*plan); };
@@ -281,7 +282,7 @@ boost::asio::awaitable<void> Completions(ApiContext& api, HttpExchange& exchange
     return AdmitRequests(api, std::span(plan->prompts), tokens, routed);
   };
   how.answer = [&api, &exchange, plan](Admission admission, AnswerTurn turn) {
-    return AnswerBy(api, exchange, plan, std::move(admission), std::move(turn));
+    return AnswerCompletionBy(api, exchange, plan, std::move(admission), std::move(turn));
   };
   co_await AnswerRouted(api, exchange, std::move(how));
 }

@@ -22,12 +22,12 @@
 namespace enigma::coordinator {
 namespace {
 
-struct Plan {
+struct EmbeddingPlan {
   enigma::v1::EmbedRequest request;
   bool base64 = false;
 };
 
-bool IsIds(const Json& value) { return value.is_array() && !value.empty() && value[0].is_number(); }
+bool HasIds(const Json& value) { return value.is_array() && !value.empty() && value[0].is_number(); }
 
 // False when it is neither a text nor a list of token ids.
 bool ReadInput(const Json& json, enigma::v1::EmbedInput& input) {
@@ -46,7 +46,7 @@ bool ReadInput(const Json& json, enigma::v1::EmbedInput& input) {
 
 void ReadInputs(Fields& fields, enigma::v1::EmbedRequest& request) {
   const Json& input = fields.Any("input");
-  const bool one = input.is_string() || IsIds(input);
+  const bool one = input.is_string() || HasIds(input);
   if (!one && !input.is_array()) {
     return fields.Fail("input", "a string, a list of token ids, or a list of these is wanted");
   }
@@ -61,10 +61,10 @@ void ReadInputs(Fields& fields, enigma::v1::EmbedRequest& request) {
   }
 }
 
-absl::StatusOr<Plan> ReadPlan(std::string_view text) {
+absl::StatusOr<EmbeddingPlan> ReadEmbeddingPlan(std::string_view text) {
   ENIGMA_ASSIGN_OR_RETURN(const Json body, ParseBody(text));
   Fields fields(body);
-  Plan plan;
+  EmbeddingPlan plan;
   plan.request.set_model(fields.Text("model"));
   if (plan.request.model().empty()) fields.Fail("model", "no model is named");
   ReadInputs(fields, plan.request);
@@ -139,7 +139,7 @@ boost::asio::awaitable<absl::Status> EndOf(ApiContext& api, HttpExchange& exchan
 }  // namespace
 
 boost::asio::awaitable<void> EmbeddingsEndpoint(ApiContext& api, HttpExchange& exchange) {
-  absl::StatusOr<Plan> plan = co_await ReadBody(api, exchange, &ReadPlan);
+  absl::StatusOr<EmbeddingPlan> plan = co_await ReadBody(api, exchange, &ReadEmbeddingPlan);
   if (!plan.ok()) co_return co_await ReplyError(exchange, plan.status());
   absl::StatusOr<Admission> admission = AdmitRequests(api, std::span(&plan->request, 1), EstimateTokens(plan->request));
   if (!admission.ok()) co_return co_await ReplyError(exchange, admission.status());

@@ -18,7 +18,7 @@ constexpr size_t kToolsMost = 128;
 constexpr size_t kNameBytesMost = 64;
 constexpr size_t kForcedCallsMost = 8;  // in one answer that must be calls
 
-bool IsName(std::string_view name) {
+bool IsToolName(std::string_view name) {
   return !name.empty() && name.size() <= kNameBytesMost && std::all_of(name.begin(), name.end(), [](char c) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || c == '.';
   });
@@ -33,7 +33,7 @@ void ReadTool(const Json& tool, size_t index, Fields& fields, ToolChoice& choice
   fields.Adopt(outer.ok() ? absl::OkStatus() : outer.Finish());
   Fields inner(function, absl::StrCat(path, ".function"));
   const std::string name = inner.Text("name");
-  if (!IsName(name)) {
+  if (!IsToolName(name)) {
     inner.Fail("name", absl::StrCat("1 to ", kNameBytesMost, " letters, digits, '_', '-' and '.' are wanted"));
   }
   const auto same = [&name](const Json& other) { return other["name"] == name; };

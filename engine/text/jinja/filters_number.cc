@@ -86,13 +86,13 @@ absl::StatusOr<Value> Round(Runtime&, const Value& value, Arguments arguments) {
   return Value::Float(rounded);
 }
 
-constexpr std::pair<std::string_view, Filter> kFilters[] = {
+constexpr std::pair<std::string_view, Filter> kNumberFilters[] = {
     {"abs", Abs}, {"float", Float}, {"int", Int}, {"round", Round}};
 
 }  // namespace
 
 Filter FindNumberFilter(std::string_view name) {
-  for (const auto& [known, filter] : kFilters) {
+  for (const auto& [known, filter] : kNumberFilters) {
     if (known == name) return filter;
   }
   return nullptr;

@@ -87,7 +87,7 @@ absl::StatusOr<Value> Select(Runtime& runtime, const Value& value, Arguments arg
   return runtime.List(std::move(kept));
 }
 
-constexpr std::pair<std::string_view, Filter> kFilters[] = {
+constexpr std::pair<std::string_view, Filter> kSelectionFilters[] = {
     {"attr", Attr},
     {"d", Default},
     {"default", Default},
@@ -101,7 +101,7 @@ constexpr std::pair<std::string_view, Filter> kFilters[] = {
 }  // namespace
 
 Filter FindSelectionFilter(std::string_view name) {
-  for (const auto& [known, filter] : kFilters) {
+  for (const auto& [known, filter] : kSelectionFilters) {
     if (known == name) return filter;
   }
   return nullptr;

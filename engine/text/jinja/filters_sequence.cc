@@ -249,7 +249,7 @@ absl::StatusOr<Value> SliceFilter(Runtime& runtime, const Value& value, Argument
   return runtime.List(std::move(lists));
 }
 
-constexpr std::pair<std::string_view, Filter> kFilters[] = {
+constexpr std::pair<std::string_view, Filter> kSequenceFilters[] = {
     {"batch", Batch},       {"count", LengthFilter},  {"dictsort", DictSort},
     {"first", First},       {"groupby", GroupBy},     {"items", ItemsFilter},
     {"last", Last},         {"length", LengthFilter}, {"list", ListFilter},
@@ -261,7 +261,7 @@ constexpr std::pair<std::string_view, Filter> kFilters[] = {
 }  // namespace
 
 Filter FindSequenceFilter(std::string_view name) {
-  for (const auto& [known, filter] : kFilters) {
+  for (const auto& [known, filter] : kSequenceFilters) {
     if (known == name) return filter;
   }
   return nullptr;

@@ -226,7 +226,7 @@ absl::StatusOr<Value> ToJson(Runtime& runtime, const Value& value, Arguments arg
   return runtime.String(std::move(out));
 }
 
-constexpr std::pair<std::string_view, Filter> kFilters[] = {
+constexpr std::pair<std::string_view, Filter> kTextFilters[] = {
     {"capitalize", Convert<Capitalize>},
     {"center", Center},
     {"e", Convert<EscapeHtml>},
@@ -251,7 +251,7 @@ constexpr std::pair<std::string_view, Filter> kFilters[] = {
 }  // namespace
 
 Filter FindTextFilter(std::string_view name) {
-  for (const auto& [known, filter] : kFilters) {
+  for (const auto& [known, filter] : kTextFilters) {
     if (known == name) return filter;
   }
   return nullptr;

@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kNowhere = std::string_view::npos;
+constexpr size_t kAbsent = std::string_view::npos;
 
 size_t CommonPrefix(std::string_view a, std::string_view b) {
   return static_cast<size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
@@ -23,7 +23,7 @@ size_t CommonSuffix(std::string_view a, std::string_view b) {
   return static_cast<size_t>(std::mismatch(a.rbegin(), a.rend(), b.rbegin(), b.rend()).first - a.rbegin());
 }
 
-bool IsSpace(char c) { return kToolSpaces.find(c) != kNowhere; }
+bool IsSpace(char c) { return kToolSpaces.find(c) != kAbsent; }
 
 constexpr std::string_view kMarkOpens = "<[";
 constexpr std::string_view kMarkCloses = ">]";
@@ -61,9 +61,9 @@ bool ReadKeys(const Json& call, const ToolProbes& probes, ToolSyntax& syntax) {
 
 // The first object at or behind `from` that is a call.
 std::optional<Place> FindObject(std::string_view text, size_t from, const ToolProbes& probes, ToolSyntax& syntax) {
-  for (size_t at = text.find('{', from); at != kNowhere; at = text.find('{', at + 1)) {
+  for (size_t at = text.find('{', from); at != kAbsent; at = text.find('{', at + 1)) {
     const std::optional<size_t> end = EndOfJson(text, at);
-    if (!end || *end == kNowhere) continue;
+    if (!end || *end == kAbsent) continue;
     const Json value = Json::parse(text.substr(at, *end - at), nullptr, /*allow_exceptions=*/false);
     if (!value.is_object()) continue;
     const auto function = value.find("function");
@@ -76,30 +76,30 @@ std::optional<Place> FindObject(std::string_view text, size_t from, const ToolPr
 // The first name at or behind `from` with an object of arguments behind it.
 std::optional<Place> FindNamed(std::string_view text, size_t from, const ToolProbes& probes, ToolSyntax& syntax) {
   const size_t name = text.find(probes.tool, from);
-  if (name == kNowhere) return std::nullopt;
+  if (name == kAbsent) return std::nullopt;
   const size_t behind = name + probes.tool.size();
   const size_t brace = text.find('{', behind);
-  const std::optional<size_t> end = brace == kNowhere ? std::nullopt : EndOfJson(text, brace);
-  if (!end || *end == kNowhere) return std::nullopt;
+  const std::optional<size_t> end = brace == kAbsent ? std::nullopt : EndOfJson(text, brace);
+  if (!end || *end == kAbsent) return std::nullopt;
   const Json value = Json::parse(text.substr(brace, *end - brace), nullptr, /*allow_exceptions=*/false);
   if (!value.is_object() || !value.contains(probes.argument)) return std::nullopt;
   const std::string_view between = text.substr(behind, brace - behind);
-  const size_t id = probes.id.empty() ? kNowhere : between.find(probes.id);
-  syntax.before_id = id == kNowhere ? "" : std::string(between.substr(0, id));
-  syntax.separator = std::string(id == kNowhere ? between : between.substr(id + probes.id.size()));
+  const size_t id = probes.id.empty() ? kAbsent : between.find(probes.id);
+  syntax.before_id = id == kAbsent ? "" : std::string(between.substr(0, id));
+  syntax.separator = std::string(id == kAbsent ? between : between.substr(id + probes.id.size()));
   return Place{name, *end};
 }
 
 // Behind the mark that the probes' value at or behind `from` is followed by; notes that mark, and the one before the
 // value. Parts of marks are called "value", too: the value stands between two marks.
 std::optional<size_t> FindValue(std::string_view text, size_t from, ToolSyntax& syntax) {
-  for (size_t at = text.find(kValue, from); at != kNowhere; at = text.find(kValue, at + 1)) {
+  for (size_t at = text.find(kValue, from); at != kAbsent; at = text.find(kValue, at + 1)) {
     const std::string_view before = TrimmedToolText(text.substr(from, at - from));
     const size_t behind = at + kValue.size();
     const size_t mark = SkipToolSpaces(text, behind);
     const size_t end = text.find_first_of(kMarkCloses, mark);
-    if (before.empty() || kMarkCloses.find(before.back()) == kNowhere || end == kNowhere) continue;
-    if (kMarkOpens.find(text[mark]) == kNowhere) continue;
+    if (before.empty() || kMarkCloses.find(before.back()) == kAbsent || end == kAbsent) continue;
+    if (kMarkOpens.find(text[mark]) == kAbsent) continue;
     syntax.key_close = text.substr(from, at - from);
     syntax.value_close = text.substr(behind, end + 1 - behind);
     return end + 1;
@@ -111,13 +111,13 @@ std::optional<size_t> FindValue(std::string_view text, size_t from, ToolSyntax& 
 // to each of them and what to all, so there must be one mark before its name; and the one behind its value is its own.
 std::optional<Place> FindFields(std::string_view text, size_t from, const ToolProbes& probes, ToolSyntax& syntax) {
   const size_t name = text.find(probes.tool, from);
-  if (name == kNowhere) return std::nullopt;
+  if (name == kAbsent) return std::nullopt;
   const size_t behind = name + probes.tool.size();
   const size_t key = text.find(probes.argument, behind);
-  if (key == kNowhere) return std::nullopt;
+  if (key == kAbsent) return std::nullopt;
   const std::string_view between = text.substr(behind, key - behind);
   const size_t mark = between.find_first_of(kMarkOpens);
-  if (mark == kNowhere || mark != between.find_last_of(kMarkOpens)) return std::nullopt;
+  if (mark == kAbsent || mark != between.find_last_of(kMarkOpens)) return std::nullopt;
   syntax.separator = between.substr(0, mark);
   syntax.key_open = between.substr(mark);
   const std::optional<size_t> end = FindValue(text, key + probes.argument.size(), syntax);
@@ -144,10 +144,10 @@ size_t StartOfMark(std::string_view text, size_t at, bool forward = false) {
   const std::string_view before = text.substr(0, at);
   const size_t opened = before.find_last_of(kMarkOpens);
   const size_t closed = before.find_last_of(kMarkCloses);
-  if (opened == kNowhere || (closed != kNowhere && closed > opened)) return at;
+  if (opened == kAbsent || (closed != kAbsent && closed > opened)) return at;
   if (!forward) return opened;
   const size_t next = text.find_first_of(kMarkOpens, at);
-  return next == kNowhere ? at : next;
+  return next == kAbsent ? at : next;
 }
 
 // What stands between two calls tells what belongs to each and what to all of them.
@@ -177,7 +177,7 @@ void DivideBy(const ToolProbes& probes, size_t head, Find find, const std::strin
 
 ToolSyntax FindToolSyntax(const ToolProbes& probes) {
   const size_t mark = probes.said.rfind(probes.mark);
-  if (mark == kNowhere) return {};
+  if (mark == kAbsent) return {};
   // The same head stands before a text and before a call, and the same end of the turn behind them, or one that differs
   // within a mark.
   const size_t head = StartOfMark(probes.said, CommonPrefix(probes.said, probes.called));
