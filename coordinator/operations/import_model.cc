@@ -14,6 +14,7 @@
 #include "base/status_macros.h"
 #include "coordinator/operations/remove_model.h"
 #include "coordinator/operations/unload_model.h"
+#include "coordinator/state/picture_rows.h"
 #include "engine/spec/vision_spec.h"
 #include "telemetry/log.h"
 
@@ -101,6 +102,11 @@ absl::StatusOr<ImageEncoder> ReadEncoder(const Model& model, std::string path, c
   if (spec.prefix() >= model.context) {
     return absl::InvalidArgumentError(absl::StrCat(encoder.path, " makes ", spec.prefix(), " rows of a picture, and ",
                                                    model.path, " reads ", model.context, " at most"));
+  }
+  if (RowBytes(model, spec.prefix()) > kRowBytesMost) {
+    return absl::InvalidArgumentError(absl::StrCat(encoder.path, " makes ", spec.prefix(), " rows of a picture, ",
+                                                   RowBytes(model, spec.prefix()), " bytes; a request may have ",
+                                                   kRowBytesMost));
   }
   ENIGMA_ASSIGN_OR_RETURN(encoder.manifest, engine::BuildManifest(*file, model.name, progress));
   ENIGMA_RETURN_IF_ERROR(CheckUnchanged(encoder.path, stamp));

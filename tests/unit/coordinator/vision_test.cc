@@ -1,6 +1,7 @@
 // Models that take pictures: their two files, the stage that encodes, and requests with images.
 #include <algorithm>
 #include <fstream>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -117,6 +118,49 @@ TEST_F(VisionTest, WhatDoesNotGoTogetherIsRefused) {
   EXPECT_THAT(ImportEye(model_path_).error_message(), HasSubstr("not that of an image encoder"));
   EXPECT_THAT(ImportEye(folder_ + "/none.gguf").error_message(), HasSubstr("none.gguf"));
   EXPECT_THAT(ImportFile(WriteEncoder(), "eye").error_message(), HasSubstr("--encoder"));
+}
+
+// The model with one layer, `hidden` wide in place of 64, of zeros.
+void Widen(uint64_t hidden, enigma::testing::EditableModel& model) {
+  model.metadata.Set("llama.context_length", uint64_t{8192});
+  model.metadata.Set("llama.block_count", uint64_t{1});
+  model.metadata.Set("llama.embedding_length", hidden);
+  for (const char* length : {"key", "value"}) {
+    model.metadata.Set(absl::StrCat("llama.attention.", length, "_length"), uint64_t{8});
+  }
+  std::erase_if(model.tensors, [](const auto& tensor) {
+    return tensor.plan.name.starts_with("blk.") && !tensor.plan.name.starts_with("blk.0.");
+  });
+  for (auto& tensor : model.tensors) {
+    const bool leads_back =
+        tensor.plan.name.ends_with("attn_output.weight") || tensor.plan.name.ends_with("ffn_down.weight");
+    tensor.plan.shape[leads_back ? 1 : 0] = hidden;
+    uint64_t elements = 1;
+    for (const uint64_t extent : tensor.plan.shape) elements *= extent;
+    tensor.data.assign(elements * sizeof(float), 0);
+  }
+}
+
+TEST_F(VisionTest, AnEncoderWhosePictureIsTooLargeForARequestIsRefused) {
+  StartCoordinator(Options());
+  const std::string plain = folder_ + "/plain.gguf";
+  std::filesystem::rename(model_path_, plain);
+  enigma::testing::EditModel(plain, model_path_, [](auto& model) { Widen(4128, model); });
+  engine::VisionSpec spec = enigma::testing::SmallVisionSpec();
+  spec.image_size = 128;
+  spec.stem = {1};
+  spec.hidden = spec.ffn = 8;
+  spec.heads = spec.layers = spec.merge = 1;
+  spec.output = 4128;
+  std::map<std::string, std::vector<float>> weights;
+  for (const auto& plan : engine::VisionTensors(spec)) {
+    weights[plan.name].resize(plan.shape[0] * (plan.shape.size() == 2 ? plan.shape[1] : 1));
+  }
+  const std::string encoder = folder_ + "/large.gguf";
+  enigma::testing::WriteVisionModel(encoder, spec, weights, engine::DType::kQ4_0);
+  const grpc::Status refused = ImportEye(encoder);
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(refused.error_message(), HasSubstr("4096 rows of a picture, 67633152 bytes; "));
 }
 
 TEST_F(VisionTest, TheEncoderIsAStageOfItsOwn) {
