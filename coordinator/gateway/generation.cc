@@ -56,13 +56,11 @@ void Generation::SubmitWithPictures(enigma::v1::OpenSequence open) {
   // Weak: as long as it waits for rows, its front alone keeps it.
   const uint64_t asked = options_.pictures->Encode(
       plane_.dispatcher.encoders(), model,
-      [weak = weak_from_this(), open = std::move(open)](const absl::StatusOr<RequestPictures::Rows>& rows) {
+      [weak = weak_from_this(), open = std::move(open)](const absl::StatusOr<PictureRows>& rows) {
         const std::shared_ptr<Generation> alive = weak.lock();
         if (alive == nullptr) return;
         if (!rows.ok()) return alive->Fail(rows.status());
-        enigma::v1::OpenSequence whole = open;
-        whole.mutable_given()->Assign((*rows)->begin(), (*rows)->end());
-        const absl::Status submitted = alive->Submit(std::move(whole));
+        const absl::Status submitted = alive->Submit(open, *rows);
         if (!submitted.ok()) alive->Fail(submitted);
       });
   bool ended = false;
@@ -92,7 +90,7 @@ void Generation::Fail(const absl::Status& why) {
   ready_();
 }
 
-absl::Status Generation::Submit(enigma::v1::OpenSequence open) {
+absl::Status Generation::Submit(enigma::v1::OpenSequence open, PictureRows rows) {
   std::string model;
   {
     absl::MutexLock lock(&mutex_);
@@ -102,7 +100,7 @@ absl::Status Generation::Submit(enigma::v1::OpenSequence open) {
     prompt_tokens_ = static_cast<uint64_t>(open.prompt_size());  // its tokens may come before Submit is back
   }
   const absl::StatusOr<uint64_t> ticket =
-      plane_.dispatcher.Submit(model, request_.priority(), std::move(open), shared_from_this());
+      plane_.dispatcher.Submit(model, request_.priority(), std::move(open), shared_from_this(), std::move(rows));
   bool cancelled = false;
   {
     absl::MutexLock lock(&mutex_);
@@ -119,7 +117,9 @@ absl::Status Generation::Submit(enigma::v1::OpenSequence open) {
 
 absl::StatusOr<enigma::v1::OpenSequence> Generation::Prepare() {
   ENIGMA_ASSIGN_OR_RETURN(const ServedModel served, FindServed(plane_, request_.model()));
-  if (options_.pictures != nullptr) ENIGMA_RETURN_IF_ERROR(options_.pictures->Check(*served.model));
+  if (options_.pictures != nullptr) {
+    ENIGMA_RETURN_IF_ERROR(options_.pictures->Admit(plane_.intake, *served.model, options_.choices));
+  }
   // A full queue is told before anything is tokenised for it.
   ENIGMA_RETURN_IF_ERROR(Counted(plane_.dispatcher.Admits(served.model->name, request_.priority())));
   ENIGMA_ASSIGN_OR_RETURN(const TokenizerPtr tokenizer, plane_.files.Tokenizer(*served.model));

@@ -35,6 +35,7 @@ class Generation final : public TokenSink, public std::enable_shared_from_this<G
     // Of the request; they are shared by its choices. Null: there are none. Those in a request's own fields are not
     // read.
     std::shared_ptr<RequestPictures> pictures = nullptr;
+    size_t choices = 1;  // of the request
   };
   // Tells the front that there is something to take. Called on any thread, without a lock; must not block. May come
   // more often than there is something.
@@ -73,7 +74,7 @@ class Generation final : public TokenSink, public std::enable_shared_from_this<G
 
   // Once it is admitted: with the rows of its pictures, which are encoded first.
   void SubmitWithPictures(enigma::v1::OpenSequence open);
-  absl::Status Submit(enigma::v1::OpenSequence open);
+  absl::Status Submit(enigma::v1::OpenSequence open, PictureRows rows = nullptr);
   absl::StatusOr<enigma::v1::OpenSequence> Prepare();
   // Counts the refusal of a full queue, once for all choices of the request; passes on what the dispatcher said.
   absl::Status Counted(const absl::Status& of_dispatcher) const;

@@ -17,8 +17,6 @@ namespace enigma::coordinator {
 namespace {
 
 constexpr uint32_t kKvBlockTokens = 32;
-// Of all pictures of a request, which travel in one message (rpc/server.h).
-constexpr uint64_t kRowBytesMost = uint64_t{64} << 20;
 constexpr size_t kCharacterBytesMost = 4;  // an unknown token stands for one
 
 // Places for the rows behind the begin token, where the prompt begins with one.
@@ -27,13 +25,6 @@ std::vector<engine::TokenId> WithRows(std::vector<engine::TokenId> ids, const en
   const bool begins = !ids.empty() && tokenizer.bos() == ids.front();
   ids.insert(ids.begin() + (begins ? 1 : 0), rows, engine::kGivenRow);
   return ids;
-}
-
-absl::Status CheckRows(const Model& model, size_t rows) {
-  const uint64_t bytes = uint64_t{rows} * model.hidden * sizeof(float);
-  if (bytes <= kRowBytesMost) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("messages: the images come to ", rows, " rows of '", model.name, "', ",
-                                                 bytes, " bytes; at most ", kRowBytesMost, " are taken: send fewer"));
 }
 
 absl::StatusOr<std::vector<engine::TokenId>> PromptIds(const enigma::v1::GenerateRequest& request,
@@ -119,7 +110,6 @@ absl::StatusOr<enigma::v1::OpenSequence> MakeSequence(const enigma::v1::Generate
                                                       size_t pictures) {
   ENIGMA_RETURN_IF_ERROR(CheckSampling(request.sampling(), served.model->vocab));
   const size_t rows = pictures == 0 ? 0 : pictures * served.model->encoder->rows;
-  ENIGMA_RETURN_IF_ERROR(CheckRows(*served.model, rows));
   ENIGMA_ASSIGN_OR_RETURN(const std::vector<engine::TokenId> ids, PromptIds(request, served, tokenizer, rows));
   if (ids.empty()) return absl::InvalidArgumentError("prompt: it is empty, and the model asks for no BOS token");
   if (ids.size() >= served.context) {

@@ -6,10 +6,22 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
+#include "coordinator/state/picture_rows.h"
 #include "engine/image/decode_image.h"
 
 namespace enigma::coordinator {
 namespace {
+
+// Each choice takes the rows as its own.
+absl::Status CheckRows(const Model& model, size_t pictures, size_t choices) {
+  const uint64_t rows = uint64_t{model.encoder->rows} * pictures;
+  const uint64_t bytes = RowBytes(model, rows * choices);
+  if (bytes <= kRowBytesMost) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("messages: the images come to ", rows, " rows of '", model.name, "', ", bytes, " bytes",
+                   choices > 1 ? absl::StrCat(" in ", choices, " choices") : "", "; at most ", kRowBytesMost,
+                   " are taken: send fewer images", choices > 1 ? ", or ask for fewer choices" : ""));
+}
 
 absl::Status OfPicture(size_t picture, const absl::Status& status) {
   if (!absl::IsInvalidArgument(status)) return status;
@@ -27,7 +39,7 @@ RequestPictures::RequestPictures(std::vector<std::string> files) {
   for (std::string& file : files) files_.push_back(std::make_shared<const std::string>(std::move(file)));
 }
 
-absl::Status RequestPictures::Check(const Model& model) const {
+absl::Status RequestPictures::Check(const Model& model, size_t choices) const {
   if (!model.encoder) {
     return absl::InvalidArgumentError(absl::StrCat(
         "messages: an image was sent, and the model '", model.name, "' takes none; send text alone, or ",
@@ -37,6 +49,7 @@ absl::Status RequestPictures::Check(const Model& model) const {
     return absl::InvalidArgumentError(
         absl::StrCat("messages: ", files_.size(), " images were sent; at most ", kPicturesMost, " are taken"));
   }
+  ENIGMA_RETURN_IF_ERROR(CheckRows(model, files_.size(), choices));
   for (size_t i = 0; i < files_.size(); ++i) {
     const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(files_[i]->data()), files_[i]->size());
     ENIGMA_RETURN_IF_ERROR(OfPicture(i, engine::ReadImageHeader(bytes, {}).status()));
@@ -44,9 +57,19 @@ absl::Status RequestPictures::Check(const Model& model) const {
   return absl::OkStatus();
 }
 
+absl::Status RequestPictures::Admit(Intake& intake, const Model& model, size_t choices) {
+  ENIGMA_RETURN_IF_ERROR(Check(model, choices));
+  const uint64_t bytes = RowBytes(model, uint64_t{model.encoder->rows} * files_.size() * choices);
+  absl::MutexLock lock(&mutex_);
+  if (rows_pass_.bytes() == bytes) return absl::OkStatus();
+  rows_pass_.Leave();  // of a model that failed
+  ENIGMA_ASSIGN_OR_RETURN(rows_pass_, intake.EnterMore(bytes));
+  return absl::OkStatus();
+}
+
 uint64_t RequestPictures::Encode(PictureEncoders& encoders, const std::string& model, Done done) {
   RunPtr begun;
-  absl::StatusOr<Rows> known = absl::UnknownError("not known");
+  absl::StatusOr<PictureRows> known = absl::UnknownError("not known");
   uint64_t asked = 0;
   {
     absl::MutexLock lock(&mutex_);
@@ -93,7 +116,7 @@ void RequestPictures::Take(PictureEncoders& encoders, const RunPtr& run, size_t 
                            absl::StatusOr<std::vector<float>> rows) {
   std::map<uint64_t, Done> waiting;
   std::vector<PictureEncoders::CallPtr> unwanted;
-  absl::StatusOr<Rows> result = absl::UnknownError("not known");
+  absl::StatusOr<PictureRows> result = absl::UnknownError("not known");
   {
     absl::MutexLock lock(&mutex_);
     --run->left;

@@ -12,6 +12,7 @@
 #include <absl/status/statusor.h>
 #include <absl/synchronization/mutex.h>
 
+#include "coordinator/scheduling/intake.h"
 #include "coordinator/scheduling/picture_encoders.h"
 #include "coordinator/state/model.h"
 
@@ -28,13 +29,15 @@ class RequestPictures : public std::enable_shared_from_this<RequestPictures> {
 
   size_t size() const { return files_.size(); }
 
-  // INVALID_ARGUMENT for a model without an image encoder, for more pictures than kPicturesMost, and for a file that is
-  // no picture by its header, or one beyond the limits (engine/image/decode_image.h); no pixel is decoded.
-  absl::Status Check(const Model& model) const;
+  // Before the model answers about them in so many choices. INVALID_ARGUMENT for a model without an image encoder, for
+  // more pictures than kPicturesMost, for rows beyond kRowBytesMost in all choices, and for a file that is no picture
+  // by its header, or one beyond the limits (engine/image/decode_image.h); no pixel is decoded. RESOURCE_EXHAUSTED
+  // where the rows are too much beside what other requests hold; from then on they count there, as long as this lives.
+  // Asked again, it counts them once.
+  absl::Status Admit(Intake& intake, const Model& model, size_t choices);
 
-  // Those of all pictures, one after another.
-  using Rows = std::shared_ptr<const std::vector<float>>;  // shared by the choices
-  using Done = std::function<void(const absl::StatusOr<Rows>& rows)>;
+  // Gets those of all pictures, one after another.
+  using Done = std::function<void(const absl::StatusOr<PictureRows>& rows)>;
   // `done` is called once, here or on another thread, unless Leave comes before. The number returned is for Leave.
   uint64_t Encode(PictureEncoders& encoders, const std::string& model, Done done);
   // One who asked wants no rows any more. When nobody does, encoding ends.
@@ -48,19 +51,21 @@ class RequestPictures : public std::enable_shared_from_this<RequestPictures> {
     std::vector<std::vector<float>> parts;
     size_t left = 0;  // pictures without an answer
     absl::Status failure;
-    Rows rows;  // once all are there
+    PictureRows rows;  // once all are there
     std::map<uint64_t, Done> waiting;
     bool ended() const { return left == 0; }
   };
   using RunPtr = std::shared_ptr<Run>;  // shared with answers on their way
 
   explicit RequestPictures(std::vector<std::string> files);
+  absl::Status Check(const Model& model, size_t choices) const;
   void Begin(PictureEncoders& encoders, const RunPtr& run);
   void Take(PictureEncoders& encoders, const RunPtr& run, size_t picture, absl::StatusOr<std::vector<float>> rows);
 
   std::vector<std::shared_ptr<const std::string>> files_;  // shared with encoders
 
   absl::Mutex mutex_;
+  Intake::Pass rows_pass_ ABSL_GUARDED_BY(mutex_);
   PictureEncoders* encoders_ ABSL_GUARDED_BY(mutex_) = nullptr;  // of run_
   RunPtr run_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_ ABSL_GUARDED_BY(mutex_) = 1;

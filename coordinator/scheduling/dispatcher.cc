@@ -15,9 +15,10 @@
 namespace enigma::coordinator {
 namespace {
 
-enigma::v1::SequenceCommand OpenCommand(const enigma::v1::OpenSequence& open) {
+enigma::v1::SequenceCommand OpenCommand(const enigma::v1::OpenSequence& open, const PictureRows& rows) {
   enigma::v1::SequenceCommand command;
   *command.mutable_open() = open;
+  if (rows != nullptr) command.mutable_open()->mutable_given()->Assign(rows->begin(), rows->end());
   if (open.sampling().has_json_schema()) {
     command.mutable_open()->set_constrained(true);
     command.mutable_open()->mutable_sampling()->clear_json_schema();
@@ -177,10 +178,12 @@ absl::Status Dispatcher::Admits(std::string_view model, enigma::v1::Priority pri
 }
 
 absl::StatusOr<uint64_t> Dispatcher::Submit(std::string_view model, enigma::v1::Priority priority,
-                                            enigma::v1::OpenSequence open, std::shared_ptr<TokenSink> sink) {
+                                            enigma::v1::OpenSequence open, std::shared_ptr<TokenSink> sink,
+                                            PictureRows rows) {
   auto request = std::make_shared<Request>();
   request->model = std::string(model);
   request->open = std::move(open);
+  request->rows = std::move(rows);
   request->sink = std::move(sink);
   const absl::Duration turn = TurnOf(priority, options_.clock->Monotonic());
   RequestPtr gave_way;
@@ -257,7 +260,8 @@ void Dispatcher::NotPrepared(const Request& request, uint64_t replica, const abs
 }
 
 void Dispatcher::SendOpen(const RequestPtr& request, InService& target) {
-  target.streams->Send(OpenCommand(request->open));
+  // They are large, and a sequence is opened once.
+  target.streams->Send(OpenCommand(request->open, std::exchange(request->rows, nullptr)));
   // A cancel that came before the sequence was open found nothing to cancel at the worker.
   bool cancelled = false;
   {

@@ -89,10 +89,11 @@ class Dispatcher {
   // Removes every replica and takes no more requests.
   void Clear(const absl::Status& why);
 
-  // A ticket for Cancel. `open` has all but sequence and epoch. Errors are those of Admit. Those that wait run in the
-  // order of their turns (turn.h); where as many wait as may, the last gives way to one whose turn is before its own.
+  // A ticket for Cancel. `open` has all but sequence, epoch and `given`, which come of `rows` once it is sent; null:
+  // there are none. Errors are those of Admit. Those that wait run in the order of their turns (turn.h); where as many
+  // wait as may, the last gives way to one whose turn is before its own.
   absl::StatusOr<uint64_t> Submit(std::string_view model, enigma::v1::Priority priority, enigma::v1::OpenSequence open,
-                                  std::shared_ptr<TokenSink> sink);
+                                  std::shared_ptr<TokenSink> sink, PictureRows rows = nullptr);
   // Whether Submit would take one right now: to be asked before work is put into a request.
   absl::Status Admits(std::string_view model, enigma::v1::Priority priority) const;
   // Its sink hears nothing more once this returns, save what is on its way. Unknown tickets are ignored: the request
@@ -118,6 +119,7 @@ class Dispatcher {
     std::string model;
     uint64_t replica = 0;  // 0: waits
     enigma::v1::OpenSequence open;
+    PictureRows rows;                 // until they are sent; touched by who starts it alone
     std::shared_ptr<TokenSink> sink;  // shared with the gateway's stream, which may end first
   };
   using RequestPtr = std::shared_ptr<Request>;

@@ -28,22 +28,28 @@ class Intake {
     Pass& operator=(Pass&& other) noexcept {
       Leave();
       intake_ = std::exchange(other.intake_, nullptr);
-      bytes_ = other.bytes_;
+      requests_ = other.requests_;
+      bytes_ = std::exchange(other.bytes_, 0);
       return *this;
     }
     ~Pass() { Leave(); }
     void Leave();
+    uint64_t bytes() const { return bytes_; }  // that it counts; none once it has left
 
    private:
     friend class Intake;
-    Pass(Intake* intake, uint64_t bytes) : intake_(intake), bytes_(bytes) {}
+    Pass(Intake* intake, size_t requests, uint64_t bytes) : intake_(intake), requests_(requests), bytes_(bytes) {}
     Intake* intake_ = nullptr;
+    size_t requests_ = 0;
     uint64_t bytes_ = 0;
   };
 
   // One request of that size. The error of Close once it is closed; RESOURCE_EXHAUSTED when those inside are too large
   // together already.
   absl::StatusOr<Pass> Enter(uint64_t bytes);
+  // So many bytes more of a request that is inside, which has a pass of its own; also once it is closed.
+  // RESOURCE_EXHAUSTED as above.
+  absl::StatusOr<Pass> EnterMore(uint64_t bytes);
   // Lets nobody in from now on; who asks hears `why`. Later calls do nothing.
   void Close(const absl::Status& why);
   bool open() const;
@@ -52,6 +58,8 @@ class Intake {
   bool AwaitNone(absl::Duration timeout) const;
 
  private:
+  absl::Status CheckRoom(size_t others, uint64_t bytes) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+
   const uint64_t bytes_max_;
   mutable absl::Mutex mutex_;
   absl::Status closed_ ABSL_GUARDED_BY(mutex_);  // OK: open

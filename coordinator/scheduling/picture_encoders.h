@@ -18,6 +18,9 @@
 
 namespace enigma::coordinator {
 
+// [rows, width] of the pictures of a request, which its choices share.
+using PictureRows = std::shared_ptr<const std::vector<float>>;
+
 // The image encoders of replicas in service. A picture goes to any encoder of its model, since all give the same bits,
 // and to another where one is lost. Thread-safe.
 class PictureEncoders {

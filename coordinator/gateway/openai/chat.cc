@@ -114,7 +114,9 @@ absl::StatusOr<Prepared> Prepare(ControlPlane& plane, const ChatPlan& plan) {
   absl::Status room = CheckRoom(plane, plan.request.model(), plan.request.priority());
   if (absl::IsResourceExhausted(room)) return room;
   ENIGMA_RETURN_IF_ERROR(CheckResponseFormat(plane, plan.request.sampling()));
-  if (plan.pictures != nullptr) ENIGMA_RETURN_IF_ERROR(plan.pictures->Check(*model));
+  if (plan.pictures != nullptr) {
+    ENIGMA_RETURN_IF_ERROR(plan.pictures->Admit(plane.intake, *model, plan.options.choices_per_prompt));
+  }
   Prepared prepared;
   ENIGMA_ASSIGN_OR_RETURN(prepared.tokenizer, plane.files.Tokenizer(*model));
   prepared.request = plan.request;
@@ -151,7 +153,9 @@ boost::asio::awaitable<absl::Status> AnswerChatBy(ApiContext& api, HttpExchange&
   for (size_t i = 0; i < plan->options.choices_per_prompt; ++i) {
     enigma::v1::GenerateRequest one = (*prepared)->request;
     one.set_choice(static_cast<uint32_t>(i));
-    choices.Start({.starts_with_token = turn.routed, .pictures = plan->pictures}, std::move(one));
+    choices.Start(
+        {.starts_with_token = turn.routed, .pictures = plan->pictures, .choices = plan->options.choices_per_prompt},
+        std::move(one));
   }
   plan->options.ping = api.ping;
   plan->options.model = plan->request.model();

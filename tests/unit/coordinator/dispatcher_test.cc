@@ -1,10 +1,11 @@
-// Replicas that are taken out of service while they are idle, and put back.
+// Replicas that are taken out of service while they are idle, and put back; what waits for them.
 #include "coordinator/scheduling/dispatcher.h"
 
 #include <array>
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include <absl/base/thread_annotations.h>
 #include <absl/strings/str_cat.h>
@@ -47,18 +48,19 @@ class RetiringTest : public ::testing::Test {
     const auto channel = MakeChannel(absl::StrCat("127.0.0.1:", worker_.port()), nullptr, ExpectedPeer::AnyNode());
     ASSERT_TRUE(dispatcher_.AddReplica(replica, channel, channel).ok());
   }
-  absl::Status Submit(const std::shared_ptr<EndSink>& sink) {
+  absl::Status Submit(const std::shared_ptr<EndSink>& sink, PictureRows rows = nullptr) {
     enigma::v1::OpenSequence open;
     open.add_prompt(1);
     open.mutable_sampling()->set_max_tokens(2);
-    return dispatcher_.Submit("tale", enigma::v1::PRIORITY_NORMAL, std::move(open), sink).status();
+    return dispatcher_.Submit("tale", enigma::v1::PRIORITY_NORMAL, std::move(open), sink, std::move(rows)).status();
   }
 
   static constexpr std::array<uint64_t, 1> kReplicas = {1};
+  static constexpr size_t kRunningMax = 2;
   Metrics metrics_;
   FakePipelines pipelines_;
   FakeWorker worker_{pipelines_, FakeWorker::Options()};
-  Dispatcher dispatcher_{Dispatcher::Options(), metrics_};
+  Dispatcher dispatcher_{Dispatcher::Options{.running_max = kRunningMax}, metrics_};
 };
 
 TEST_F(RetiringTest, OneThatStaysAfterAllTakesWorkAgain) {
@@ -77,6 +79,18 @@ TEST_F(RetiringTest, OneWithWorkIsNotIdle) {
   ASSERT_TRUE(Submit(sink).ok());
   EXPECT_FALSE(dispatcher_.RetireIdle(kReplicas));
   ASSERT_TRUE(Submit(std::make_shared<EndSink>()).ok()) << "it takes work as before";
+}
+
+TEST_F(RetiringTest, RowsOfPicturesAreSharedUntilTheyAreSent) {
+  pipelines_.SetManner(FakePipelines::Manner::kHold);
+  const auto rows = std::make_shared<const std::vector<float>>(3, 0.5F);
+  for (size_t i = 0; i < kRunningMax + 2; ++i) ASSERT_TRUE(Submit(std::make_shared<EndSink>(), rows).ok());
+  EXPECT_EQ(rows.use_count(), 3) << "here, and in the two that wait";
+  ASSERT_TRUE(enigma::testing::Eventually([&] { return pipelines_.opened().size() == kRunningMax; }));
+  for (const auto& open : pipelines_.opened()) EXPECT_EQ(open.given_size(), 3);
+  pipelines_.FinishHeld();
+  ASSERT_TRUE(enigma::testing::Eventually([&] { return pipelines_.opened().size() == kRunningMax + 2; }));
+  EXPECT_TRUE(enigma::testing::Eventually([&] { return rows.use_count() == 1; }));
 }
 
 }  // namespace

@@ -141,13 +141,21 @@ TEST(IntakeTest, CountsWhoIsInsideAndHowLargeTheyAreTogether) {
   auto second = intake.Enter(40);
   ASSERT_TRUE(first.ok() && second.ok());
   EXPECT_TRUE(absl::IsResourceExhausted(intake.Enter(1).status()));
+  EXPECT_TRUE(absl::IsResourceExhausted(intake.EnterMore(1).status()));
   *first = *std::move(second);  // a pass that another takes the place of leaves
   EXPECT_EQ(intake.inside(), 1u);
   EXPECT_TRUE(intake.Enter(60).ok());
   intake.Close(absl::UnavailableError("closed"));
   EXPECT_TRUE(absl::IsUnavailable(intake.Enter(1).status()));
   EXPECT_FALSE(intake.AwaitNone(absl::ZeroDuration()));
+  {
+    const auto more = intake.EnterMore(1000);
+    ASSERT_TRUE(more.ok()) << "of one alone, though it is closed: " << more.status();
+    EXPECT_EQ(more->bytes(), 1000u);
+    EXPECT_EQ(intake.inside(), 1u) << "it is no request by itself";
+  }
   first->Leave();
+  EXPECT_EQ(first->bytes(), 0u);
   EXPECT_TRUE(intake.AwaitNone(absl::ZeroDuration()));
 }
 
