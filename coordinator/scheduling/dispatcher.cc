@@ -118,6 +118,7 @@ bool Dispatcher::Retire(uint64_t replica) {
   const auto found = replicas_.find(replica);
   if (found == replicas_.end()) return true;
   found->second->retiring = true;
+  encoders_.SetRetiring(replica, true);
   const std::string& model = found->second->replica.model->name;
   const bool awaited = WaitingFor(model) > 0 && !AnyTakesWork(model);
   return found->second->running == 0 && (!awaited || found->second->broken);
@@ -132,6 +133,7 @@ bool Dispatcher::RetireIdle(std::span<const uint64_t> replicas) {
   }
   for (const uint64_t replica : replicas) {
     if (const auto found = replicas_.find(replica); found != replicas_.end()) found->second->retiring = true;
+    encoders_.SetRetiring(replica, true);
   }
   return true;
 }
@@ -144,6 +146,7 @@ void Dispatcher::Unretire(std::span<const uint64_t> replicas) {
       const auto found = replicas_.find(replica);
       if (found == replicas_.end()) continue;
       found->second->retiring = false;
+      encoders_.SetRetiring(replica, false);
       models.insert(found->second->replica.model->name);
     }
   }
@@ -151,6 +154,7 @@ void Dispatcher::Unretire(std::span<const uint64_t> replicas) {
 }
 
 void Dispatcher::SetStalled(uint64_t replica, bool stalled) {
+  encoders_.SetStalled(replica, stalled);
   absl::MutexLock lock(&mutex_);
   if (const auto found = replicas_.find(replica); found != replicas_.end()) found->second->stalled = stalled;
 }

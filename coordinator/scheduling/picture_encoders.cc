@@ -17,9 +17,10 @@ namespace {
 // A picture takes a fraction of a second, and a worker lets a few dozen wait.
 constexpr absl::Duration kEncodeTimeout = absl::Minutes(2);
 
-// The worker has the encoder no more, or is gone: another may still have one.
-bool IsLoss(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsCancelled(status) || absl::IsNotFound(status);
+// What another encoder may still do: the worker has this one no more, is gone, does not answer, or has too much to do.
+bool TriesAnother(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsCancelled(status) || absl::IsNotFound(status) ||
+         absl::IsDeadlineExceeded(status) || absl::IsResourceExhausted(status);
 }
 
 }  // namespace
@@ -49,8 +50,23 @@ struct PictureEncoders::InService {
   std::string node_id;
   std::unique_ptr<enigma::v1::Worker::Stub> stub;
   size_t running = 0;
+  bool stalled = false;
+  bool retiring = false;
   absl::Status removed;  // why, once it is
+
+  // The smallest is chosen.
+  std::pair<bool, size_t> cost() const { return {stalled || retiring, running}; }
+  absl::Status FailureOf(const absl::Status& status) const;
 };
+
+// What a request is told of an attempt here, where no other encoder is left.
+absl::Status PictureEncoders::InService::FailureOf(const absl::Status& status) const {
+  if (!removed.ok()) return removed;
+  if (absl::IsResourceExhausted(status)) return status;
+  return absl::UnavailableError(
+      absl::StrCat("node ", node_id, ", which encodes pictures for '", model, "', ",
+                   absl::IsDeadlineExceeded(status) ? "is too slow: " : "is lost: ", status.message()));
+}
 
 struct PictureEncoders::Attempt {
   InServicePtr encoder;
@@ -78,6 +94,21 @@ void PictureEncoders::Remove(uint64_t replica, const absl::Status& why) {
     if (attempt->encoder == found->second) attempt->context.TryCancel();
   }
   encoders_.erase(found);
+}
+
+PictureEncoders::InServicePtr PictureEncoders::Find(uint64_t replica) const {
+  const auto found = encoders_.find(replica);
+  return found == encoders_.end() ? nullptr : found->second;
+}
+
+void PictureEncoders::SetStalled(uint64_t replica, bool stalled) {
+  absl::MutexLock lock(&mutex_);
+  if (const InServicePtr encoder = Find(replica)) encoder->stalled = stalled;
+}
+
+void PictureEncoders::SetRetiring(uint64_t replica, bool retiring) {
+  absl::MutexLock lock(&mutex_);
+  if (const InServicePtr encoder = Find(replica)) encoder->retiring = retiring;
 }
 
 void PictureEncoders::Close(const absl::Status& why) {
@@ -108,7 +139,7 @@ PictureEncoders::InServicePtr PictureEncoders::Choose(const Call& call) const {
   InServicePtr chosen;
   for (const auto& [replica, encoder] : encoders_) {
     if (encoder->model != call.model || call.tried.contains(replica)) continue;
-    if (chosen == nullptr || encoder->running < chosen->running) chosen = encoder;
+    if (chosen == nullptr || encoder->cost() < chosen->cost()) chosen = encoder;
   }
   return chosen;
 }
@@ -154,14 +185,8 @@ void PictureEncoders::Settle(const CallPtr& call, const std::shared_ptr<Attempt>
     absl::MutexLock lock(&mutex_);
     --attempt->encoder->running;
     call->attempt = nullptr;
-    another = IsLoss(status);
-    if (another) {
-      const absl::Status& removed = attempt->encoder->removed;
-      call->failure = !removed.ok() ? removed
-                                    : absl::UnavailableError(absl::StrCat("node ", attempt->encoder->node_id,
-                                                                          ", which encodes pictures for '", call->model,
-                                                                          "', is lost: ", status.message()));
-    }
+    another = TriesAnother(status);
+    if (another) call->failure = attempt->encoder->FailureOf(status);
   }
   if (another) return Start(call);
   if (!status.ok()) return call->End(status);

@@ -22,7 +22,7 @@ namespace enigma::coordinator {
 using PictureRows = std::shared_ptr<const std::vector<float>>;
 
 // The image encoders of replicas in service. A picture goes to any encoder of its model, since all give the same bits,
-// and to another where one is lost. Thread-safe.
+// and to another where one is lost, too busy or too slow. Thread-safe.
 class PictureEncoders {
  public:
   using Done = std::function<void(absl::StatusOr<std::vector<float>> rows)>;
@@ -37,11 +37,14 @@ class PictureEncoders {
   void Add(const Replica& replica, const std::shared_ptr<grpc::Channel>& channel);
   // What is under way there goes to another encoder of the model, or ends with `why`. Nothing when it is not here.
   void Remove(uint64_t replica, const absl::Status& why);
+  // Others are preferred to one that is stalled or retires. Nothing when it is not here.
+  void SetStalled(uint64_t replica, bool stalled);
+  void SetRetiring(uint64_t replica, bool retiring);
   // Ends what is under way, and takes nothing more. Blocks until all answers have come; not to be called from one.
   void Close(const absl::Status& why);
 
   // Rows for `image`, a JPEG or PNG file. `done` is called once, here or on a gRPC thread: INVALID_ARGUMENT where the
-  // picture is none, UNAVAILABLE where no encoder is left.
+  // picture is none, UNAVAILABLE where no encoder is left, RESOURCE_EXHAUSTED where the last has too much to do.
   CallPtr Encode(const std::string& model, std::shared_ptr<const std::string> image, Done done);
   // Nobody wants it any more; `done` still comes.
   void Cancel(const CallPtr& call);
@@ -52,11 +55,12 @@ class PictureEncoders {
   using InServicePtr = std::shared_ptr<InService>;  // shared with attempts, which outlast its removal
 
   void Start(const CallPtr& call);
+  InServicePtr Find(uint64_t replica) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   InServicePtr Choose(const Call& call) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Answered(const CallPtr& call, const std::shared_ptr<Attempt>& attempt, const absl::Status& status);
   void Settle(const CallPtr& call, const std::shared_ptr<Attempt>& attempt, const absl::Status& status);
 
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   std::map<uint64_t, InServicePtr> encoders_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<Attempt>> attempts_ ABSL_GUARDED_BY(mutex_);  // whose answer has not been dealt with
   absl::Status closed_ ABSL_GUARDED_BY(mutex_);                             // why nothing is taken any more

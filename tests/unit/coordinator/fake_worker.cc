@@ -303,6 +303,11 @@ bool FakeWorker::IsCutFrom(const std::string& node_id) const {
   return cut_from_.contains(node_id);
 }
 
+void FakeWorker::RefusePictures(const absl::Status& why) {
+  absl::MutexLock lock(&mutex_);
+  picture_refusal_ = why;
+}
+
 void FakeWorker::Kill() {
   {
     absl::MutexLock lock(&mutex_);
@@ -372,6 +377,10 @@ grpc::Status FakeWorker::Encode(grpc::ServerContext* context, const enigma::v1::
   if (stopping_ || context->IsCancelled()) {
     ++cancelled_pictures_;
     return {grpc::StatusCode::CANCELLED, "it stops"};
+  }
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!picture_refusal_.ok()) return ToGrpc(picture_refusal_);
   }
   if (request->image().ends_with("corrupt")) return {grpc::StatusCode::INVALID_ARGUMENT, "the image is damaged"};
   const int values = kPictureRows * FakePipelines::kEmbeddingWidth;

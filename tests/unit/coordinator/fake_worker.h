@@ -108,6 +108,7 @@ class FakeWorker final : public enigma::v1::Worker::Service {
   // "corrupt" is none.
   static constexpr int kPictureRows = 9;
   void HoldPictures(bool hold) { hold_pictures_ = hold; }  // while true, none is encoded
+  void RefusePictures(const absl::Status& why);            // OK: they are encoded
   int encode_calls() const { return encode_calls_; }
   int cancelled_pictures() const { return cancelled_pictures_; }
   void Leave() { leaving_ = true; }  // says so in its heartbeats
@@ -171,6 +172,7 @@ class FakeWorker final : public enigma::v1::Worker::Service {
   std::string told_to_leave_ ABSL_GUARDED_BY(mutex_);
   std::deque<enigma::v1::WorkerReport> reports_ ABSL_GUARDED_BY(mutex_);  // to be sent before the next heartbeat
   std::set<std::string> cut_from_ ABSL_GUARDED_BY(mutex_);
+  absl::Status picture_refusal_ ABSL_GUARDED_BY(mutex_);
   SubmitStream* submit_ ABSL_GUARDED_BY(mutex_) = nullptr;
   std::vector<enigma::v1::LoadStageRequest> loaded_ ABSL_GUARDED_BY(mutex_);
   std::set<uint64_t> stages_ ABSL_GUARDED_BY(mutex_);
