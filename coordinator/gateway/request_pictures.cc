@@ -92,7 +92,10 @@ uint64_t RequestPictures::Encode(PictureEncoders& encoders, const std::string& m
     }
   }
   if (done != nullptr) done(known);
-  if (begun != nullptr) Begin(encoders, begun);
+  if (begun != nullptr) {
+    encoders.BeginRequest(model);
+    Begin(encoders, begun);
+  }
   return asked;
 }
 
@@ -117,22 +120,23 @@ void RequestPictures::Take(PictureEncoders& encoders, const RunPtr& run, size_t 
   std::map<uint64_t, Done> waiting;
   std::vector<PictureEncoders::CallPtr> unwanted;
   absl::StatusOr<PictureRows> result = absl::UnknownError("not known");
+  bool last = false;
   {
     absl::MutexLock lock(&mutex_);
-    --run->left;
+    last = --run->left == 0;
     if (rows.ok()) {
       run->parts[picture] = *std::move(rows);
     } else if (run->failure.ok()) {
       run->failure = OfPicture(picture, rows.status());
       unwanted = run->calls;  // a request is answered about all of its pictures or not at all
     }
-    if (run->left == 0 && run->failure.ok()) {
+    if (last && run->failure.ok()) {
       auto all = std::make_shared<std::vector<float>>();
       for (const std::vector<float>& part : run->parts) all->insert(all->end(), part.begin(), part.end());
       run->parts.clear();
       run->rows = std::move(all);
     }
-    if (run->left == 0) {
+    if (last) {
       waiting.swap(run->waiting);
       run->calls.clear();
     }
@@ -144,6 +148,7 @@ void RequestPictures::Take(PictureEncoders& encoders, const RunPtr& run, size_t 
   }
   for (const PictureEncoders::CallPtr& call : unwanted) encoders.Cancel(call);
   for (const auto& [asked, done] : waiting) done(result);
+  if (last) encoders.EndRequest(run->model);  // those that asked have been submitted
 }
 
 void RequestPictures::Leave(uint64_t asked) {

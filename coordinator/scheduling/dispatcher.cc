@@ -120,8 +120,9 @@ bool Dispatcher::Retire(uint64_t replica) {
   found->second->retiring = true;
   encoders_.SetRetiring(replica, true);
   const std::string& model = found->second->replica.model->name;
-  const bool awaited = WaitingFor(model) > 0 && !AnyTakesWork(model);
-  return found->second->running == 0 && (!awaited || found->second->broken);
+  if (found->second->running > 0) return false;
+  const bool awaited = encoders_.HasWork(replica) || (IsAwaited(model) && !AnyTakesWork(model));
+  return !awaited || found->second->broken;
 }
 
 bool Dispatcher::RetireIdle(std::span<const uint64_t> replicas) {
@@ -129,7 +130,8 @@ bool Dispatcher::RetireIdle(std::span<const uint64_t> replicas) {
   for (const uint64_t replica : replicas) {
     const auto found = replicas_.find(replica);
     if (found == replicas_.end()) continue;
-    if (found->second->running > 0 || WaitingFor(found->second->replica.model->name) > 0) return false;
+    if (found->second->running > 0 || encoders_.HasWork(replica)) return false;
+    if (IsAwaited(found->second->replica.model->name)) return false;
   }
   for (const uint64_t replica : replicas) {
     if (const auto found = replicas_.find(replica); found != replicas_.end()) found->second->retiring = true;
@@ -164,12 +166,17 @@ size_t Dispatcher::WaitingFor(std::string_view model) const {
   return queue == waiting_.end() ? 0 : queue->second.size();
 }
 
-absl::Status Dispatcher::AdmitLocked(std::string_view model, absl::Duration turn) const {
+bool Dispatcher::IsAwaited(std::string_view model) const {
+  return WaitingFor(model) > 0 || encoders_.RequestsOf(model) > 0;
+}
+
+absl::Status Dispatcher::AdmitLocked(std::string_view model, absl::Duration turn, bool retiring_too) const {
   ENIGMA_RETURN_IF_ERROR(cleared_);
   AdmissionView view{std::string(model), 0, 0, WaitingFor(model), options_.waiting_max};
   if (view.waiting > 0) view.last_gives_way = turn < waiting_.find(model)->second.rbegin()->first.first;
   for (const auto& [id, in_service] : replicas_) {
-    if (!in_service->takes_work() || in_service->replica.model->name != model) continue;
+    const bool takes_it = in_service->takes_work() || (retiring_too && !in_service->broken);
+    if (!takes_it || in_service->replica.model->name != model) continue;
     ++view.replicas_in_service;
     view.running += in_service->running;
   }
@@ -178,7 +185,7 @@ absl::Status Dispatcher::AdmitLocked(std::string_view model, absl::Duration turn
 
 absl::Status Dispatcher::Admits(std::string_view model, enigma::v1::Priority priority) const {
   absl::MutexLock lock(&mutex_);
-  return AdmitLocked(model, TurnOf(priority, options_.clock->Monotonic()));
+  return AdmitLocked(model, TurnOf(priority, options_.clock->Monotonic()), /*retiring_too=*/false);
 }
 
 absl::StatusOr<uint64_t> Dispatcher::Submit(std::string_view model, enigma::v1::Priority priority,
@@ -193,7 +200,8 @@ absl::StatusOr<uint64_t> Dispatcher::Submit(std::string_view model, enigma::v1::
   RequestPtr gave_way;
   {
     absl::MutexLock lock(&mutex_);
-    ENIGMA_RETURN_IF_ERROR(AdmitLocked(model, turn));
+    // One with rows was taken before its pictures were encoded, and that may be before the replicas retired.
+    ENIGMA_RETURN_IF_ERROR(AdmitLocked(model, turn, /*retiring_too=*/request->rows != nullptr));
     Queue& queue = waiting_[request->model];
     if (!queue.empty() && queue.size() >= options_.waiting_max) gave_way = Extract(queue.rbegin()->second->ticket);
     request->ticket = next_ticket_++;

@@ -73,9 +73,9 @@ class Dispatcher {
   // The image encoders of replicas that were added with one.
   PictureEncoders& encoders() { return encoders_; }
 
-  // Nothing new comes to the replica: what runs in it goes on, and what waits for its model still comes to it only
-  // where no other replica takes work. True when it is idle, so that RemoveReplica would end nothing; also when it is
-  // not here.
+  // Nothing new comes to the replica: what runs in it goes on, and what waits for its model, or for rows of pictures,
+  // still comes to it only where no other replica takes work. True when it is idle, so that RemoveReplica would end
+  // nothing; also when it is not here.
   bool Retire(uint64_t replica);
 
   // As Retire, for all of these at once, and only where every one is idle: else nothing changes, and it is false.
@@ -90,8 +90,9 @@ class Dispatcher {
   void Clear(const absl::Status& why);
 
   // A ticket for Cancel. `open` has all but sequence, epoch and `given`, which come of `rows` once it is sent; null:
-  // there are none. Errors are those of Admit. Those that wait run in the order of their turns (turn.h); where as many
-  // wait as may, the last gives way to one whose turn is before its own.
+  // there are none. Errors are those of Admit, where one with rows may also go to a replica that retires. Those that
+  // wait run in the order of their turns (turn.h); where as many wait as may, the last gives way to one whose turn is
+  // before its own.
   absl::StatusOr<uint64_t> Submit(std::string_view model, enigma::v1::Priority priority, enigma::v1::OpenSequence open,
                                   std::shared_ptr<TokenSink> sink, PictureRows rows = nullptr);
   // Whether Submit would take one right now: to be asked before work is put into a request.
@@ -143,8 +144,12 @@ class Dispatcher {
   void NotPrepared(const Request& request, uint64_t replica, const absl::Status& why);
   // Starts what waits for the model, as far as there is room.
   void StartWaiting(const std::string& model);
-  absl::Status AdmitLocked(std::string_view model, absl::Duration turn) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // `retiring_too`: by replicas that retire as well.
+  absl::Status AdmitLocked(std::string_view model, absl::Duration turn, bool retiring_too) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   size_t WaitingFor(std::string_view model) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // Whether requests wait for the model, or for rows that they go to it with.
+  bool IsAwaited(std::string_view model) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   bool AnyTakesWork(std::string_view model) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // Takes the request out of all books; null when it is in none.
   RequestPtr Extract(uint64_t ticket) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

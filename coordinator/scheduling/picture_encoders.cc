@@ -135,6 +135,28 @@ void PictureEncoders::Cancel(const CallPtr& call) {
   if (call->attempt != nullptr) call->attempt->context.TryCancel();
 }
 
+void PictureEncoders::BeginRequest(const std::string& model) {
+  absl::MutexLock lock(&mutex_);
+  ++requests_[model];
+}
+
+void PictureEncoders::EndRequest(const std::string& model) {
+  absl::MutexLock lock(&mutex_);
+  if (const auto found = requests_.find(model); --found->second == 0) requests_.erase(found);
+}
+
+size_t PictureEncoders::RequestsOf(std::string_view model) const {
+  absl::MutexLock lock(&mutex_);
+  const auto found = requests_.find(model);
+  return found == requests_.end() ? 0 : found->second;
+}
+
+bool PictureEncoders::HasWork(uint64_t replica) const {
+  absl::MutexLock lock(&mutex_);
+  const InServicePtr encoder = Find(replica);
+  return encoder != nullptr && encoder->running > 0;
+}
+
 PictureEncoders::InServicePtr PictureEncoders::Choose(const Call& call) const {
   InServicePtr chosen;
   for (const auto& [replica, encoder] : encoders_) {

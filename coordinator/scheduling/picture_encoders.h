@@ -49,6 +49,13 @@ class PictureEncoders {
   // Nobody wants it any more; `done` still comes.
   void Cancel(const CallPtr& call);
 
+  // A request is to be submitted to the model once it has rows, from now until EndRequest.
+  void BeginRequest(const std::string& model);
+  void EndRequest(const std::string& model);
+  size_t RequestsOf(std::string_view model) const;
+  // Whether pictures are under way at the replica's encoder.
+  bool HasWork(uint64_t replica) const;
+
  private:
   struct InService;
   struct Attempt;
@@ -62,8 +69,9 @@ class PictureEncoders {
 
   mutable absl::Mutex mutex_;
   std::map<uint64_t, InServicePtr> encoders_ ABSL_GUARDED_BY(mutex_);
-  std::vector<std::shared_ptr<Attempt>> attempts_ ABSL_GUARDED_BY(mutex_);  // whose answer has not been dealt with
-  absl::Status closed_ ABSL_GUARDED_BY(mutex_);                             // why nothing is taken any more
+  std::vector<std::shared_ptr<Attempt>> attempts_ ABSL_GUARDED_BY(mutex_);       // whose answer has not been dealt with
+  std::map<std::string, size_t, std::less<>> requests_ ABSL_GUARDED_BY(mutex_);  // under way, by model
+  absl::Status closed_ ABSL_GUARDED_BY(mutex_);                                  // why nothing is taken any more
 };
 
 }  // namespace enigma::coordinator

@@ -10,8 +10,10 @@
 #include <absl/base/thread_annotations.h>
 #include <absl/strings/str_cat.h>
 #include <absl/synchronization/mutex.h>
+#include <absl/synchronization/notification.h>
 #include <gtest/gtest.h>
 
+#include "coordinator/gateway/request_pictures.h"
 #include "rpc/channel.h"
 #include "tests/support/eventually.h"
 #include "tests/unit/coordinator/fake_worker.h"
@@ -46,7 +48,9 @@ class RetiringTest : public ::testing::Test {
     replica.id = 1;
     replica.model = model;
     const auto channel = MakeChannel(absl::StrCat("127.0.0.1:", worker_.port()), nullptr, ExpectedPeer::AnyNode());
+    replica.encoder.emplace().set_node_id("n0");
     ASSERT_TRUE(dispatcher_.AddReplica(replica, channel, channel).ok());
+    dispatcher_.encoders().Add(replica, channel);
   }
   absl::Status Submit(const std::shared_ptr<EndSink>& sink, PictureRows rows = nullptr) {
     enigma::v1::OpenSequence open;
@@ -79,6 +83,27 @@ TEST_F(RetiringTest, OneWithWorkIsNotIdle) {
   ASSERT_TRUE(Submit(sink).ok());
   EXPECT_FALSE(dispatcher_.RetireIdle(kReplicas));
   ASSERT_TRUE(Submit(std::make_shared<EndSink>()).ok()) << "it takes work as before";
+}
+
+TEST_F(RetiringTest, ARequestWhosePicturesAreEncodedIsWork) {
+  worker_.HoldPictures(true);
+  const auto pictures = RequestPictures::Make({"a picture"});
+  const auto sink = std::make_shared<EndSink>();
+  absl::Notification submitted;
+  pictures->Encode(dispatcher_.encoders(), "tale", [&](const absl::StatusOr<PictureRows>& rows) {
+    EXPECT_TRUE(rows.ok()) << rows.status();
+    EXPECT_TRUE(Submit(sink, *rows).ok());
+    submitted.Notify();
+  });
+  EXPECT_FALSE(dispatcher_.RetireIdle(kReplicas));
+  EXPECT_FALSE(dispatcher_.Retire(kReplicas[0]));
+  EXPECT_FALSE(Submit(std::make_shared<EndSink>()).ok()) << "nothing new comes";
+  worker_.HoldPictures(false);
+  submitted.WaitForNotification();
+  ASSERT_TRUE(enigma::testing::Eventually([&] { return sink->end().has_value(); }));
+  EXPECT_TRUE(sink->end()->ok()) << *sink->end();
+  EXPECT_TRUE(enigma::testing::Eventually([&] { return dispatcher_.Retire(kReplicas[0]); }));
+  EXPECT_FALSE(dispatcher_.Admits("tale", enigma::v1::PRIORITY_NORMAL).ok());
 }
 
 TEST_F(RetiringTest, RowsOfPicturesAreSharedUntilTheyAreSent) {
