@@ -84,7 +84,7 @@ absl::StatusOr<std::vector<Node>> Candidates(const ControlPlane& plane, const en
     if (const auto more = free_beside.find(node.id); more != free_beside.end()) free += more->second;
     free -= std::min(free, promised[node.id]);
     snapshot.candidates.push_back({node.id, node.Label(), free, capability.memory_bytes_per_second(),
-                                   capability.flops_per_second(), stages[node.id]});
+                                   capability.flops_per_second(), stages[node.id], capability.encodes_pictures()});
     candidates.push_back(node);
   }
   return candidates;

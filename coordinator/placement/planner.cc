@@ -157,7 +157,7 @@ std::optional<Placement> PlanAroundEncoder(const PlacementSnapshot& snapshot, si
   const uint64_t needed = BytesTakenBy(snapshot.encoder);
   PlacementSnapshot less = snapshot;
   uint64_t& free = less.candidates[candidate].memory_free_bytes;
-  if (free < needed) return std::nullopt;
+  if (free < needed || !less.candidates[candidate].encodes_pictures) return std::nullopt;
   free -= needed;
   Placement placement = PlanStages(less);
   if (!placement.pipeline) return std::nullopt;

@@ -28,9 +28,10 @@ struct CandidateNode {
   std::string id;
   std::string label;  // as messages name it
   uint64_t memory_free_bytes = 0;
-  double bytes_per_second = 0;  // weights streamed in decode
-  double flops_per_second = 0;  // in prefill
-  uint32_t stages = 0;          // of other replicas, on it by now
+  double bytes_per_second = 0;   // weights streamed in decode
+  double flops_per_second = 0;   // in prefill
+  uint32_t stages = 0;           // of other replicas, on it by now
+  bool encodes_pictures = true;  // its program knows image encoders
 };
 
 // Share of a node's free memory that placement leaves alone.

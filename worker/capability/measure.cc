@@ -105,6 +105,7 @@ v1::Capability DescribeMachine(int threads, const MemoryLimits& limits) {
   capability.set_threads(static_cast<uint32_t>(threads));
   capability.set_contract(engine::kCpuContract);
   capability.set_simd_target(engine::CpuTargetName());
+  capability.set_encodes_pictures(true);
   return capability;
 }
 

@@ -264,6 +264,7 @@ enigma::v1::Capability FakeWorker::Capability() const {
   capability.set_memory_free_bytes(FreeBytes());
   capability.set_memory_total_bytes(options_.memory_bytes);
   capability.set_contract("fake-v1");
+  capability.set_encodes_pictures(options_.encodes_pictures);
   if (!measured_) return capability;
   capability.set_memory_bytes_per_second(options_.bytes_per_second);
   capability.set_flops_per_second(options_.bytes_per_second * 10);

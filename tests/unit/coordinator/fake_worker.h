@@ -91,6 +91,7 @@ class FakeWorker final : public enigma::v1::Worker::Service {
     size_t stages_max = SIZE_MAX;  // with so many it says that no memory is left
     uint64_t stage_bytes = 0;      // other than 0: what is free is so much for each stage that it may still take
     bool measured = true;          // when it attends; else once Measure is called
+    bool encodes_pictures = true;  // false: as a program from before there were image encoders
     uint64_t incarnation = 1;
     const NodeIdentity* identity = nullptr;
     grpc::Service* ranks = nullptr;  // served beside, where it is given

@@ -335,6 +335,27 @@ TEST(EncoderPlacementTest, LinksAreNeededWhereStagesMayMakeRoomForIt) {
   EXPECT_TRUE(NeedsLinks(WithEncoder(nodes, 5'000'000)));
 }
 
+TEST(EncoderPlacementTest, ANodeWhoseProgramKnowsNoneGetsNone) {
+  std::vector<CandidateNode> nodes = {Node("a", 100'000'000, 10 * kGiga), Node("b", 100'000'000, 9 * kGiga)};
+  nodes[1].encodes_pictures = false;
+  const enigma::v1::PlanReply beside = PlanPlacement(WithEncoder(nodes, 1000)).reply;
+  EXPECT_EQ(beside.encoder().node_id(), "a");
+  ASSERT_EQ(beside.verdicts_size(), 2);
+  EXPECT_NE(beside.verdicts(1).reason().find("; its program is too old for image encoders"), std::string::npos)
+      << beside.verdicts(1).reason();
+  EXPECT_FALSE(beside.verdicts(1).used());
+  // Only the old one has room for it.
+  nodes[0].memory_free_bytes = 6'000'000;
+  EXPECT_NE(EncoderOf(WithEncoder(nodes, 5'000'000)), "b");
+  EXPECT_EQ(EncoderOf(WithEncoder({nodes[1]}, 1000)).find("none: "), 0u);
+  nodes[0].encodes_pictures = false;
+  const enigma::v1::PlanReply none = PlanPlacement(WithEncoder(nodes, 1000)).reply;
+  EXPECT_FALSE(none.feasible());
+  EXPECT_NE(none.infeasible_reason().find("the program of every node is too old"), std::string::npos)
+      << none.infeasible_reason();
+  for (const auto& verdict : none.verdicts()) EXPECT_NE(verdict.reason().find("too old"), std::string::npos);
+}
+
 TEST(EncoderPlacementTest, WhatHasNoRoomIsSaid) {
   const enigma::v1::PlanReply reply =
       PlanPlacement(WithEncoder({Node("a", 100'000'000, 10 * kGiga)}, 200'000'000)).reply;

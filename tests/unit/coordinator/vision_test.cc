@@ -178,6 +178,22 @@ TEST_F(VisionTest, TheEncoderIsAStageOfItsOwn) {
   EXPECT_TRUE(workers_[1]->stages().empty());
 }
 
+TEST_F(VisionTest, AnOlderWorkerIsAskedForNoEncoder) {
+  StartCoordinator(Options());
+  FakeWorker::Options old;
+  old.encodes_pictures = false;
+  StartWorker("n0", old);
+  ASSERT_TRUE(WaitForState("ready", 1));
+  ASSERT_TRUE(ImportEye(WriteEncoder()).ok());
+  EXPECT_THAT(Load("eye", 0).error_message(), HasSubstr("too old for image encoders"));
+  EXPECT_EQ(workers_[0]->load_calls(), 0);
+  StartWorker("n1");
+  ASSERT_TRUE(WaitForState("ready", 2));
+  const grpc::Status loaded = Load("eye", 0);
+  ASSERT_TRUE(loaded.ok()) << loaded.error_message();
+  EXPECT_EQ(Replicas("eye")[0].encoder().node_id(), "n1");
+}
+
 TEST_F(VisionTest, RowsStandBeforeTheTextAndCount) {
   ServeEye();
   const std::string png = Png(8, 8);

@@ -168,6 +168,7 @@ TEST_F(WorkerDaemon, JoinsLoadsAnswersAndMovesNoByteTwice) {
   for (const v1::WorkerHello& hello : hellos) {
     EXPECT_GT(hello.capability().memory_free_bytes(), 0U);
     EXPECT_EQ(hello.capability().contract(), "cpu-v1");
+    EXPECT_TRUE(hello.capability().encodes_pictures());
     // It attends without waiting for its measurement, which is then told apart.
     const bool told_at_once = hello.capability().memory_bytes_per_second() > 0;
     const v1::Capability measured = told_at_once ? hello.capability() : coordinator_->AwaitCapability(hello.node_id());
