@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 #include <absl/time/clock.h>
 
@@ -18,8 +19,7 @@ std::shared_ptr<GenerateStream> GenerateStream::Make(ControlPlane& plane, enigma
 std::shared_ptr<RequestPictures> GenerateStream::TakePictures(enigma::v1::GenerateRequest& request) {
   std::vector<std::string> files;
   const auto take = [&files](auto& pictures) {
-    for (std::string& picture : pictures) files.push_back(std::move(picture));
-    pictures.Clear();
+    for (std::string& picture : pictures) files.push_back(std::exchange(picture, {}));
   };
   take(*request.mutable_pictures());
   if (request.has_chat()) {
@@ -27,6 +27,18 @@ std::shared_ptr<RequestPictures> GenerateStream::TakePictures(enigma::v1::Genera
       take(*message.mutable_pictures());
   }
   return RequestPictures::Make(std::move(files));
+}
+
+void GenerateStream::MarkPictures(std::vector<Turn>& turns) const {
+  if (pictures_ == nullptr || turns.empty()) return;
+  const std::vector<std::string> marks = pictures_->Marks();
+  auto mark = marks.begin();
+  for (int i = 0; i < request_.pictures_size(); ++i) absl::StrAppend(&turns.front().content, *mark++);
+  for (int m = 0; m < request_.chat().messages_size(); ++m) {
+    for (int i = 0; i < request_.chat().messages(m).pictures_size(); ++i) {
+      absl::StrAppend(&turns[static_cast<size_t>(m)].content, *mark++);
+    }
+  }
 }
 
 void GenerateStream::Hold(Intake::Pass pass, KeyLease lease, absl::Duration time_max) {

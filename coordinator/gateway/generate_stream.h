@@ -36,8 +36,10 @@ class GenerateStream final : public grpc::ServerWriteReactor<enigma::v1::Generat
   // Ends it with an error, unless it has ended.
   void Fail(const absl::Status& why);
 
-  const enigma::v1::GenerateRequest& request() const { return request_; }  // without its pictures
+  const enigma::v1::GenerateRequest& request() const { return request_; }  // with empty pictures
   bool has_pictures() const { return pictures_ != nullptr; }
+  // Hashes the pictures, and puts what tells them from others into the turns of the request's chat.
+  void MarkPictures(std::vector<Turn>& turns) const;
 
   // Generation::Begin, by the model of the request; `hold`: of it.
   void Begin(SpecialistKeeper::Hold hold);
@@ -56,7 +58,7 @@ class GenerateStream final : public grpc::ServerWriteReactor<enigma::v1::Generat
 
   GenerateStream(ControlPlane& plane, enigma::v1::GenerateRequest request, grpc::CallbackServerContext& context)
       : plane_(plane), pictures_(TakePictures(request)), request_(std::move(request)), context_(context) {}
-  // Those of the request and of its messages, which are left without.
+  // Those of the request and of its messages, which keep an empty one for each.
   static std::shared_ptr<RequestPictures> TakePictures(enigma::v1::GenerateRequest& request);
   void BeginWith(const std::string& model, bool routed);
   void TryNext();
@@ -74,7 +76,7 @@ class GenerateStream final : public grpc::ServerWriteReactor<enigma::v1::Generat
 
   ControlPlane& plane_;
   const std::shared_ptr<RequestPictures> pictures_;  // null: none; shared with generations
-  const enigma::v1::GenerateRequest request_;        // without them
+  const enigma::v1::GenerateRequest request_;        // with an empty one for each
   grpc::CallbackServerContext& context_;             // there until OnDone
   std::shared_ptr<GenerateStream> self_;             // likewise
   TimeLimit time_limit_;

@@ -98,6 +98,7 @@ void InferenceService::RouteThenBegin(RouteWishes wishes, const Caller& caller,
   const auto ask = [this, wishes = std::move(wishes), caller, stream, began]() -> absl::StatusOr<QuestionPtr> {
     ENIGMA_ASSIGN_OR_RETURN(RoutableRequest described, RoutableRequestOf(stream->request()));
     described.features.has_image = stream->has_pictures();
+    stream->MarkPictures(described.turns);
     ENIGMA_RETURN_IF_ERROR(SetWishes(wishes, described.features));
     return router_.Ask(std::move(described), caller, began);
   };

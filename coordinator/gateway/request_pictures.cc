@@ -6,6 +6,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
+#include "coordinator/gateway/picture_parts.h"
 #include "coordinator/state/picture_rows.h"
 #include "engine/image/decode_image.h"
 
@@ -65,6 +66,12 @@ absl::Status RequestPictures::Admit(Intake& intake, const Model& model, size_t c
   rows_pass_.Leave();  // of a model that failed
   ENIGMA_ASSIGN_OR_RETURN(rows_pass_, intake.EnterMore(bytes));
   return absl::OkStatus();
+}
+
+std::vector<std::string> RequestPictures::Marks() const {
+  std::vector<std::string> marks;
+  for (const auto& file : files_) marks.push_back(PictureMark(*file));
+  return marks;
 }
 
 uint64_t RequestPictures::Encode(PictureEncoders& encoders, const std::string& model, Done done) {

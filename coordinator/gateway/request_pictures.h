@@ -35,6 +35,8 @@ class RequestPictures : public std::enable_shared_from_this<RequestPictures> {
   // where the rows are too much beside what other requests hold; from then on they count there, as long as this lives.
   // Asked again, it counts them once.
   absl::Status Admit(Intake& intake, const Model& model, size_t choices);
+  // What tells them from others (picture_parts.h), in their order.
+  std::vector<std::string> Marks() const;
 
   // Gets those of all pictures, one after another.
   using Done = std::function<void(const absl::StatusOr<PictureRows>& rows)>;

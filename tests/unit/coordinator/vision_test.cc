@@ -57,6 +57,40 @@ class VisionTest : public CoordinatorTest {
     const std::string node = Replicas("eye")[0].encoder().node_id();
     return *workers_[node == "n0" ? 0 : 1];
   }
+  void GiveTemplate() {
+    const std::string plain = folder_ + "/plain.gguf";
+    std::filesystem::rename(model_path_, plain);
+    enigma::testing::EditModel(plain, model_path_, [](enigma::testing::EditableModel& model) {
+      model.metadata.Set(
+          "tokenizer.chat_template",
+          std::string("{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}"));
+    });
+  }
+  // Behind "auto": "blind" for what is said, and "eye"; on two workers, with nothing loaded.
+  void BeginRouting() {
+    GiveTemplate();
+    specialists_ = folder_ + "/specialists.yaml";
+    std::ofstream(specialists_) << "default: talk\ntasks:\n  talk: {model: blind}\n  pictures: {model: eye}\n";
+    Coordinator::Options options = Options();
+    options.specialists_file = specialists_;
+    options.specialists_look = absl::Milliseconds(20);
+    StartCoordinator(options);
+    StartWorker("n0");
+    StartWorker("n1");
+    ASSERT_TRUE(WaitForState("ready", 2));
+    ASSERT_TRUE(Import("blind").ok());
+    ASSERT_TRUE(ImportEye(WriteEncoder()).ok());
+    ASSERT_TRUE(Eventually([&] { return Specialist("pictures") == "eye"; }));
+  }
+  // Whose model answers for the task by the registry that is in force; empty: none.
+  std::string Specialist(const std::string& task) const {
+    const PictureJson registry = PictureJson::parse(Get(port(), "/api/specialists").body);
+    if (!registry["fault"].is_null()) return "";
+    for (const PictureJson& one : registry["tasks"]) {
+      if (one["name"] == task) return one["model"];
+    }
+    return "";
+  }
   static std::string Png(uint32_t width, uint32_t height) {
     const auto png = engine::EncodePng(engine::Image::Blank(width, height));
     EXPECT_TRUE(png.ok());
@@ -74,6 +108,8 @@ class VisionTest : public CoordinatorTest {
     const PictureJson body = {{"model", model}, {"messages", messages}, {"max_tokens", 3}, {"n", choices}};
     return Post(port(), "/v1/chat/completions", body.dump());
   }
+  std::string specialists_;
+
   static std::string Refusal(const HttpAnswer& answer) {
     EXPECT_EQ(answer.status, 400) << answer.body;
     return answer.status == 400 ? PictureJson::parse(answer.body).at("error").at("message").get<std::string>() : "";
@@ -231,12 +267,7 @@ TEST_F(VisionTest, EachPictureIsEncodedOnceForAllChoices) {
 }
 
 TEST_F(VisionTest, ATemplateMakesThePromptBehindThePicture) {
-  const std::string plain = folder_ + "/plain.gguf";
-  std::filesystem::rename(model_path_, plain);
-  enigma::testing::EditModel(plain, model_path_, [](enigma::testing::EditableModel& model) {
-    model.metadata.Set("tokenizer.chat_template",
-                       std::string("{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}"));
-  });
+  GiveTemplate();
   ServeEye();
   ASSERT_EQ(Chat(Parts({ImagePart(Png(8, 8)), {{"type", "text"}, {"text", "Once"}}})).status, 200);
   ASSERT_EQ(Chat(Parts({ImagePart(Png(8, 8))})).status, 200);
@@ -299,23 +330,39 @@ TEST_F(VisionTest, WhatIsNoPictureIsRefusedWithASentence) {
 }
 
 TEST_F(VisionTest, AnImageGoesToTheSpecialistThatTakesOne) {
-  const std::string file = folder_ + "/specialists.yaml";
-  std::ofstream(file) << "default: talk\ntasks:\n  talk: {model: blind}\n  pictures: {model: eye}\n";
-  Coordinator::Options options = Options();
-  options.specialists_file = file;
-  options.specialists_look = absl::Milliseconds(20);
-  StartCoordinator(options);
-  StartWorker("n0");
-  StartWorker("n1");
-  ASSERT_TRUE(WaitForState("ready", 2));
-  ASSERT_TRUE(Import("blind").ok());
-  ASSERT_TRUE(ImportEye(WriteEncoder()).ok());
-  ASSERT_TRUE(enigma::testing::Eventually(
-      [&] { return Get(port(), "/api/specialists").body.find("\"pictures\"") != std::string::npos; }));
+  BeginRouting();
   const HttpAnswer answer = Chat(Parts({ImagePart(Png(8, 8))}), "auto");
   ASSERT_EQ(answer.status, 200) << answer.body;
   EXPECT_EQ(answer.headers.at("x-enigma-model"), "eye");
   EXPECT_EQ(answer.headers.at("x-enigma-route-method"), "capability");
+}
+
+TEST_F(VisionTest, AConversationAboutAPictureIsNoOtherOfTheSameWords) {
+  BeginRouting();
+  enigma::v1::GenerateRequest chat;
+  chat.set_model("auto");
+  chat.mutable_sampling()->set_max_tokens(2);
+  const auto say = [&chat](const std::string& role) -> enigma::v1::ChatMessage& {
+    enigma::v1::ChatMessage& message = *chat.mutable_chat()->add_messages();
+    message.set_role(role);
+    message.set_content("Once");
+    return message;
+  };
+  const auto answered_by = [&] {
+    grpc::ClientContext context;
+    const auto stream = inference_->Generate(&context, chat);
+    enigma::v1::GenerateChunk chunk;
+    std::string model;
+    while (stream->Read(&chunk)) model += chunk.model();
+    const grpc::Status status = stream->Finish();
+    return status.ok() ? model : status.error_message();
+  };
+  say("user").add_pictures(Png(8, 8));
+  EXPECT_EQ(answered_by(), "eye");
+  chat.mutable_chat()->mutable_messages(0)->clear_pictures();
+  say("assistant");
+  say("user");
+  EXPECT_EQ(answered_by(), "blind") << "that one was about a picture";
 }
 
 TEST_F(VisionTest, TheEncodersDeathEndsTheRequestAndThePlacementComesBack) {
