@@ -66,13 +66,19 @@ class VisionTest : public CoordinatorTest {
           std::string("{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}"));
     });
   }
-  // Behind "auto": "blind" for what is said, and "eye"; on two workers, with nothing loaded.
-  void BeginRouting() {
+  // Behind "auto": "blind" for what is said, and this model for pictures.
+  void WriteRegistry(const std::string& for_pictures) const {
+    const std::string file = folder_ + "/specialists.yaml";
+    std::ofstream(file + ".next") << "default: talk\ntasks:\n  talk: {model: blind}\n  pictures: {model: "
+                                  << for_pictures << "}\n";
+    std::filesystem::rename(file + ".next", file);
+  }
+  // On two workers, with nothing loaded.
+  void BeginRouting(const std::string& for_pictures = "eye") {
     GiveTemplate();
-    specialists_ = folder_ + "/specialists.yaml";
-    std::ofstream(specialists_) << "default: talk\ntasks:\n  talk: {model: blind}\n  pictures: {model: eye}\n";
+    WriteRegistry(for_pictures);
     Coordinator::Options options = Options();
-    options.specialists_file = specialists_;
+    options.specialists_file = folder_ + "/specialists.yaml";
     options.specialists_look = absl::Milliseconds(20);
     StartCoordinator(options);
     StartWorker("n0");
@@ -80,7 +86,7 @@ class VisionTest : public CoordinatorTest {
     ASSERT_TRUE(WaitForState("ready", 2));
     ASSERT_TRUE(Import("blind").ok());
     ASSERT_TRUE(ImportEye(WriteEncoder()).ok());
-    ASSERT_TRUE(Eventually([&] { return Specialist("pictures") == "eye"; }));
+    ASSERT_TRUE(Eventually([&] { return Specialist("pictures") == for_pictures; }));
   }
   // Whose model answers for the task by the registry that is in force; empty: none.
   std::string Specialist(const std::string& task) const {
@@ -108,8 +114,6 @@ class VisionTest : public CoordinatorTest {
     const PictureJson body = {{"model", model}, {"messages", messages}, {"max_tokens", 3}, {"n", choices}};
     return Post(port(), "/v1/chat/completions", body.dump());
   }
-  std::string specialists_;
-
   static std::string Refusal(const HttpAnswer& answer) {
     EXPECT_EQ(answer.status, 400) << answer.body;
     return answer.status == 400 ? PictureJson::parse(answer.body).at("error").at("message").get<std::string>() : "";
@@ -335,6 +339,24 @@ TEST_F(VisionTest, AnImageGoesToTheSpecialistThatTakesOne) {
   ASSERT_EQ(answer.status, 200) << answer.body;
   EXPECT_EQ(answer.headers.at("x-enigma-model"), "eye");
   EXPECT_EQ(answer.headers.at("x-enigma-route-method"), "capability");
+}
+
+TEST_F(VisionTest, NobodyStandsInWhoTakesNoImage) {
+  BeginRouting("blind");
+  const PictureJson text = PictureJson::array({{{"role", "user"}, {"content", "Once"}}});
+  ASSERT_EQ(Chat(text, "auto").status, 200) << "from now on it serves";
+  for (const auto& worker : workers_) worker->HoldLoads(true);
+  WriteRegistry("eye");
+  ASSERT_TRUE(Eventually([&] { return Specialist("pictures") == "eye"; }));
+  HttpAnswer answer;
+  std::thread asking([&] { answer = Chat(Parts({ImagePart(Png(8, 8))}), "auto"); });
+  EXPECT_TRUE(Eventually([&] {
+    return Get(port(), "/metrics").body.find("method=\"capability\"") != std::string::npos;
+  })) << "it is decided while the one that took its place is not there yet";
+  for (const auto& worker : workers_) worker->HoldLoads(false);
+  asking.join();
+  EXPECT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(answer.headers["x-enigma-model"], "eye");
 }
 
 TEST_F(VisionTest, AConversationAboutAPictureIsNoOtherOfTheSameWords) {
