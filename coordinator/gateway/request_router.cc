@@ -61,14 +61,17 @@ absl::Status NoRegistry(const Caller& caller, const absl::Status& fault) {
 
 }  // namespace
 
-ModelView RequestRouter::ViewFor(const RoutableRequest& request) {
+ModelView RequestRouter::ViewFor(const RouteQuestion& question) {
+  const RoutableRequest& request = question.request;
   ModelView view;
-  view.abilities = [this, &request](const std::string& name) -> std::optional<ModelAbilities> {
+  view.abilities = [this, &request,
+                    &caller = question.caller](const std::string& name) -> std::optional<ModelAbilities> {
     const absl::StatusOr<ModelPtr> model = plane_.models.Find(name);
     if (!model.ok()) return std::nullopt;
     const absl::StatusOr<ServedModel> served = FindServed(plane_, name);
     ModelAbilities abilities;
     abilities.images = (*model)->encoder.has_value();
+    abilities.allowed = caller.MayUse(name);
     abilities.context = served.ok() ? served->context : std::min((*model)->context, kDefaultContextMax);
     if (request.features.wants_tools) {
       const absl::StatusOr<ChatTemplatePtr> chat = plane_.files.Chat(**model);
@@ -138,7 +141,7 @@ absl::StatusOr<RoutePtr> RequestRouter::Decide(const RouteQuestion& question) {
       verdict = RouterVerdict{route->reading->label(), route->reading->confidence(), route->reading->threshold};
     }
   }
-  const ModelView view = ViewFor(question.request);
+  const ModelView view = ViewFor(question);
   ENIGMA_ASSIGN_OR_RETURN(route->decision,
                           coordinator::Decide(table.specialists, table.keywords, features, verdict, why_not, view));
   const Decision& decision = route->decision;

@@ -106,7 +106,7 @@ class RequestRouter {
   // The router's reading of the text; `why_not` where there is none.
   std::optional<LabelReading> Read(const Specialists& specialists, const std::string& text, std::string& why_not);
   bool RouterPauses();
-  ModelView ViewFor(const RoutableRequest& request);
+  ModelView ViewFor(const RouteQuestion& question);  // which it borrows
 
   ControlPlane& plane_;
   SpecialistRegistry& registry_;

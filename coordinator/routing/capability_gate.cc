@@ -18,15 +18,32 @@ bool TakesImages(const std::string& model, const ModelView& models) {
   return abilities && abilities->images;
 }
 
+bool IsAllowed(const std::string& model, const ModelView& models) {
+  const std::optional<ModelAbilities> abilities = models.abilities(model);
+  return !abilities || abilities->allowed;
+}
+
+// Its model takes images, and who asks may use it, or a fallback that takes them too.
+bool AnswersAboutImages(const Task& task, const ModelView& models) {
+  if (!TakesImages(task.model, models)) return false;
+  return IsAllowed(task.model, models) ||
+         std::any_of(task.fallback.begin(), task.fallback.end(),
+                     [&](const std::string& model) { return TakesImages(model, models) && IsAllowed(model, models); });
+}
+
 }  // namespace
 
 absl::StatusOr<const Task*> TaskForImages(const Specialists& specialists, const ModelView& models) {
   const Task* task = specialists.FindTask(kVisionTask);
   if (task == nullptr) task = specialists.TaskOfIntent(kVisionTask);
-  if (task != nullptr && TakesImages(task->model, models)) return task;
-  const auto other = std::find_if(specialists.tasks.begin(), specialists.tasks.end(),
-                                  [&](const Task& one) { return TakesImages(one.model, models); });
-  if (other != specialists.tasks.end()) return &*other;
+  const auto first = [&](const auto& fits) -> const Task* {
+    if (task != nullptr && fits(*task)) return task;
+    const auto other = std::find_if(specialists.tasks.begin(), specialists.tasks.end(), fits);
+    return other == specialists.tasks.end() ? nullptr : &*other;
+  };
+  if (const Task* one = first([&](const Task& t) { return AnswersAboutImages(t, models); })) return one;
+  // What stands against it is told, then.
+  if (const Task* one = first([&](const Task& t) { return TakesImages(t.model, models); })) return one;
   if (task != nullptr) return task;
   return absl::InvalidArgumentError(
       absl::StrCat("messages: an image was sent, and no specialist here takes images; there are the tasks ",

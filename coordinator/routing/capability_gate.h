@@ -11,8 +11,9 @@ namespace enigma::coordinator {
 
 inline constexpr char kVisionTask[] = "vision";
 
-// The task that takes images: "vision", or the one that has the intent of this name, unless its model takes none and
-// that of another task does. INVALID_ARGUMENT when there is neither. Pure.
+// The task that takes images: "vision", or the one that has the intent of this name, unless another task alone has a
+// model that takes images and is allowed, or alone one that takes images. A task's fallback may be what is allowed.
+// INVALID_ARGUMENT when none takes any. Pure.
 absl::StatusOr<const Task*> TaskForImages(const Specialists& specialists, const ModelView& models);
 
 // Of these models, those that take images. Pure.

@@ -66,11 +66,12 @@ class VisionTest : public CoordinatorTest {
           std::string("{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}"));
     });
   }
-  // Behind "auto": "blind" for what is said, and this model for pictures.
-  void WriteRegistry(const std::string& for_pictures) const {
+  // Behind "auto": "blind" for what is said, this model for pictures, and more tasks.
+  void WriteRegistry(const std::string& for_pictures, const std::string& more = "") const {
     const std::string file = folder_ + "/specialists.yaml";
     std::ofstream(file + ".next") << "default: talk\ntasks:\n  talk: {model: blind}\n  pictures: {model: "
-                                  << for_pictures << "}\n";
+                                  << for_pictures << "}\n"
+                                  << more;
     std::filesystem::rename(file + ".next", file);
   }
   // On two workers, with nothing loaded.
@@ -339,6 +340,31 @@ TEST_F(VisionTest, AnImageGoesToTheSpecialistThatTakesOne) {
   ASSERT_EQ(answer.status, 200) << answer.body;
   EXPECT_EQ(answer.headers.at("x-enigma-model"), "eye");
   EXPECT_EQ(answer.headers.at("x-enigma-route-method"), "capability");
+}
+
+TEST_F(VisionTest, AnImageGoesToNoModelThatTheKeyMayNotUse) {
+  BeginRouting();
+  enigma::v1::ImportModelRequest secret;
+  secret.set_path(model_path_);
+  secret.set_encoder_path(folder_ + "/encoder-64.gguf");
+  secret.set_name("secret");
+  ASSERT_TRUE(Import(secret).ok());
+  WriteRegistry("eye", "  vision: {model: secret}\n");
+  ASSERT_TRUE(Eventually([&] { return Specialist("vision") == "secret"; }));
+  const auto asked_with_key_of = [&](const std::string& model) {
+    grpc::ClientContext context;
+    enigma::v1::CreateKeyRequest request;
+    request.set_name("of " + model);
+    request.add_models(model);
+    enigma::v1::CreateKeyReply key;
+    EXPECT_TRUE(cluster_->CreateKey(&context, request, &key).ok());
+    const PictureJson body = {{"model", "auto"}, {"messages", Parts({ImagePart(Png(8, 8))})}, {"max_tokens", 3}};
+    return Post(port(), "/v1/chat/completions", body.dump(), {"Authorization: Bearer " + key.secret()});
+  };
+  HttpAnswer answer = asked_with_key_of("eye");
+  EXPECT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(answer.headers["x-enigma-model"], "eye");
+  EXPECT_EQ(asked_with_key_of("blind").status, 403);
 }
 
 TEST_F(VisionTest, NobodyStandsInWhoTakesNoImage) {

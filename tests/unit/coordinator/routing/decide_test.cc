@@ -140,6 +140,21 @@ TEST_F(DecideTest, AnImageGoesToVisionOrNowhere) {
   EXPECT_THAT(Decided().fallback, ElementsAre("talker")) << "a fallback that takes none is left out";
 }
 
+TEST_F(DecideTest, AnImageGoesToAModelThatTheCallerMayUse) {
+  request_.has_image = true;
+  for (const char* model : {"seer", "talker", "coder"}) models_[model].images = true;
+  models_["seer"].allowed = false;
+  models_["talker"].allowed = false;
+  Use("default: chat\ntasks: {chat: {model: talker}, code: {model: coder}, vision: {model: seer}}");
+  EXPECT_EQ(Decided().task, "code");
+  Use("default: chat\ntasks: {chat: {model: coder}, vision: {model: seer, fallback: [talker, coder]}}");
+  EXPECT_EQ(Decided().task, "vision") << "a fallback of it may be used";
+  Use("default: chat\ntasks: {chat: {model: talker}, vision: {model: seer, fallback: [talker]}}");
+  EXPECT_EQ(Decided().task, "vision") << "none may be, which is to be said of the one that takes images";
+  models_["seer"].images = false;
+  EXPECT_EQ(Decided().task, "chat");
+}
+
 TEST_F(DecideTest, ToolsGoToAModelWithAPlaceForThem) {
   request_.text = "python";
   request_.wants_tools = true;
