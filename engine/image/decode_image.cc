@@ -136,6 +136,10 @@ absl::StatusOr<ImageHeader> ReadImageHeader(Bytes file, const ImageLimits& limit
   return header;
 }
 
+uint64_t DecodingBytesMost(const ImageHeader& header) {
+  return uint64_t{header.width} * header.height * (header.format == ImageFormat::kPng ? 7 : 11);
+}
+
 absl::StatusOr<Image> DecodeImage(Bytes file, const ImageLimits& limits) {
   ENIGMA_ASSIGN_OR_RETURN(const ImageHeader header, ReadImageHeader(file, limits));
   // A file of a few bytes may promise millions of pixels; they would be missed only after memory was taken for them.

@@ -15,7 +15,6 @@ enum class ImageFormat { kJpeg, kPng };
 std::string_view NameOf(ImageFormat format);  // "JPEG"
 
 // Held against what a file says of itself before memory is taken for its pixels, and before any of them is decoded.
-// Decoding takes at most 7 bytes per pixel (PNG) or 11 (JPEG of several scans) at once; 3 remain.
 struct ImageLimits {
   uint64_t bytes_max = uint64_t{32} << 20;  // of the file
   uint32_t side_max = 16384;                // of the width, and of the height
@@ -32,6 +31,10 @@ struct ImageHeader {
 // What a file's first bytes and header say. InvalidArgument for what is neither JPEG nor PNG (whatever it is called),
 // for a header that is damaged, and for what is beyond the limits. No pixel is decoded.
 absl::StatusOr<ImageHeader> ReadImageHeader(std::span<const uint8_t> file, const ImageLimits& limits);
+
+// The most bytes that decoding the pixels takes at once: 7 for each of a PNG, 11 of a JPEG (of several scans). 3
+// remain.
+uint64_t DecodingBytesMost(const ImageHeader& header);
 
 // The picture as 8-bit RGB, upright (the orientation of Exif data is applied; Exif data that are damaged count as
 // none). Grey, palettes, 16 bits, interlaced and progressive files are converted; what is transparent lies on white;

@@ -16,11 +16,10 @@ constexpr absl::Duration kAskWhetherGoneEvery = absl::Milliseconds(100);
 
 }  // namespace
 
-EncoderStage::EncoderStage(Options options, LoadedEncoder loaded, absl::Mutex& turn, Metrics& metrics,
-                           const Clock& clock)
+EncoderStage::EncoderStage(Options options, LoadedEncoder loaded, Turns turns, Metrics& metrics, const Clock& clock)
     : options_(std::move(options)),
       loaded_(std::move(loaded)),
-      turn_(turn),
+      turns_(turns),
       clock_(clock),
       pictures_(metrics.Counter(Metric::kPicturesEncoded, {{"model_name", options_.model}})),
       seconds_(metrics.Histogram(Metric::kPictureSeconds, {{"model_name", options_.model}})),
@@ -104,9 +103,12 @@ void EncoderStage::Run() {
 absl::StatusOr<std::vector<float>> EncoderStage::Compute(const Picture& picture) {
   const absl::Duration start = clock_.Monotonic();
   const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(picture.image.data()), picture.image.size());
+  absl::MutexLock pixels_turn(&turns_.pixels);
+  if (picture.unwanted) return absl::CancelledError("the caller went away");
+  ENIGMA_RETURN_IF_ERROR(CheckMemory(bytes));
   try {
     ENIGMA_ASSIGN_OR_RETURN(const engine::Image pixels, engine::DecodeImage(bytes, options_.limits));
-    absl::MutexLock lock(&turn_);
+    absl::MutexLock computing_turn(&turns_.computing);
     if (picture.unwanted) return absl::CancelledError("the caller went away");
     absl::StatusOr<std::vector<float>> rows = loaded_.encoder->Encode(pixels);
     pictures_.Increment();
@@ -116,6 +118,17 @@ absl::StatusOr<std::vector<float>> EncoderStage::Compute(const Picture& picture)
     return absl::ResourceExhaustedError(absl::StrCat(
         "node ", options_.node_id, " has no memory for this picture; try again later, or send a smaller one"));
   }
+}
+
+absl::Status EncoderStage::CheckMemory(std::span<const uint8_t> file) const {
+  if (options_.free_bytes == nullptr) return absl::OkStatus();
+  ENIGMA_ASSIGN_OR_RETURN(const engine::ImageHeader header, engine::ReadImageHeader(file, options_.limits));
+  const uint64_t needed = engine::DecodingBytesMost(header);
+  const uint64_t free = options_.free_bytes();
+  if (needed <= free) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "node ", options_.node_id, " has no memory for this picture: its ", header.width, " x ", header.height,
+      " pixels take ", needed, " bytes, and ", free, " are free; try again later, or send a smaller one"));
 }
 
 v1::StageStatus EncoderStage::Status() const {

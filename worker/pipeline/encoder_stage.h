@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -29,7 +30,8 @@ struct LoadedEncoder {
 };
 
 // The image encoder of one replica at work. A thread of its own decodes and encodes one picture after another; gRPC's
-// threads only wait for theirs. Thread-safe.
+// threads only wait for theirs. What a picture takes that is decoded is in no estimate of memory (its file says how
+// much): encoders of a worker decode one at a time, and only what its memory holds just then. Thread-safe.
 class EncoderStage {
  public:
   struct Options {
@@ -39,9 +41,16 @@ class EncoderStage {
     size_t waiting_max = 64;                           // pictures that wait,
     uint64_t waiting_bytes_max = uint64_t{256} << 20;  // and what their files may have together
     engine::ImageLimits limits = {};
+    std::function<uint64_t()> free_bytes = nullptr;  // that a picture may take, asked before each; null: any
   };
-  // `turn`: held while the encoder computes, as by StepRunner. References outlive this.
-  EncoderStage(Options options, LoadedEncoder loaded, absl::Mutex& turn, Metrics& metrics,
+  // What it takes turns with. `pixels`: held, by the encoders of a worker, while the pixels of a picture are in memory;
+  // `computing`: while the encoder computes, as by StepRunner.
+  struct Turns {
+    absl::Mutex& pixels;
+    absl::Mutex& computing;
+  };
+  // References outlive this.
+  EncoderStage(Options options, LoadedEncoder loaded, Turns turns, Metrics& metrics,
                const Clock& clock = Clock::System());
   // Blocks until the picture that is under way is done.
   ~EncoderStage();
@@ -70,12 +79,13 @@ class EncoderStage {
 
   void Run();
   absl::StatusOr<std::vector<float>> Compute(const Picture& picture);
+  absl::Status CheckMemory(std::span<const uint8_t> file) const;
   absl::Status CheckRoom(uint64_t bytes) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   absl::Status Enqueue(const PicturePtr& picture) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
   LoadedEncoder loaded_;  // compute thread only, but for its sizes
-  absl::Mutex& turn_;
+  const Turns turns_;
   const Clock& clock_;
   prometheus::Counter& pictures_;
   prometheus::Histogram& seconds_;

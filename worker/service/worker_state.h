@@ -29,6 +29,7 @@ struct WorkerState {
   Metrics& metrics;
   std::function<void(const v1::ReplicaFailure&)> on_failure;  // tells the coordinator
   absl::Mutex turn = {};                                      // stages compute one at a time; see StepRunner
+  absl::Mutex pixels = {};                                    // encoders decode one at a time; see EncoderStage
   StageRegistry stages = {};
   EncoderRegistry encoders = {};
   IncomingStreams incoming = {};                  // between ranks; see rank_registry.h

@@ -48,10 +48,13 @@ class EncoderStageTest : public ::testing::Test {
     loaded.encoder = *std::move(encoder);
     return loaded;
   }
-  std::unique_ptr<EncoderStage> Start(size_t waiting_max = 8) {
-    return std::make_unique<EncoderStage>(
-        EncoderStage::Options{.replica = 5, .model = "eye", .node_id = "n", .waiting_max = waiting_max}, Load(), turn_,
-        metrics_);
+  std::unique_ptr<EncoderStage> Start(size_t waiting_max = 8, std::function<uint64_t()> free_bytes = nullptr) {
+    return std::make_unique<EncoderStage>(EncoderStage::Options{.replica = 5,
+                                                                .model = "eye",
+                                                                .node_id = "n",
+                                                                .waiting_max = waiting_max,
+                                                                .free_bytes = std::move(free_bytes)},
+                                          Load(), EncoderStage::Turns{pixels_, turn_}, metrics_);
   }
   static bool Wanted() { return false; }
 
@@ -60,6 +63,7 @@ class EncoderStageTest : public ::testing::Test {
   std::string path_;
   engine::Image image_ = engine::Image::Blank(31, 20);
   std::string png_;
+  absl::Mutex pixels_;
   absl::Mutex turn_;
   Metrics metrics_;
 };
@@ -169,6 +173,24 @@ TEST_F(EncoderStageTest, WhatNobodyWantsAnyMoreIsNotEncoded) {
   turn_.Unlock();
   EXPECT_TRUE(stage->Encode(png_, Wanted).ok());
   EXPECT_EQ(metrics_.Counter(Metric::kPicturesEncoded, {{"model_name", "eye"}}).Value(), 1);
+}
+
+TEST_F(EncoderStageTest, WhatMemoryDoesNotHoldIsNotDecoded) {
+  uint64_t free = 31 * 20 * 7 - 1;
+  bool alone = true;
+  const auto stage = Start(8, [&] {
+    const bool held_by_nobody = pixels_.TryLock();
+    if (held_by_nobody) pixels_.Unlock();
+    alone = alone && !held_by_nobody;
+    return free;
+  });
+  const absl::Status refused = stage->Encode(png_, Wanted).status();
+  EXPECT_TRUE(absl::IsResourceExhausted(refused)) << refused;
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("31 x 20 pixels take 4340 bytes, and 4339 are free"));
+  EXPECT_TRUE(absl::IsInvalidArgument(stage->Encode("no picture", Wanted).status())) << "which memory would not mend";
+  ++free;
+  EXPECT_TRUE(stage->Encode(png_, Wanted).ok());
+  EXPECT_TRUE(alone) << "else two would count on the same memory";
 }
 
 TEST_F(EncoderStageTest, ItsMemoryIsWhatWasReckoned) {
