@@ -1,125 +1,22 @@
 // Models that take pictures: their two files, the stage that encodes, and requests with images.
 #include <algorithm>
-#include <fstream>
 #include <map>
 #include <set>
 #include <thread>
 
-#include <absl/strings/escaping.h>
 #include <absl/synchronization/notification.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include "coordinator/gateway/request_pictures.h"
-#include "engine/image/encode_png.h"
 #include "engine/spec/manifest.h"
 #include "engine/text/given_row.h"
-#include "tests/support/edited_model.h"
-#include "tests/support/synthetic_vision.h"
-#include "tests/unit/coordinator/coordinator_fixture.h"
-#include "tests/unit/coordinator/http_client.h"
+#include "tests/unit/coordinator/vision_fixture.h"
 
 namespace enigma::coordinator::testing {
 namespace {
 
-using PictureJson = nlohmann::json;
 using ::testing::HasSubstr;
-
-class VisionTest : public CoordinatorTest {
- protected:
-  // An encoder that goes before "stories", which is 64 wide.
-  std::string WriteEncoder(uint32_t output = 64) {
-    engine::VisionSpec spec = enigma::testing::SmallVisionSpec();
-    spec.output = output;
-    auto weights = enigma::testing::RandomVisionWeights(spec, 5);
-    std::string path = absl::StrCat(folder_, "/encoder-", output, ".gguf");
-    enigma::testing::WriteVisionModel(path, spec, weights, engine::DType::kF32);
-    return path;
-  }
-  grpc::Status ImportEye(const std::string& encoder, bool replace = false) {
-    enigma::v1::ImportModelRequest request;
-    request.set_path(model_path_);
-    request.set_encoder_path(encoder);
-    request.set_name("eye");
-    request.set_replace(replace);
-    return Import(request);
-  }
-  // "eye" in service on two workers, one of which encodes.
-  void ServeEye() {
-    StartCluster(2);
-    ASSERT_TRUE(ImportEye(WriteEncoder()).ok());
-    const grpc::Status loaded = Load("eye", 0);
-    ASSERT_TRUE(loaded.ok()) << loaded.error_message();
-    pipelines_.SetAnswer(Tokenizer()->Encode("one two three", {}));
-  }
-  FakeWorker& EncodingWorker() {
-    const std::string node = Replicas("eye")[0].encoder().node_id();
-    return *workers_[node == "n0" ? 0 : 1];
-  }
-  void GiveTemplate() {
-    const std::string plain = folder_ + "/plain.gguf";
-    std::filesystem::rename(model_path_, plain);
-    enigma::testing::EditModel(plain, model_path_, [](enigma::testing::EditableModel& model) {
-      model.metadata.Set(
-          "tokenizer.chat_template",
-          std::string("{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}"));
-    });
-  }
-  // Behind "auto": "blind" for what is said, this model for pictures, and more tasks.
-  void WriteRegistry(const std::string& for_pictures, const std::string& more = "") const {
-    const std::string file = folder_ + "/specialists.yaml";
-    std::ofstream(file + ".next") << "default: talk\ntasks:\n  talk: {model: blind}\n  pictures: {model: "
-                                  << for_pictures << "}\n"
-                                  << more;
-    std::filesystem::rename(file + ".next", file);
-  }
-  // On two workers, with nothing loaded.
-  void BeginRouting(const std::string& for_pictures = "eye") {
-    GiveTemplate();
-    WriteRegistry(for_pictures);
-    Coordinator::Options options = Options();
-    options.specialists_file = folder_ + "/specialists.yaml";
-    options.specialists_look = absl::Milliseconds(20);
-    StartCoordinator(options);
-    StartWorker("n0");
-    StartWorker("n1");
-    ASSERT_TRUE(WaitForState("ready", 2));
-    ASSERT_TRUE(Import("blind").ok());
-    ASSERT_TRUE(ImportEye(WriteEncoder()).ok());
-    ASSERT_TRUE(Eventually([&] { return Specialist("pictures") == for_pictures; }));
-  }
-  // Whose model answers for the task by the registry that is in force; empty: none.
-  std::string Specialist(const std::string& task) const {
-    const PictureJson registry = PictureJson::parse(Get(port(), "/api/specialists").body);
-    if (!registry["fault"].is_null()) return "";
-    for (const PictureJson& one : registry["tasks"]) {
-      if (one["name"] == task) return one["model"];
-    }
-    return "";
-  }
-  static std::string Png(uint32_t width, uint32_t height) {
-    const auto png = engine::EncodePng(engine::Image::Blank(width, height));
-    EXPECT_TRUE(png.ok());
-    return {png->begin(), png->end()};
-  }
-  static PictureJson ImagePart(const std::string& file) {
-    return {{"type", "image_url"},
-            {"image_url", {{"url", "data:image/png;base64," + absl::Base64Escape(file)}, {"detail", "auto"}}}};
-  }
-  static PictureJson UrlPart(const std::string& url) { return {{"type", "image_url"}, {"image_url", {{"url", url}}}}; }
-  static PictureJson Parts(std::vector<PictureJson> parts) {
-    return PictureJson::array({{{"role", "user"}, {"content", std::move(parts)}}});
-  }
-  HttpAnswer Chat(const PictureJson& messages, const std::string& model = "eye", int choices = 1) const {
-    const PictureJson body = {{"model", model}, {"messages", messages}, {"max_tokens", 3}, {"n", choices}};
-    return Post(port(), "/v1/chat/completions", body.dump());
-  }
-  static std::string Refusal(const HttpAnswer& answer) {
-    EXPECT_EQ(answer.status, 400) << answer.body;
-    return answer.status == 400 ? PictureJson::parse(answer.body).at("error").at("message").get<std::string>() : "";
-  }
-};
 
 TEST_F(VisionTest, AModelIsTwoFilesAndSurvivesARestart) {
   StartCoordinator(Options());
@@ -332,85 +229,6 @@ TEST_F(VisionTest, WhatIsNoPictureIsRefusedWithASentence) {
   EXPECT_THAT(Refusal(Chat(Parts(many))), HasSubstr("at most 8"));
   EXPECT_TRUE(pipelines_.opened().empty());
   EXPECT_EQ(Chat(Parts({ImagePart(std::string(size_t{13} << 20, 'x'))})).status, 413);
-}
-
-TEST_F(VisionTest, AnImageGoesToTheSpecialistThatTakesOne) {
-  BeginRouting();
-  const HttpAnswer answer = Chat(Parts({ImagePart(Png(8, 8))}), "auto");
-  ASSERT_EQ(answer.status, 200) << answer.body;
-  EXPECT_EQ(answer.headers.at("x-enigma-model"), "eye");
-  EXPECT_EQ(answer.headers.at("x-enigma-route-method"), "capability");
-}
-
-TEST_F(VisionTest, AnImageGoesToNoModelThatTheKeyMayNotUse) {
-  BeginRouting();
-  enigma::v1::ImportModelRequest secret;
-  secret.set_path(model_path_);
-  secret.set_encoder_path(folder_ + "/encoder-64.gguf");
-  secret.set_name("secret");
-  ASSERT_TRUE(Import(secret).ok());
-  WriteRegistry("eye", "  vision: {model: secret}\n");
-  ASSERT_TRUE(Eventually([&] { return Specialist("vision") == "secret"; }));
-  const auto asked_with_key_of = [&](const std::string& model) {
-    grpc::ClientContext context;
-    enigma::v1::CreateKeyRequest request;
-    request.set_name("of " + model);
-    request.add_models(model);
-    enigma::v1::CreateKeyReply key;
-    EXPECT_TRUE(cluster_->CreateKey(&context, request, &key).ok());
-    const PictureJson body = {{"model", "auto"}, {"messages", Parts({ImagePart(Png(8, 8))})}, {"max_tokens", 3}};
-    return Post(port(), "/v1/chat/completions", body.dump(), {"Authorization: Bearer " + key.secret()});
-  };
-  HttpAnswer answer = asked_with_key_of("eye");
-  EXPECT_EQ(answer.status, 200) << answer.body;
-  EXPECT_EQ(answer.headers["x-enigma-model"], "eye");
-  EXPECT_EQ(asked_with_key_of("blind").status, 403);
-}
-
-TEST_F(VisionTest, NobodyStandsInWhoTakesNoImage) {
-  BeginRouting("blind");
-  const PictureJson text = PictureJson::array({{{"role", "user"}, {"content", "Once"}}});
-  ASSERT_EQ(Chat(text, "auto").status, 200) << "from now on it serves";
-  for (const auto& worker : workers_) worker->HoldLoads(true);
-  WriteRegistry("eye");
-  ASSERT_TRUE(Eventually([&] { return Specialist("pictures") == "eye"; }));
-  HttpAnswer answer;
-  std::thread asking([&] { answer = Chat(Parts({ImagePart(Png(8, 8))}), "auto"); });
-  EXPECT_TRUE(Eventually([&] {
-    return Get(port(), "/metrics").body.find("method=\"capability\"") != std::string::npos;
-  })) << "it is decided while the one that took its place is not there yet";
-  for (const auto& worker : workers_) worker->HoldLoads(false);
-  asking.join();
-  EXPECT_EQ(answer.status, 200) << answer.body;
-  EXPECT_EQ(answer.headers["x-enigma-model"], "eye");
-}
-
-TEST_F(VisionTest, AConversationAboutAPictureIsNoOtherOfTheSameWords) {
-  BeginRouting();
-  enigma::v1::GenerateRequest chat;
-  chat.set_model("auto");
-  chat.mutable_sampling()->set_max_tokens(2);
-  const auto say = [&chat](const std::string& role) -> enigma::v1::ChatMessage& {
-    enigma::v1::ChatMessage& message = *chat.mutable_chat()->add_messages();
-    message.set_role(role);
-    message.set_content("Once");
-    return message;
-  };
-  const auto answered_by = [&] {
-    grpc::ClientContext context;
-    const auto stream = inference_->Generate(&context, chat);
-    enigma::v1::GenerateChunk chunk;
-    std::string model;
-    while (stream->Read(&chunk)) model += chunk.model();
-    const grpc::Status status = stream->Finish();
-    return status.ok() ? model : status.error_message();
-  };
-  say("user").add_pictures(Png(8, 8));
-  EXPECT_EQ(answered_by(), "eye");
-  chat.mutable_chat()->mutable_messages(0)->clear_pictures();
-  say("assistant");
-  say("user");
-  EXPECT_EQ(answered_by(), "blind") << "that one was about a picture";
 }
 
 TEST_F(VisionTest, TheEncodersDeathEndsTheRequestAndThePlacementComesBack) {
