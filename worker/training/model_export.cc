@@ -8,6 +8,7 @@
 #include <absl/cleanup/cleanup.h>
 #include <absl/strings/str_cat.h>
 
+#include "base/clock.h"
 #include "base/status_macros.h"
 #include "engine/corpus/router_corpus.h"
 #include "engine/spec/gguf.h"
@@ -25,9 +26,9 @@ namespace {
 
 constexpr engine::DType kStoredType = engine::DType::kF16;
 using KindAndPath = std::pair<const char*, std::string>;  // kinds as proto/rank.proto has them
-// For a coordinator that is away to come back, pauses alone counted.
+// For a coordinator that is away to come back. Every attempt reads the file.
 constexpr absl::Duration kStorePatience = absl::Minutes(2);
-constexpr absl::Duration kStorePause = absl::Milliseconds(200);
+constexpr absl::Duration kStorePause = absl::Milliseconds(500);
 
 // Writes the file once more, with what was found when it classified the texts held out.
 absl::StatusOr<std::string> Calibrate(const engine::TrainedModel& model, const std::string& path,
@@ -65,10 +66,13 @@ absl::Status AddHuggingFace(const engine::TrainedModel& model, uint64_t job, con
 absl::Status StorePatiently(const std::shared_ptr<grpc::Channel>& coordinator,
                             const v1::StoreJobFileRequest::Head& head, const std::string& path,
                             const StopSignal& stop) {
-  for (absl::Duration waited; true; waited += kStorePause) {
+  const Clock& clock = Clock::System();
+  const absl::Duration begun = clock.Monotonic();
+  bool told = false;
+  while (true) {
     const absl::Status stored = StoreJobFile(coordinator, head, path, stop);
-    if (!absl::IsUnavailable(stored) || waited >= kStorePatience) return stored;
-    if (waited == absl::ZeroDuration()) {
+    if (!absl::IsUnavailable(stored) || clock.Monotonic() - begun >= kStorePatience) return stored;
+    if (!std::exchange(told, true)) {
       LogWarn("job {}: {} is not stored yet: {}", head.job(), path, Describe(stored));
     }
     if (stop.notification().WaitForNotificationWithTimeout(kStorePause)) return stop.reason();

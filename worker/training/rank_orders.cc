@@ -43,7 +43,13 @@ void RankOrders::Control(uint64_t bits) {
 
 void RankOrders::Export() {
   absl::MutexLock lock(&mutex_);
-  export_ = true;
+  if (export_taken_) return;
+  export_ = export_taken_ = true;
+}
+
+void RankOrders::ExportFailed() {
+  absl::MutexLock lock(&mutex_);
+  export_taken_ = false;
 }
 
 void RankOrders::End(const absl::Status& reason) {

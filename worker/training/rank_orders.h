@@ -31,7 +31,10 @@ class RankOrders {
   bool Halt(const v1::HaltEpoch& halt);
   // Bits for the next step of the epoch under way; dropped where there is none.
   void Control(uint64_t bits);
+  // Dropped while an export is under way and after one that succeeded: a coordinator that starts anew orders it again,
+  // and hears from the first one.
   void Export();
+  void ExportFailed();  // may be ordered again
   // The rank goes; ends the epoch, too.
   void End(const absl::Status& reason);
 
@@ -54,7 +57,8 @@ class RankOrders {
   uint64_t told_ ABSL_GUARDED_BY(mutex_) = 0;  // newest epoch
   std::optional<Epoch> waiting_ ABSL_GUARDED_BY(mutex_);
   std::optional<Epoch> running_ ABSL_GUARDED_BY(mutex_);
-  bool export_ ABSL_GUARDED_BY(mutex_) = false;
+  bool export_ ABSL_GUARDED_BY(mutex_) = false;        // waits
+  bool export_taken_ ABSL_GUARDED_BY(mutex_) = false;  // waits, is under way, or succeeded
   uint64_t control_ ABSL_GUARDED_BY(mutex_) = 0;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
 };

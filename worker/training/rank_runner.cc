@@ -133,6 +133,7 @@ void RankRunner::Export() {
       done.set_error(ToString(made.status().message()));
     }
   }
+  if (!done.error().empty()) orders_.ExportFailed();
   reporter_.ReportLasting(std::move(event));
 }
 

@@ -88,6 +88,18 @@ TEST(RankOrders, ControlBitsAddUpUntilTheyAreCarried) {
   EXPECT_EQ(orders.control(), 0U);
 }
 
+TEST(RankOrders, AnExportIsTakenOnceUnlessItFailed) {
+  RankOrders orders;
+  orders.Export();
+  orders.Export();  // a coordinator that started anew
+  EXPECT_TRUE(orders.Await(absl::ZeroDuration()).export_model);
+  orders.Export();  // while it is under way
+  EXPECT_FALSE(orders.Await(absl::ZeroDuration()).export_model);
+  orders.ExportFailed();
+  orders.Export();
+  EXPECT_TRUE(orders.Await(absl::ZeroDuration()).export_model);
+}
+
 TEST(RankOrders, TheEndEndsEverything) {
   RankOrders orders;
   orders.Begin(Begin(1), [] {});
