@@ -146,12 +146,14 @@ bool IsKeptInService(const ControlPlane& plane, std::string_view name) {
 // Its replicas end, and what an operator wants of it stays wanted: whoever keeps it in service places the new content.
 absl::Status TakePlaceInService(ControlPlane& plane, const ModelPtr& model) {
   absl::MutexLock lock(&plane.placement_mutex);
+  // First what may be refused: then nothing has ended.
+  ENIGMA_RETURN_IF_ERROR(plane.models.Add(model, /*replace=*/true));
   const std::string reason = absl::StrCat("'", model->name, "' is other content from now on, and is loaded anew");
   for (const Replica& replica : plane.replicas.OfModel(model->name)) {
     plane.replicas.MarkFailed(replica.id, reason);
     plane.dispatcher.RemoveReplica(replica.id, absl::AbortedError(reason));
   }
-  return plane.models.Add(model, /*replace=*/true);
+  return absl::OkStatus();
 }
 
 // In the place of one that came with the program, which goes out of service where only requests had it loaded. Until
