@@ -74,8 +74,9 @@ absl::Status RunExport(const ExportFlags& flags) {
   uint64_t encoder_bytes = 0;
   if (has_encoder) {
     ENIGMA_ASSIGN_OR_RETURN(encoder_bytes, ExportPart(flags, *client, ModelPart::kEncoder, encoder_out));
-  } else {
-    std::remove(encoder_out.c_str());
+  } else if (std::remove(encoder_out.c_str()) != 0 && errno != ENOENT) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(encoder_out, " is no encoder of ", flags.name, " and cannot be removed: ", std::strerror(errno)));
   }
   if (flags.json) {
     PrintJson({{"model", flags.name},

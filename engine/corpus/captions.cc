@@ -102,12 +102,9 @@ absl::StatusOr<EncodedDocument> EncodeCaption(const CaptionedPicture& picture, c
 }
 
 CorpusReport ReportOn(const TokenSet& set) {
-  const auto part_of = [&set](TokenSet::Part part) {
-    return CorpusPart{set.documents(part), set.tokens(part), set.trained(part)};
-  };
   CorpusReport report;
-  report.training = part_of(TokenSet::Part::kTraining);
-  report.validation = part_of(TokenSet::Part::kValidation);
+  report.training = CorpusPartOf(set, TokenSet::Part::kTraining);
+  report.validation = CorpusPartOf(set, TokenSet::Part::kValidation);
   if (set.documents() < kFewPictures) {
     report.warnings.push_back(
         {"few_examples", absl::StrCat("there are only ", set.documents(),

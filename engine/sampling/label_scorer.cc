@@ -5,8 +5,6 @@
 #include "engine/kernels/exact_math.h"
 
 namespace enigma::engine {
-namespace {}  // namespace
-
 LabelScores ScoreLabels(std::span<const float> label_logits, double temperature) {
   LabelScores scores;
   const auto largest = std::max_element(label_logits.begin(), label_logits.end());
