@@ -6,7 +6,7 @@
 # Most of the time a file with PCH takes is its headers', which a precompiled header shortens only in part (templates are
 # instantiated anew), so such files, and those of targets that say BATCHED, are compiled several at once: eight take about
 # three times as long as one, and still less than 20 s. APART names those whose file-local names clash with others'.
-set(ENIGMA_BATCH 8)
+set(ENIGMA_BATCH 8 CACHE STRING "Files compiled at once; 1 finds what a file should have included")
 set(ENIGMA_WARNINGS -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror)
 
 # enigma_precompiled(NAME OPTIONS ... LIBRARIES ... HEADERS ...): enigma_pch_NAME, whose precompiled header targets reuse.

@@ -19,7 +19,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
-using json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 constexpr char kTagged[] =
     "{% if tools %}TOOLS{% for t in tools %}{{ t | tojson }}{% endfor %}\n{% endif %}{% for m in messages %}"
@@ -65,22 +65,24 @@ class ToolsTest : public CoordinatorTest {
     answer_tokens_ = ids.size();
     pipelines_.SetWholeAnswer(ids);
   }
-  static json Ask(const json& more = json::object()) {
-    json body = {{"model", "stories"},
-                 {"messages", {{{"role", "user"}, {"content", "What time is it?"}}}},
-                 {"max_tokens", 300},
-                 {"tools", json::parse(R"([
+  static OrderedJson Ask(const OrderedJson& more = OrderedJson::object()) {
+    OrderedJson body = {{"model", "stories"},
+                        {"messages", {{{"role", "user"}, {"content", "What time is it?"}}}},
+                        {"max_tokens", 300},
+                        {"tools", OrderedJson::parse(R"([
             {"type": "function", "function": {"name": "time_in", "description": "The time.", "parameters":
                 {"type": "object", "properties": {"city": {"enum": ["Rome", "Oslo"]}}, "required": ["city"]}}},
             {"type": "function", "function": {"name": "now"}}])")}};
     body.update(more);
     return body;
   }
-  HttpAnswer Chat(const json& body) { return Post(coordinator_->http_port(), "/v1/chat/completions", body.dump()); }
-  json Choice(const json& body) {
+  HttpAnswer Chat(const OrderedJson& body) {
+    return Post(coordinator_->http_port(), "/v1/chat/completions", body.dump());
+  }
+  OrderedJson Choice(const OrderedJson& body) {
     const HttpAnswer answer = Chat(body);
     EXPECT_EQ(answer.status, 200) << answer.body;
-    return answer.status == 200 ? json::parse(answer.body)["choices"][0] : json();
+    return answer.status == 200 ? OrderedJson::parse(answer.body)["choices"][0] : OrderedJson();
   }
   std::string PromptSent() {
     const auto opened = pipelines_.opened();
@@ -88,10 +90,10 @@ class ToolsTest : public CoordinatorTest {
     for (const int32_t id : opened.back().prompt()) text += tokenizer_->TokenBytes(id, true);
     return text;
   }
-  std::string Param(const json& body) {
+  std::string Param(const OrderedJson& body) {
     const HttpAnswer answer = Chat(body);
     EXPECT_EQ(answer.status, 400) << answer.body;
-    const json param = json::parse(answer.body)["error"]["param"];
+    const OrderedJson param = OrderedJson::parse(answer.body)["error"]["param"];
     return param.is_string() ? param.get<std::string>() : "";
   }
 
@@ -105,16 +107,16 @@ constexpr char kCall[] =
 TEST_F(ToolsTest, CallsAreReadOutOfAnswers) {
   ASSERT_NO_FATAL_FAILURE(Serve(kTagged));
   ASSERT_NO_FATAL_FAILURE(AnswerWith(kCall));
-  json choice = Choice(Ask());
+  OrderedJson choice = Choice(Ask());
   EXPECT_THAT(PromptSent(), HasSubstr("TOOLS{\"type\": \"function\", \"function\": {\"name\": \"time_in\""));
   EXPECT_EQ(choice["finish_reason"], "tool_calls");
   EXPECT_EQ(choice["message"]["content"], "One moment.");
   ASSERT_EQ(choice["message"]["tool_calls"].size(), 1U);
-  json call = choice["message"]["tool_calls"][0];
+  OrderedJson call = choice["message"]["tool_calls"][0];
   EXPECT_THAT(call["id"].get<std::string>(), StartsWith("call_"));
   EXPECT_EQ(call["type"], "function");
   EXPECT_EQ(call["function"]["name"], "time_in");
-  EXPECT_EQ(json::parse(call["function"]["arguments"].get<std::string>()), json({{"city", "Rome"}}));
+  EXPECT_EQ(OrderedJson::parse(call["function"]["arguments"].get<std::string>()), OrderedJson({{"city", "Rome"}}));
 
   ASSERT_NO_FATAL_FAILURE(AnswerWith("<tool_call>{\"name\": \"now\", \"arguments\": {}}</tool_call>"));
   choice = Choice(Ask());
@@ -142,10 +144,11 @@ TEST_F(ToolsTest, ArgumentsThatAreNoJsonTakeTheKindsOfTheirSchema) {
       AnswerWith("<tool_call>\n<function=now>\n<parameter=zone>\n2\n</parameter>\n<parameter=label>\n2\n</"
                  "parameter>\n</function>\n"
                  "</tool_call>"));
-  const json tools = json::parse(R"([{"type": "function", "function": {"name": "time_in"}}, {"type": "function",
+  const OrderedJson tools =
+      OrderedJson::parse(R"([{"type": "function", "function": {"name": "time_in"}}, {"type": "function",
       "function": {"name": "now", "parameters": {"type": "object", "properties": {"zone": {"type": "integer"}, "label":
       {"type": "string"}}}}}])");
-  const json message = Choice(Ask({{"tools", tools}}))["message"];
+  const OrderedJson message = Choice(Ask({{"tools", tools}}))["message"];
   ASSERT_EQ(message["tool_calls"].size(), 1U) << message;
   EXPECT_EQ(message["tool_calls"][0]["function"]["name"], "now");
   EXPECT_EQ(message["tool_calls"][0]["function"]["arguments"], R"({"zone":2,"label":"2"})");
@@ -169,7 +172,7 @@ TEST_F(ToolsTest, MarksThatAreControlTokensAreSeen) {
   ASSERT_EQ(ids.front(), 500);
   ASSERT_EQ(ids.back(), 501);
   pipelines_.SetWholeAnswer(ids);
-  const json message = Choice(Ask())["message"];
+  const OrderedJson message = Choice(Ask())["message"];
   ASSERT_TRUE(message.contains("tool_calls")) << message;
   ASSERT_EQ(message["tool_calls"].size(), 1U);
   EXPECT_EQ(message["tool_calls"][0]["function"]["name"], "now");
@@ -183,7 +186,8 @@ TEST_F(ToolsTest, OneCallIsAllWhereOneIsAskedFor) {
   Choice(Ask({{"tool_choice", "required"}, {"parallel_tool_calls", false}}));
   Choice(Ask({{"tool_choice", {{"type", "function"}, {"function", {{"name", "now"}}}}}}));
   std::vector<int> most;
-  for (const auto& prepared : pipelines_.prepared()) most.push_back(json::parse(prepared.json_schema())["maxItems"]);
+  for (const auto& prepared : pipelines_.prepared())
+    most.push_back(OrderedJson::parse(prepared.json_schema())["maxItems"]);
   EXPECT_THAT(most, ::testing::ElementsAre(8, 1, 1));
 
   ASSERT_NO_FATAL_FAILURE(
@@ -199,21 +203,21 @@ TEST_F(ToolsTest, CallsAreStreamedAsOpenAiDoes) {
   const std::vector<std::string> events = Chat(Ask({{"stream", true}})).Events();
   ASSERT_GE(events.size(), 6U);
   EXPECT_EQ(events.back(), "[DONE]");
-  const json first = json::parse(events[0])["choices"][0]["delta"];
-  EXPECT_EQ(first, json::parse(R"({"role": "assistant", "content": null})"));
+  const OrderedJson first = OrderedJson::parse(events[0])["choices"][0]["delta"];
+  EXPECT_EQ(first, OrderedJson::parse(R"({"role": "assistant", "content": null})"));
   std::string content;
-  std::vector<json> calls;
+  std::vector<OrderedJson> calls;
   for (size_t i = 1; i + 2 < events.size(); ++i) {
-    const json choice = json::parse(events[i])["choices"][0];
+    const OrderedJson choice = OrderedJson::parse(events[i])["choices"][0];
     EXPECT_TRUE(choice["finish_reason"].is_null());
-    const json delta = choice["delta"];
+    const OrderedJson delta = choice["delta"];
     if (delta.contains("content")) {
       EXPECT_TRUE(calls.empty());
       content += delta["content"].get<std::string>();
       continue;
     }
     ASSERT_EQ(delta["tool_calls"].size(), 1U) << delta;
-    const json piece = delta["tool_calls"][0];
+    const OrderedJson piece = delta["tool_calls"][0];
     if (piece["index"] == calls.size()) {
       EXPECT_TRUE(piece["id"].is_string());
       EXPECT_EQ(piece["type"], "function");
@@ -230,14 +234,14 @@ TEST_F(ToolsTest, CallsAreStreamedAsOpenAiDoes) {
   ASSERT_EQ(calls.size(), 2U);
   EXPECT_EQ(calls[0]["name"], "time_in");
   EXPECT_EQ(calls[0]["arguments"], R"({"city":"Rome"})");
-  EXPECT_EQ(calls[1], json::parse(R"({"name": "now", "arguments": "{}"})"));
-  EXPECT_EQ(json::parse(events[events.size() - 2])["choices"][0]["finish_reason"], "tool_calls");
+  EXPECT_EQ(calls[1], OrderedJson::parse(R"({"name": "now", "arguments": "{}"})"));
+  EXPECT_EQ(OrderedJson::parse(events[events.size() - 2])["choices"][0]["finish_reason"], "tool_calls");
 }
 
 TEST_F(ToolsTest, WhatMustBeACallIsHeldToItsSchema) {
   ASSERT_NO_FATAL_FAILURE(Serve(kTagged));
   ASSERT_NO_FATAL_FAILURE(AnswerWith("{\"name\": \"time_in\", \"arguments\": {\"city\": \"Oslo\"}}"));
-  json choice = Choice(Ask({{"tool_choice", "required"}}));
+  OrderedJson choice = Choice(Ask({{"tool_choice", "required"}}));
   EXPECT_THAT(PromptSent(), ::testing::EndsWith("[assistant]<tool_call>\n")) << "the model's own mark";
   ASSERT_EQ(pipelines_.prepared().size(), 1U);
   EXPECT_THAT(pipelines_.prepared()[0].json_schema(), HasSubstr(R"("city":{"enum":["Rome","Oslo"]})"));
@@ -245,7 +249,7 @@ TEST_F(ToolsTest, WhatMustBeACallIsHeldToItsSchema) {
   EXPECT_EQ(choice["finish_reason"], "tool_calls");
   EXPECT_TRUE(choice["message"]["content"].is_null());
   EXPECT_EQ(choice["message"]["tool_calls"][0]["function"],
-            json::parse(R"({"name": "time_in", "arguments": "{\"city\": \"Oslo\"}"})"));
+            OrderedJson::parse(R"({"name": "time_in", "arguments": "{\"city\": \"Oslo\"}"})"));
 
   choice = Choice(Ask({{"tool_choice", {{"type", "function"}, {"function", {{"name", "time_in"}}}}}}));
   EXPECT_EQ(choice["finish_reason"], "tool_calls");
@@ -259,7 +263,7 @@ TEST_F(ToolsTest, WhatMustBeACallIsHeldToItsSchema) {
   std::string arguments;
   size_t pieces = 0;
   for (size_t i = 1; i + 2 < events.size(); ++i) {
-    const json piece = json::parse(events[i])["choices"][0]["delta"]["tool_calls"][0];
+    const OrderedJson piece = OrderedJson::parse(events[i])["choices"][0]["delta"]["tool_calls"][0];
     arguments += piece["function"]["arguments"].get<std::string>();
     ++pieces;
   }
@@ -271,13 +275,13 @@ TEST_F(ToolsTest, WhatMustBeACallIsHeldToItsSchema) {
 TEST_F(ToolsTest, StrictToolsAreHeldToTheirSchemasWhereCallsAreFree) {
   ASSERT_NO_FATAL_FAILURE(Serve(kTagged));
   ASSERT_NO_FATAL_FAILURE(AnswerWith(kCall));
-  json body = Ask();
+  OrderedJson body = Ask();
   Choice(body);
   EXPECT_TRUE(pipelines_.prepared().empty()) << "a request that asks for nothing is held to nothing";
   EXPECT_FALSE(pipelines_.opened().back().constrained());
 
   body["tools"][0]["function"]["strict"] = true;
-  const json choice = Choice(body);
+  const OrderedJson choice = Choice(body);
   EXPECT_EQ(choice["message"]["content"], "One moment.");
   EXPECT_EQ(choice["message"]["tool_calls"][0]["function"]["name"], "time_in");
   EXPECT_EQ(choice["finish_reason"], "tool_calls");
@@ -285,7 +289,7 @@ TEST_F(ToolsTest, StrictToolsAreHeldToTheirSchemasWhereCallsAreFree) {
   ASSERT_EQ(pipelines_.prepared().size(), 1U);
   EXPECT_TRUE(pipelines_.opened().back().constrained());
   const std::string sent = pipelines_.prepared()[0].json_schema();
-  json form = json::parse(sent)["$calls"];
+  OrderedJson form = OrderedJson::parse(sent)["$calls"];
   EXPECT_EQ(form["marks"][0]["text"], "<tool_call>");
   EXPECT_EQ(form["several"], true);
   EXPECT_THAT(sent, HasSubstr(R"("city":{"enum":["Rome","Oslo"]})"));
@@ -299,13 +303,13 @@ TEST_F(ToolsTest, StrictToolsAreHeldToTheirSchemasWhereCallsAreFree) {
 
   body["parallel_tool_calls"] = false;
   Choice(body);
-  EXPECT_EQ(json::parse(pipelines_.prepared()[1].json_schema())["$calls"]["several"], false);
+  EXPECT_EQ(OrderedJson::parse(pipelines_.prepared()[1].json_schema())["$calls"]["several"], false);
   body["tool_choice"] = "none";
   Choice(body);
   EXPECT_EQ(pipelines_.prepared().size(), 2U);
 
   // What cannot be kept to is said of the tools that are strict, and of no others.
-  body = Ask({{"tools", json::parse(R"([{"type": "function", "function": {"name": "a", "strict": true}},
+  body = Ask({{"tools", OrderedJson::parse(R"([{"type": "function", "function": {"name": "a", "strict": true}},
       {"type": "function", "function": {"name": "b", "parameters": {"properties": {"x": {"multipleOf": 2}}}}}])")}});
   Choice(body);
   EXPECT_EQ(pipelines_.prepared().size(), 3U);
@@ -317,7 +321,7 @@ TEST_F(ToolsTest, StrictToolsAreHeldToTheirSchemasWhereCallsAreFree) {
 TEST_F(ToolsTest, StrictToolsNeedAFormOfCallsThatCanBeHeld) {
   ASSERT_NO_FATAL_FAILURE(Serve(kFielded));
   ASSERT_NO_FATAL_FAILURE(AnswerWith("no"));
-  json body = Ask();
+  OrderedJson body = Ask();
   Choice(body);
   body["tools"][1]["function"]["strict"] = true;
   EXPECT_EQ(Param(body), "tools[1].function.strict");
@@ -330,12 +334,12 @@ TEST_F(ToolsTest, StrictToolsNeedAFormOfCallsThatCanBeHeld) {
 TEST_F(ToolsTest, ATemplateWithoutAPlaceForToolsHasThemInItsPrompt) {
   ASSERT_NO_FATAL_FAILURE(Serve(kPlain));
   ASSERT_NO_FATAL_FAILURE(AnswerWith("{\"name\": \"now\", \"arguments\": {}}"));
-  json body = Ask();
-  body["messages"] = json::parse(R"([{"role": "user", "content": "q"},
+  OrderedJson body = Ask();
+  body["messages"] = OrderedJson::parse(R"([{"role": "user", "content": "q"},
       {"role": "assistant", "content": null, "tool_calls": [{"id": "c1", "type": "function", "function":
           {"name": "now", "arguments": "{}"}}]},
       {"role": "tool", "tool_call_id": "c1", "content": "noon"}])");
-  json choice = Choice(body);
+  OrderedJson choice = Choice(body);
   EXPECT_THAT(PromptSent(), HasSubstr("[system]You can call functions."));
   EXPECT_THAT(PromptSent(),
               HasSubstr("[assistant]{\"name\":\"now\",\"arguments\":{}}[/][user]Result of the function now:"));
@@ -354,7 +358,7 @@ TEST_F(ToolsTest, ATemplateWithoutAPlaceForToolsHasThemInItsPrompt) {
 
 TEST_F(ToolsTest, WhatIsWrongIsNamed) {
   ASSERT_NO_FATAL_FAILURE(Serve(kTagged));
-  const auto tools = [](const char* text) { return Ask({{"tools", json::parse(text)}}); };
+  const auto tools = [](const char* text) { return Ask({{"tools", OrderedJson::parse(text)}}); };
   EXPECT_EQ(Param(tools("{}")), "tools");
   EXPECT_EQ(Param(tools(R"([{"type": "custom"}])")), "tools[0].type");
   EXPECT_EQ(Param(tools(R"([{"type": "function"}])")), "tools[0].function");
@@ -367,11 +371,11 @@ TEST_F(ToolsTest, WhatIsWrongIsNamed) {
   EXPECT_EQ(Param(Ask({{"tool_choice", "perhaps"}})), "tool_choice");
   EXPECT_EQ(Param(Ask({{"tool_choice", {{"type", "function"}, {"function", {{"name", "other"}}}}}})), "tool_choice");
   EXPECT_EQ(Param(Ask({{"parallel_tool_calls", "no"}})), "parallel_tool_calls");
-  json without = Ask({{"tool_choice", "required"}});
+  OrderedJson without = Ask({{"tool_choice", "required"}});
   without.erase("tools");
   EXPECT_EQ(Param(without), "tool_choice");
   // What cannot be held to is said where it must be; where calls are the model's own affair, it is only described.
-  json unsupported = tools(R"([{"type": "function", "function": {"name": "b"}}, {"type": "function", "function":
+  OrderedJson unsupported = tools(R"([{"type": "function", "function": {"name": "b"}}, {"type": "function", "function":
       {"name": "a", "parameters": {"properties": {"x": {"multipleOf": 2}}}}}])");
   ASSERT_NO_FATAL_FAILURE(AnswerWith("no"));
   EXPECT_EQ(Choice(unsupported)["message"]["content"], "no");
@@ -380,8 +384,8 @@ TEST_F(ToolsTest, WhatIsWrongIsNamed) {
   EXPECT_THAT(Chat(unsupported).body, HasSubstr("#/properties/x/multipleOf"));
 
   const auto message = [](const char* text) {
-    json body = Ask();
-    body["messages"].push_back(json::parse(text));
+    OrderedJson body = Ask();
+    body["messages"].push_back(OrderedJson::parse(text));
     return body;
   };
   EXPECT_EQ(Param(message(R"({"role": "tool", "content": "x"})")), "messages[1].tool_call_id");

@@ -48,7 +48,7 @@ TEST(PictureSetTest, HoldsWhatWasAdded) {
 
 TEST(PictureSetTest, IsTheSameFromAFile) {
   const auto set = TwoPictures();
-  const testing::TemporaryDirectory folder;
+  const ::enigma::testing::TemporaryDirectory folder;
   const std::string path = folder.path() + "/pictures";
   const std::vector<uint8_t> bytes = BytesOf(*set);
   std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), std::ssize(bytes));
