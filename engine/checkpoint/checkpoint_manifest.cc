@@ -55,7 +55,7 @@ absl::StatusOr<Sha256> Hash(const Json& value, const std::string& where) {
   return hash;
 }
 
-absl::StatusOr<CheckpointFile> ReadFile(const Json& json, const std::string& where) {
+absl::StatusOr<CheckpointFile> ReadFileEntry(const Json& json, const std::string& where) {
   if (!json.is_array() || json.size() != 3) return Wrong(where, "must be [name, bytes, hash]");
   CheckpointFile file;
   ENIGMA_ASSIGN_OR_RETURN(file.name, Text(json[0], where));
@@ -141,7 +141,7 @@ absl::StatusOr<CheckpointManifest> CheckpointManifestFromJson(std::string_view j
   const Json& files = Member(json, "files");
   if (!files.is_array()) return Wrong("files", "must be a list");
   for (size_t i = 0; i < files.size(); ++i) {
-    ENIGMA_ASSIGN_OR_RETURN(CheckpointFile file, ReadFile(files[i], absl::StrCat("files[", i, "]")));
+    ENIGMA_ASSIGN_OR_RETURN(CheckpointFile file, ReadFileEntry(files[i], absl::StrCat("files[", i, "]")));
     manifest.files.push_back(std::move(file));
   }
   if (const std::string repeated = RepeatedName(manifest.files); !repeated.empty()) {

@@ -26,21 +26,21 @@ constexpr size_t kPromptBytesMax = 4096;
 constexpr std::string_view kMark = RouterSpec::kTextMark;
 
 template <typename... Parts>
-absl::Status Wrong(const char* key, const Parts&... parts) {
+absl::Status WrongKey(const char* key, const Parts&... parts) {
   return absl::InvalidArgumentError(absl::StrCat("metadata key '", key, "': ", parts...));
 }
 
 absl::Status CheckTokens(const RouterSpec& router, uint32_t vocabulary) {
   if (router.label_tokens.size() != router.labels.size()) {
-    return Wrong(kLabelTokens, "there are ", router.label_tokens.size(), " tokens for ", router.labels.size(),
-                 " labels");
+    return WrongKey(kLabelTokens, "there are ", router.label_tokens.size(), " tokens for ", router.labels.size(),
+                    " labels");
   }
   absl::flat_hash_set<int32_t> known;
   for (const int32_t token : router.label_tokens) {
     if (token < 0 || static_cast<uint32_t>(token) >= vocabulary) {
-      return Wrong(kLabelTokens, "token ", token, " is none of a vocabulary of ", vocabulary);
+      return WrongKey(kLabelTokens, "token ", token, " is none of a vocabulary of ", vocabulary);
     }
-    if (!known.insert(token).second) return Wrong(kLabelTokens, "token ", token, " stands for two labels");
+    if (!known.insert(token).second) return WrongKey(kLabelTokens, "token ", token, " stands for two labels");
   }
   return absl::OkStatus();
 }
@@ -83,33 +83,33 @@ absl::Status CheckLabel(std::string_view label) {
 
 absl::Status CheckRouterSpec(const RouterSpec& router, uint32_t vocabulary) {
   if (router.labels.size() < 2 || router.labels.size() > RouterSpec::kLabelsMax) {
-    return Wrong(kLabels, "there are ", router.labels.size(), " labels; a router tells 2 to ", RouterSpec::kLabelsMax,
-                 " apart");
+    return WrongKey(kLabels, "there are ", router.labels.size(), " labels; a router tells 2 to ",
+                    RouterSpec::kLabelsMax, " apart");
   }
   absl::flat_hash_set<std::string> known;
   for (const std::string& label : router.labels) {
     const std::string shown = absl::CHexEscape(label.substr(0, RouterSpec::kLabelBytesMax));
     if (const absl::Status checked = CheckLabel(label); !checked.ok()) {
-      return Wrong(kLabels, "label '", shown, "' ", checked.message());
+      return WrongKey(kLabels, "label '", shown, "' ", checked.message());
     }
-    if (!known.insert(label).second) return Wrong(kLabels, "label '", shown, "' comes twice");
+    if (!known.insert(label).second) return WrongKey(kLabels, "label '", shown, "' comes twice");
   }
   ENIGMA_RETURN_IF_ERROR(CheckTokens(router, vocabulary));
   const size_t mark = router.prompt.find(kMark);
   if (mark == std::string::npos || router.prompt.find(kMark, mark + 1) != std::string::npos ||
       router.prompt.size() > kPromptBytesMax) {
-    return Wrong(kPrompt, "it must have ", kMark.data(), " once, in at most ", kPromptBytesMax, " bytes");
+    return WrongKey(kPrompt, "it must have ", kMark.data(), " once, in at most ", kPromptBytesMax, " bytes");
   }
   if (!(router.temperature > 0 && std::isfinite(router.temperature))) {
-    return Wrong(kTemperature, router.temperature, " is not above 0");
+    return WrongKey(kTemperature, router.temperature, " is not above 0");
   }
   if (!(router.threshold >= 0 && router.threshold < 1)) {
-    return Wrong(kThreshold, router.threshold, " is not from 0 to below 1");
+    return WrongKey(kThreshold, router.threshold, " is not from 0 to below 1");
   }
   if (router.prompt_tokens != 0 &&
       (router.prompt_tokens < RouterSpec::kPromptTokensLeast || router.prompt_tokens > RouterSpec::kPromptTokensMost)) {
-    return Wrong(kPromptTokens, router.prompt_tokens, " is not from ", RouterSpec::kPromptTokensLeast, " to ",
-                 RouterSpec::kPromptTokensMost);
+    return WrongKey(kPromptTokens, router.prompt_tokens, " is not from ", RouterSpec::kPromptTokensLeast, " to ",
+                    RouterSpec::kPromptTokensMost);
   }
   return absl::OkStatus();
 }
@@ -122,7 +122,7 @@ absl::StatusOr<std::optional<RouterSpec>> RouterSpecFromGguf(const GgufMetadata&
   ENIGMA_ASSIGN_OR_RETURN(const GgufArray* vocabulary, metadata.Array("tokenizer.ggml.tokens"));
   router.labels = labels->strings;
   for (const int64_t token : tokens->integers) {
-    if (token != static_cast<int32_t>(token)) return Wrong(kLabelTokens, "token ", token, " is none");
+    if (token != static_cast<int32_t>(token)) return WrongKey(kLabelTokens, "token ", token, " is none");
     router.label_tokens.push_back(static_cast<int32_t>(token));
   }
   if (metadata.Has(kPrompt)) {

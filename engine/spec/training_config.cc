@@ -8,7 +8,7 @@
 namespace enigma::engine {
 namespace {
 
-absl::Status Wrong(const char* field, double value, const char* rule) {
+absl::Status WrongSetting(const char* field, double value, const char* rule) {
   return absl::InvalidArgumentError(absl::StrCat("training: ", field, " is ", value, ", and must be ", rule));
 }
 
@@ -42,7 +42,8 @@ absl::Status CheckRanges(const TrainingConfig& c) {
       {"lora.rank", double{1} * c.lora.rank, 0, 1024, "from 0 (no LoRA) to 1024"},
   };
   for (const Range& r : ranges) {
-    if (!(r.value >= r.least && r.value <= r.most)) return Wrong(r.field, r.value, r.rule);  // not a number fails too
+    if (!(r.value >= r.least && r.value <= r.most))
+      return WrongSetting(r.field, r.value, r.rule);  // not a number fails too
   }
   return absl::OkStatus();
 }
@@ -61,14 +62,15 @@ absl::Status CheckPictures(const TrainingConfig& config) {
                      ": the output must be the decoder's width, and the encoder's width a multiple of 16"));
   }
   if (pictures.token >= config.spec.vocab) {
-    return Wrong("pictures.token", pictures.token, absl::StrCat("one of ", config.spec.vocab, " tokens").c_str());
+    return WrongSetting("pictures.token", pictures.token,
+                        absl::StrCat("one of ", config.spec.vocab, " tokens").c_str());
   }
   if (pictures.encoder.prefix() >= config.context) {
-    return Wrong("context", config.context,
-                 absl::StrCat("more than the ", pictures.encoder.prefix(), " rows of a picture").c_str());
+    return WrongSetting("context", config.context,
+                        absl::StrCat("more than the ", pictures.encoder.prefix(), " rows of a picture").c_str());
   }
   if (!(pictures.crop_side_min > 0 && pictures.crop_side_min <= 1)) {
-    return Wrong("pictures.crop_side_min", pictures.crop_side_min, "above 0 and at most 1");
+    return WrongSetting("pictures.crop_side_min", pictures.crop_side_min, "above 0 and at most 1");
   }
   return absl::OkStatus();
 }
@@ -86,7 +88,7 @@ absl::Status CheckTrainingConfig(const TrainingConfig& config) {
   }
   if (absl::Status ranges = CheckRanges(config); !ranges.ok()) return ranges;
   if (config.context > spec.context) {
-    return Wrong("context", config.context, absl::StrCat("at most the model's own ", spec.context).c_str());
+    return WrongSetting("context", config.context, absl::StrCat("at most the model's own ", spec.context).c_str());
   }
   ENIGMA_RETURN_IF_ERROR(CheckPictures(config));
   return CheckLora(config);

@@ -30,7 +30,7 @@ std::vector<std::string> ReadTexts(const char* name, std::string_view bytes) {
   return Shown(texts);
 }
 
-std::string ErrorOf(const char* name, std::string_view bytes) {
+std::string LabelledErrorOf(const char* name, std::string_view bytes) {
   std::vector<LabelledText> texts;
   const auto counts = ReadLabelledTexts({name, bytes}, 0, {}, texts);
   EXPECT_EQ(counts.status().code(), absl::StatusCode::kInvalidArgument);
@@ -50,18 +50,18 @@ TEST(LabelledTextsTest, EveryShapeIsRead) {
 }
 
 TEST(LabelledTextsTest, WhatIsWrongIsNamedWithFileAndLine) {
-  EXPECT_THAT(ErrorOf("a.tsv", "chat\tx\nno tab here\n"), HasSubstr("a.tsv:2: no tab stands between"));
-  EXPECT_THAT(ErrorOf("a.tsv", "\tx\n"), HasSubstr("a.tsv:1: the label is empty"));
-  EXPECT_THAT(ErrorOf("a.tsv", "chat\t  \n"), HasSubstr("a.tsv:1: the text is empty"));
-  EXPECT_THAT(ErrorOf("a.tsv", std::string(65, 'x') + "\ty\n"), HasSubstr("longer than 64 bytes"));
-  EXPECT_THAT(ErrorOf("a.tsv", "chat\t\xFF\n"), HasSubstr("a.tsv:1: byte 6"));
-  EXPECT_THAT(ErrorOf("a.tsv", "\n\n"), HasSubstr("a.tsv: the file holds no text"));
-  EXPECT_THAT(ErrorOf("a.jsonl", "{\"label\":\"a\",\"text\":\"b\"}\n{\"text\":\"b\"}"),
+  EXPECT_THAT(LabelledErrorOf("a.tsv", "chat\tx\nno tab here\n"), HasSubstr("a.tsv:2: no tab stands between"));
+  EXPECT_THAT(LabelledErrorOf("a.tsv", "\tx\n"), HasSubstr("a.tsv:1: the label is empty"));
+  EXPECT_THAT(LabelledErrorOf("a.tsv", "chat\t  \n"), HasSubstr("a.tsv:1: the text is empty"));
+  EXPECT_THAT(LabelledErrorOf("a.tsv", std::string(65, 'x') + "\ty\n"), HasSubstr("longer than 64 bytes"));
+  EXPECT_THAT(LabelledErrorOf("a.tsv", "chat\t\xFF\n"), HasSubstr("a.tsv:1: byte 6"));
+  EXPECT_THAT(LabelledErrorOf("a.tsv", "\n\n"), HasSubstr("a.tsv: the file holds no text"));
+  EXPECT_THAT(LabelledErrorOf("a.jsonl", "{\"label\":\"a\",\"text\":\"b\"}\n{\"text\":\"b\"}"),
               HasSubstr("a.jsonl:2: the object has no string 'label'"));
-  EXPECT_THAT(ErrorOf("a.jsonl", "{\"label\":1,\"text\":\"b\"}"), HasSubstr("no string 'label'"));
-  EXPECT_THAT(ErrorOf("a.jsonl", "{\"label\":"), HasSubstr("a.jsonl:1: this is no JSON object"));
-  EXPECT_THAT(ErrorOf("q.txt", "Q: x\nA: [E:search]y\n"), HasSubstr("q.txt:1: a router's answer is the label"));
-  EXPECT_THAT(ErrorOf("q.txt", "Q: x\n"), HasSubstr("q.txt:1: the question has no answer"));
+  EXPECT_THAT(LabelledErrorOf("a.jsonl", "{\"label\":1,\"text\":\"b\"}"), HasSubstr("no string 'label'"));
+  EXPECT_THAT(LabelledErrorOf("a.jsonl", "{\"label\":"), HasSubstr("a.jsonl:1: this is no JSON object"));
+  EXPECT_THAT(LabelledErrorOf("q.txt", "Q: x\nA: [E:search]y\n"), HasSubstr("q.txt:1: a router's answer is the label"));
+  EXPECT_THAT(LabelledErrorOf("q.txt", "Q: x\n"), HasSubstr("q.txt:1: the question has no answer"));
 }
 
 TEST(LabelledTextsTest, DuplicatesAndOddLabelsAreTold) {

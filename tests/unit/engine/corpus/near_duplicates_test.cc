@@ -15,7 +15,7 @@ std::string Word(uint64_t text, uint64_t at) {
 }
 
 // A text of `words` words, of which `changed` are other words than those of the text of this number, spread out evenly.
-std::string Text(uint64_t number, size_t words, size_t changed = 0) {
+std::string NumberedText(uint64_t number, size_t words, size_t changed = 0) {
   std::string text;
   for (size_t i = 0; i < words; ++i) {
     const bool other = changed > 0 && i % (words / changed) == words / changed / 2;
@@ -58,12 +58,12 @@ TEST(NearDuplicatesTest, FewChangedWordsAreFoundManyAreNot) {
   // A changed word changes five 5-grams: of 400 words, share (396 - 5c) / (396 + 5c).
   for (uint64_t number = 0; number < 50; ++number) {
     Index index(0.9);
-    EXPECT_EQ(index.FindOrAdd(Text(number, 400)), std::nullopt);
-    EXPECT_EQ(index.FindOrAdd(Text(number + 1000, 400)), std::nullopt);
-    EXPECT_EQ(index.FindOrAdd(Text(number, 400, 2)), 0u) << number;            // 0.95
-    EXPECT_EQ(index.FindOrAdd(Text(number, 400, 4)), 0u) << number;            // 0.904
-    EXPECT_EQ(index.FindOrAdd(Text(number, 400, 5)), std::nullopt) << number;  // 0.88
-    EXPECT_EQ(index.FindOrAdd(Text(number + 1000, 400, 1)), 1u) << number;
+    EXPECT_EQ(index.FindOrAdd(NumberedText(number, 400)), std::nullopt);
+    EXPECT_EQ(index.FindOrAdd(NumberedText(number + 1000, 400)), std::nullopt);
+    EXPECT_EQ(index.FindOrAdd(NumberedText(number, 400, 2)), 0u) << number;            // 0.95
+    EXPECT_EQ(index.FindOrAdd(NumberedText(number, 400, 4)), 0u) << number;            // 0.904
+    EXPECT_EQ(index.FindOrAdd(NumberedText(number, 400, 5)), std::nullopt) << number;  // 0.88
+    EXPECT_EQ(index.FindOrAdd(NumberedText(number + 1000, 400, 1)), 1u) << number;
   }
 }
 
@@ -71,20 +71,20 @@ TEST(NearDuplicatesTest, OtherSharesAreKeptToAsWell) {
   int found = 0;
   for (uint64_t number = 0; number < 100; ++number) {
     Index index(0.5);
-    EXPECT_EQ(index.FindOrAdd(Text(number, 400)), std::nullopt);
-    EXPECT_EQ(index.FindOrAdd(Text(number, 400, 30)), std::nullopt);  // 0.45
-    found += index.FindOrAdd(Text(number, 400, 25)) == 0u ? 1 : 0;    // 0.52
+    EXPECT_EQ(index.FindOrAdd(NumberedText(number, 400)), std::nullopt);
+    EXPECT_EQ(index.FindOrAdd(NumberedText(number, 400, 30)), std::nullopt);  // 0.45
+    found += index.FindOrAdd(NumberedText(number, 400, 25)) == 0u ? 1 : 0;    // 0.52
   }
   EXPECT_GE(found, 97);
   Index index(1);
-  EXPECT_EQ(index.FindOrAdd(Text(1, 400)), std::nullopt);
-  EXPECT_EQ(index.FindOrAdd(Text(1, 400, 1)), std::nullopt);
-  EXPECT_EQ(index.FindOrAdd("  " + Text(1, 400)), 0u);
+  EXPECT_EQ(index.FindOrAdd(NumberedText(1, 400)), std::nullopt);
+  EXPECT_EQ(index.FindOrAdd(NumberedText(1, 400, 1)), std::nullopt);
+  EXPECT_EQ(index.FindOrAdd("  " + NumberedText(1, 400)), 0u);
 }
 
 // A form that everybody fills in another way: share 0.87, so nearly every text is a candidate for every other.
 TEST(NearDuplicatesTest, ManyTextsThatAreMuchAlikeAreComparedWithFew) {
-  const auto filled_in = [](uint32_t id) { return Text(1, 300) + Text(id + 10, 22); };
+  const auto filled_in = [](uint32_t id) { return NumberedText(1, 300) + NumberedText(id + 10, 22); };
   size_t compared = 0;
   NearDuplicateIndex index(0.9, 20, [&](uint32_t id) {
     ++compared;
@@ -98,10 +98,10 @@ TEST(NearDuplicatesTest, ManyTextsThatAreMuchAlikeAreComparedWithFew) {
 
 TEST(NearDuplicatesTest, ShortTextsAreLeftAlone) {
   Index index(0.9, 50);
-  EXPECT_EQ(index.FindOrAdd(Text(1, 49)), std::nullopt);
-  EXPECT_EQ(index.FindOrAdd(Text(1, 49)), std::nullopt);
-  EXPECT_EQ(index.FindOrAdd(Text(1, 50)), std::nullopt);
-  EXPECT_EQ(index.FindOrAdd(Text(1, 50)), 2u);
+  EXPECT_EQ(index.FindOrAdd(NumberedText(1, 49)), std::nullopt);
+  EXPECT_EQ(index.FindOrAdd(NumberedText(1, 49)), std::nullopt);
+  EXPECT_EQ(index.FindOrAdd(NumberedText(1, 50)), std::nullopt);
+  EXPECT_EQ(index.FindOrAdd(NumberedText(1, 50)), 2u);
   Index any(0.9, 0);
   EXPECT_EQ(any.FindOrAdd("a b c d"), std::nullopt);
   EXPECT_EQ(any.FindOrAdd("a b c d"), std::nullopt) << "there is no 5-gram to compare";

@@ -32,7 +32,7 @@ TEST(LabelScorerTest, ExtremeLogitsGiveNumbers) {
 }
 
 // Texts whose label is drawn with the very probabilities that logits over `temperature` give.
-std::vector<LabelledLogits> Drawn(double temperature, size_t count) {
+std::vector<LabelledLogits> DrawnLogits(double temperature, size_t count) {
   std::vector<LabelledLogits> texts;
   for (size_t i = 0; i < count; ++i) {
     LabelledLogits text;
@@ -47,7 +47,7 @@ std::vector<LabelledLogits> Drawn(double temperature, size_t count) {
 
 TEST(LabelCalibrationTest, TheTemperatureThatDrewTheLabelsIsFound) {
   for (const double temperature : {0.5, 1.0, 2.5}) {
-    const LabelCalibration found = CalibrateLabels(Drawn(temperature, 4000));
+    const LabelCalibration found = CalibrateLabels(DrawnLogits(temperature, 4000));
     EXPECT_NEAR(found.temperature / temperature, 1, 0.1) << temperature;
     EXPECT_LE(found.nll, found.nll_before + 1e-3);
   }

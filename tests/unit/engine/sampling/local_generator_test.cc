@@ -16,7 +16,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-SamplingParams Greedy(uint32_t max_tokens) {
+SamplingParams GreedyParams(uint32_t max_tokens) {
   SamplingParams params;
   params.temperature = 0;
   params.max_tokens = max_tokens;
@@ -37,14 +37,14 @@ class LocalGeneratorTest : public ::testing::Test {
 
 TEST_F(LocalGeneratorTest, RefusesAPromptThatFillsTheContext) {
   OpenTiny(20);
-  const auto result = generator_->Generate(std::vector<TokenId>(20, 7), Greedy(5), nullptr);
+  const auto result = generator_->Generate(std::vector<TokenId>(20, 7), GreedyParams(5), nullptr);
   EXPECT_EQ(result.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(result.status().message()), HasSubstr("20 tokens, the context is 20"));
 }
 
 TEST_F(LocalGeneratorTest, EndsAtTheContext) {
   OpenTiny(20);
-  SamplingParams params = Greedy(100);
+  SamplingParams params = GreedyParams(100);
   params.ignore_eos = true;
   const auto result = generator_->Generate(std::vector<TokenId>(15, 7), params, nullptr);
   ASSERT_TRUE(result.ok()) << result.status();
@@ -54,10 +54,10 @@ TEST_F(LocalGeneratorTest, EndsAtTheContext) {
 
 TEST_F(LocalGeneratorTest, RefusesPromptsThatNameNothing) {
   OpenTiny(20);
-  EXPECT_THAT(std::string(generator_->Generate({}, Greedy(5), nullptr).status().message()), HasSubstr("empty"));
-  EXPECT_THAT(std::string(generator_->Generate({1, 100000}, Greedy(5), nullptr).status().message()),
+  EXPECT_THAT(std::string(generator_->Generate({}, GreedyParams(5), nullptr).status().message()), HasSubstr("empty"));
+  EXPECT_THAT(std::string(generator_->Generate({1, 100000}, GreedyParams(5), nullptr).status().message()),
               HasSubstr("token id 100000"));
-  SamplingParams params = Greedy(5);
+  SamplingParams params = GreedyParams(5);
   params.top_p = 2;
   EXPECT_THAT(std::string(generator_->Generate({1}, params, nullptr).status().message()), HasSubstr("top_p"));
 }
@@ -79,15 +79,15 @@ TEST_F(LocalGeneratorTest, RowsThatAreGivenStandAmongTokensInAnyChunks) {
     given.insert(given.end(), row, row + hidden);
   }
   Open(path, {.context = 40});
-  const auto expected = generator_->Generate(tokens, Greedy(8), nullptr);
+  const auto expected = generator_->Generate(tokens, GreedyParams(8), nullptr);
   ASSERT_TRUE(expected.ok()) << expected.status();
   for (const uint32_t chunk : {1U, 2U, 5U, 64U}) {
     Open(path, {.context = 40, .prefill_chunk = chunk});
-    const auto result = generator_->Generate(prompt, Greedy(8), nullptr, given);
+    const auto result = generator_->Generate(prompt, GreedyParams(8), nullptr, given);
     ASSERT_TRUE(result.ok()) << result.status();
     EXPECT_EQ(result->ids, expected->ids) << chunk;
   }
-  const auto few = generator_->Generate(prompt, Greedy(8), nullptr, std::span(given).first(hidden));
+  const auto few = generator_->Generate(prompt, GreedyParams(8), nullptr, std::span(given).first(hidden));
   EXPECT_EQ(few.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(few.status().message()), HasSubstr("places for 3 rows"));
 }
@@ -109,7 +109,7 @@ TEST(PicturePromptTest, RowsStandBehindTheBeginToken) {
 
 TEST_F(LocalGeneratorTest, StopsWhenTheListenerHasEnough) {
   OpenTiny(0);
-  SamplingParams params = Greedy(200);
+  SamplingParams params = GreedyParams(200);
   params.ignore_eos = true;
   const auto result = generator_->Generate({1, 40, 50}, params, [](std::string_view) { return false; });
   ASSERT_TRUE(result.ok()) << result.status();
@@ -133,7 +133,7 @@ TEST_F(LocalGeneratorTest, SeedsRepeatAndDiffer) {
 TEST_F(LocalGeneratorTest, EndsBeforeAStopString) {
   ENIGMA_REQUIRE_DATA(path, "models/stories260K-f32.gguf");
   Open(path, {});
-  SamplingParams params = Greedy(60);
+  SamplingParams params = GreedyParams(60);
   params.stop = {"little girl"};
   const auto prompt = generator_->tokenizer().Encode("Once upon a time", {.add_special = true});
   std::string streamed;

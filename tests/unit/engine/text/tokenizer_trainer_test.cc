@@ -32,7 +32,7 @@ struct Trained {
   uint64_t tokens = 0;  // that the texts are
 };
 
-Trained Train(TokenizerTrainerOptions options, const std::vector<std::string>& texts = Texts()) {
+Trained TrainTokens(TokenizerTrainerOptions options, const std::vector<std::string>& texts = Texts()) {
   Trained made;
   auto trainer = TokenizerTrainer::Create(std::move(options));
   EXPECT_TRUE(trainer.ok()) << trainer.status();
@@ -72,7 +72,7 @@ class TrainedTokenizerTest : public ::testing::TestWithParam<TokenizerKind> {
 };
 
 TEST_P(TrainedTokenizerTest, GivesBackEveryByte) {
-  const Trained made = Train(Options());
+  const Trained made = TrainTokens(Options());
   ASSERT_NE(made.tokenizer, nullptr);
   std::vector<std::string> texts = Texts();
   std::string all;
@@ -93,7 +93,7 @@ TEST_P(TrainedTokenizerTest, GivesBackEveryByte) {
 }
 
 TEST_P(TrainedTokenizerTest, CountsTheTokensThatTheTextsAre) {
-  const Trained made = Train(Options());
+  const Trained made = TrainTokens(Options());
   ASSERT_NE(made.tokenizer, nullptr);
   uint64_t tokens = 0;
   for (const std::string& text : Texts()) tokens += made.tokenizer->Encode(text, {.parse_special = true}).size();
@@ -101,10 +101,10 @@ TEST_P(TrainedTokenizerTest, CountsTheTokensThatTheTextsAre) {
 }
 
 TEST_P(TrainedTokenizerTest, DoesNotDependOnTheOrderOfTexts) {
-  const Trained one = Train(Options());
+  const Trained one = TrainTokens(Options());
   std::vector<std::string> texts = Texts();
   std::reverse(texts.begin(), texts.end());
-  const Trained other = Train(Options(), texts);
+  const Trained other = TrainTokens(Options(), texts);
   ASSERT_EQ(one.metadata.keys(), other.metadata.keys());
   for (const char* key : {"tokenizer.ggml.tokens", "tokenizer.ggml.merges"}) {
     EXPECT_EQ((*one.metadata.Array(key))->strings, (*other.metadata.Array(key))->strings);
@@ -112,7 +112,7 @@ TEST_P(TrainedTokenizerTest, DoesNotDependOnTheOrderOfTexts) {
 }
 
 TEST_P(TrainedTokenizerTest, KeepsSpecialTokensLastAndWhole) {
-  const Trained made = Train(Options());
+  const Trained made = TrainTokens(Options());
   ASSERT_NE(made.tokenizer, nullptr);
   const Tokenizer& tokenizer = *made.tokenizer;
   const auto first = static_cast<TokenId>(made.file.vocabulary.tokens.size());
@@ -142,17 +142,17 @@ INSTANTIATE_TEST_SUITE_P(Kinds, TrainedTokenizerTest,
                          ::testing::Values(TokenizerKind::kBytePair, TokenizerKind::kCharacter));
 
 TEST(TokenizerTrainer, ByPairsFillsTheVocabularyAndWritesNumbersDigitByDigit) {
-  const Trained made = Train({.vocab_size = 290});
+  const Trained made = TrainTokens({.vocab_size = 290});
   ASSERT_NE(made.tokenizer, nullptr);
   EXPECT_EQ(made.metadata.StringOr("tokenizer.ggml.pre", ""), "qwen2");
   EXPECT_EQ(made.tokenizer->vocab_size(), 290u);
   EXPECT_EQ(made.tokenizer->Encode(" cat", {}).size(), 1u);
   EXPECT_EQ(made.tokenizer->Encode("12345", {}).size(), 5u);
-  EXPECT_LT(Train({.vocab_size = 4000}).tokenizer->vocab_size(), 4000u) << "the texts are short";
+  EXPECT_LT(TrainTokens({.vocab_size = 4000}).tokenizer->vocab_size(), 4000u) << "the texts are short";
 }
 
 TEST(TokenizerTrainer, ByCharactersTakesKnownWordsWholeAndOthersApart) {
-  const Trained made = Train({.kind = TokenizerKind::kCharacter, .vocab_size = 400});
+  const Trained made = TrainTokens({.kind = TokenizerKind::kCharacter, .vocab_size = 400});
   ASSERT_NE(made.tokenizer, nullptr);
   const Tokenizer& tokenizer = *made.tokenizer;
   EXPECT_EQ(made.metadata.StringOr("tokenizer.ggml.pre", ""), "tekken");
@@ -163,12 +163,12 @@ TEST(TokenizerTrainer, ByCharactersTakesKnownWordsWholeAndOthersApart) {
   EXPECT_EQ(tokenizer.Encode("字", {}).size(), 3u) << "never seen: bytes";
   EXPECT_EQ(tokenizer.Encode("123", {}).size(), 3u);
   // Without words, a text has as many tokens as characters.
-  const Trained bare = Train({.kind = TokenizerKind::kCharacter, .vocab_size = 400, .words = 0});
+  const Trained bare = TrainTokens({.kind = TokenizerKind::kCharacter, .vocab_size = 400, .words = 0});
   EXPECT_EQ(bare.tokenizer->Encode(" the cat, naïve 你", {}).size(), 17u);
 }
 
 TEST(TokenizerTrainer, StoresAChatTemplateThatRenders) {
-  const Trained made = Train({.vocab_size = 340, .chat_template = kChatMlTemplate});
+  const Trained made = TrainTokens({.vocab_size = 340, .chat_template = kChatMlTemplate});
   ASSERT_NE(made.tokenizer, nullptr);
   const auto chat = ChatTemplate::FromGguf(made.metadata, *made.tokenizer);
   ASSERT_TRUE(chat.ok()) << chat.status();
@@ -185,11 +185,11 @@ TEST(TokenizerTrainer, StoresAChatTemplateThatRenders) {
   const std::vector<TokenId> ids = made.tokenizer->Encode(*prompt, {.parse_special = true});
   EXPECT_EQ(ids.front(), made.tokenizer->bos());
   EXPECT_EQ(std::count_if(ids.begin(), ids.end(), [&](TokenId id) { return made.tokenizer->IsControl(id); }), 10);
-  EXPECT_FALSE(ChatTemplate::IsIn(Train({.vocab_size = 340}).metadata)) << "only where it is asked for";
+  EXPECT_FALSE(ChatTemplate::IsIn(TrainTokens({.vocab_size = 340}).metadata)) << "only where it is asked for";
 }
 
 TEST(TokenizerTrainer, KeysAreCopiedIntoAModel) {
-  const Trained made = Train({.vocab_size = 340, .chat_template = kChatMlTemplate});
+  const Trained made = TrainTokens({.vocab_size = 340, .chat_template = kChatMlTemplate});
   GgufMetadata model;
   model.Set("general.architecture", std::string("qwen2"));
   CopyTokenizerKeys(made.metadata, model);
