@@ -120,4 +120,6 @@ absl::Status Fields::Finish() {
   return status_;
 }
 
+bool IsTokenIds(const Json& value) { return value.is_array() && !value.empty() && value[0].is_number(); }
+
 }  // namespace enigma::coordinator

@@ -17,6 +17,9 @@ using Json = nlohmann::ordered_json;
 // The body of a request: one JSON object within engine::JsonShapeLimits. INVALID_ARGUMENT says where it is broken.
 absl::StatusOr<Json> ParseBody(std::string_view body);
 
+// Whether a prompt is given as token ids: by its first item; whoever reads it checks the others.
+bool IsTokenIds(const Json& value);
+
 // Reads the fields of an object and remembers which were asked for, so that Finish can name one that nobody knows. The
 // first error stays; values read after it are the defaults. null counts as absent.
 class Fields {

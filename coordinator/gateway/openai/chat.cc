@@ -24,8 +24,6 @@
 namespace enigma::coordinator {
 namespace {
 
-constexpr int64_t kChatTokensMost = INT32_MAX;
-
 struct ChatPlan {
   enigma::v1::GenerateRequest request;  // without a prompt
   engine::ChatRequest chat;
@@ -48,13 +46,13 @@ void ReadLogprobs(Fields& fields, ChatPlan& plan) {
 }
 
 void ReadBudget(Fields& fields, ChatPlan& plan) {
-  const auto old_name = fields.Integer("max_tokens", 1, kChatTokensMost);
-  const auto new_name = fields.Integer("max_completion_tokens", 1, kChatTokensMost);
+  const auto old_name = fields.Integer("max_tokens", 1, kTokensMost);
+  const auto new_name = fields.Integer("max_completion_tokens", 1, kTokensMost);
   if (old_name && new_name && *old_name != *new_name) {
     fields.Fail("max_tokens", "it and max_completion_tokens are two names of one thing, and differ");
   }
   // Without a budget an answer may fill the context.
-  const int64_t budget = new_name.value_or(old_name.value_or(kChatTokensMost));
+  const int64_t budget = new_name.value_or(old_name.value_or(kTokensMost));
   plan.request.mutable_sampling()->set_max_tokens(static_cast<uint32_t>(budget));
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/status_macros.h"
 #include "coordinator/gateway/openai/answer.h"
+#include "coordinator/gateway/openai/body.h"
 #include "coordinator/gateway/openai/endpoint.h"
 #include "coordinator/gateway/openai/logprobs_json.h"
 #include "coordinator/gateway/openai/response_format.h"
@@ -20,7 +21,6 @@
 namespace enigma::coordinator {
 namespace {
 
-constexpr int64_t kCompletionTokensMost = INT32_MAX;
 constexpr int64_t kChoicesMost = 16;
 constexpr size_t kPromptsMost = 64;
 constexpr uint32_t kDefaultTokens = 16;  // OpenAI's
@@ -34,15 +34,13 @@ struct CompletionPlan {
   size_t top_logprobs = 0;
 };
 
-bool IsIds(const Json& value) { return value.is_array() && !value.empty() && value[0].is_number(); }
-
 void ReadPrompt(const Json& prompt, Fields& fields, enigma::v1::GenerateRequest& request) {
   if (prompt.is_string()) {
     request.set_prompt(prompt.get<std::string>());
     return;
   }
   for (const Json& id : prompt) {
-    if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() > kCompletionTokensMost) {
+    if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() > kTokensMost) {
       return fields.Fail("prompt", "a list of token ids holds something else");
     }
     request.mutable_prompt_ids()->add_ids(id.get<int32_t>());
@@ -51,7 +49,7 @@ void ReadPrompt(const Json& prompt, Fields& fields, enigma::v1::GenerateRequest&
 
 void ReadPrompts(Fields& fields, const enigma::v1::GenerateRequest& shared, CompletionPlan& plan) {
   const Json& prompt = fields.Any("prompt");
-  const bool one = prompt.is_string() || IsIds(prompt);
+  const bool one = prompt.is_string() || IsTokenIds(prompt);
   if (!one && !(prompt.is_array() && !prompt.empty())) {
     return fields.Fail("prompt", "a string, a list of token ids, or a list of these is wanted");
   }
@@ -59,7 +57,7 @@ void ReadPrompts(Fields& fields, const enigma::v1::GenerateRequest& shared, Comp
   if (list.size() > kPromptsMost)
     return fields.Fail("prompt", absl::StrCat("at most ", kPromptsMost, " prompts at once"));
   for (const Json& item : list) {
-    if (!item.is_string() && !IsIds(item))
+    if (!item.is_string() && !IsTokenIds(item))
       return fields.Fail("prompt", "each prompt is a string or a list of token ids");
     ReadPrompt(item, fields, plan.prompts.emplace_back(shared));
   }
@@ -77,7 +75,7 @@ absl::StatusOr<CompletionPlan> ReadCompletionPlan(std::string_view text) {
   *shared.mutable_sampling() = ReadSampling(fields);
   ReadResponseFormat(fields, *shared.mutable_sampling());
   shared.set_priority(ReadPriority(fields));
-  const auto budget = fields.Integer("max_tokens", 1, kCompletionTokensMost);
+  const auto budget = fields.Integer("max_tokens", 1, kTokensMost);
   shared.mutable_sampling()->set_max_tokens(budget ? static_cast<uint32_t>(*budget) : kDefaultTokens);
   if (const auto top = fields.Integer("logprobs", 0, 5)) {
     plan.logprobs = true;
@@ -191,7 +189,7 @@ absl::StatusOr<enigma::v1::GenerateRequest> ReadPlain(ControlPlane& plane, const
   request.set_prompt(fields.Text("prompt"));
   *request.mutable_sampling() = ReadSampling(fields);
   request.set_priority(ReadPriority(fields));
-  if (const auto budget = fields.Integer("max_gen", 1, kCompletionTokensMost)) {
+  if (const auto budget = fields.Integer("max_gen", 1, kTokensMost)) {
     request.mutable_sampling()->set_max_tokens(static_cast<uint32_t>(*budget));
   }
   ENIGMA_RETURN_IF_ERROR(fields.Finish());

@@ -27,8 +27,6 @@ struct EmbeddingPlan {
   bool base64 = false;
 };
 
-bool HasIds(const Json& value) { return value.is_array() && !value.empty() && value[0].is_number(); }
-
 // False when it is neither a text nor a list of token ids.
 bool ReadInput(const Json& json, enigma::v1::EmbedInput& input) {
   if (json.is_string()) {
@@ -46,7 +44,7 @@ bool ReadInput(const Json& json, enigma::v1::EmbedInput& input) {
 
 void ReadInputs(Fields& fields, enigma::v1::EmbedRequest& request) {
   const Json& input = fields.Any("input");
-  const bool one = input.is_string() || HasIds(input);
+  const bool one = input.is_string() || IsTokenIds(input);
   if (!one && !input.is_array()) {
     return fields.Fail("input", "a string, a list of token ids, or a list of these is wanted");
   }

@@ -49,7 +49,6 @@ void ReadLogitBias(Fields& fields, enigma::v1::SamplingParams& sampling) {
 
 enigma::v1::SamplingParams ReadSampling(Fields& fields) {
   enigma::v1::SamplingParams sampling;
-  constexpr int64_t kTokensMost = std::numeric_limits<int32_t>::max();
   if (const auto v = fields.Number("temperature", 0, 2)) sampling.set_temperature(static_cast<float>(*v));
   if (const auto v = fields.Number("top_p", 0, 1)) {
     if (*v == 0) fields.Fail("top_p", "0 leaves no token; it must be above 0 and at most 1");

@@ -1,9 +1,14 @@
 #pragma once
 
+#include <cstdint>
+
 #include "coordinator/gateway/openai/body.h"
 #include "proto/inference.pb.h"
 
 namespace enigma::coordinator {
+
+// The largest budget of tokens, and the largest token id, that a field may have.
+inline constexpr int64_t kTokensMost = INT32_MAX;
 
 // The fields about sampling that completions and chat share, with OpenAI's names and ranges, and those that other
 // servers have added (top_k, min_p, repetition_penalty, ignore_eos).
