@@ -3,6 +3,7 @@
 # model on all three with the questions in data/, cuts it across them and lets it answer; then asks the models that come
 # with the program, each behind the one name "auto". With a model file, that one is cut across the workers instead.
 set -euo pipefail
+enigma=${ENIGMA:+$(realpath -m "$ENIGMA")}  # as seen from where the user is
 cd "$(dirname "${BASH_SOURCE[0]}")"
 source tools/setup.sh
 
@@ -54,7 +55,7 @@ asks=0
 [[ -n $model || ! -f ${shipped[0]} ]] || ((build_only)) || asks=1
 [[ -n $model ]] || ((train || asks || build_only)) || die "with --no-train there is nobody to ask: models/ has no models"
 unset ENIGMA_MODELS_DIR ENIGMA_NO_DEFAULT_MODELS
-enigma=${ENIGMA:-}
+((build_only == 0)) || [[ -z $enigma ]] || die "--build-only with \$ENIGMA: that program is built already"
 if [[ -z $enigma ]]; then
   packages=("${PACKAGES_BUILD[@]}")
   ((asks == 0)) || command -v curl >/dev/null || packages+=("${PACKAGES_ASK[@]}")
