@@ -118,7 +118,7 @@ done
 say "the nodes:"
 "$enigma" nodes --data-dir "$data_dir"
 if ((train)); then
-  say "training a model of a million parameters on all three with data/enigma (1,025 questions and answers):"
+  say "training a model of a million parameters on all three with data/enigma (1,409 questions and answers):"
   "$enigma" train --data data/enigma/questions.txt --task chat --size nano --name quickstart --vocab-size 512 \
     --epochs 24 --batch 6 --slots 6 --lr 0.004 --validation-share 0 --data-dir "$data_dir"
   "$enigma" load quickstart --stages 3 --data-dir "$data_dir" >/dev/null
