@@ -38,6 +38,7 @@ absl::Status RunEstimate(ClusterClient& client, const JobUpload& upload, bool js
     ENIGMA_ASSIGN_OR_RETURN(const uint32_t tokens, TokensOf(upload.tokenizer_path));
     request.set_tokenizer_tokens(tokens);
   }
+  for (const TrainingFile& file : upload.files) request.set_data_bytes(request.data_bytes() + file.bytes);
   v1::EstimateJobReply estimate;
   const auto context = QuickCall(absl::Minutes(2));  // links may have to be measured
   ENIGMA_RETURN_IF_ERROR(client.Explain(client.training().Estimate(context.get(), request, &estimate)));
@@ -56,7 +57,7 @@ absl::Status RunEstimate(ClusterClient& client, const JobUpload& upload, bool js
                 estimate.wire_share() * 100);
   }
   if (estimate.steps() == 0) {
-    std::printf("duration     the number of steps follows from the data; name --steps to know it now\n");
+    std::printf("duration     the number of steps follows from the data; name them (--data), or --steps\n");
   } else if (!estimate.nodes().empty()) {
     std::printf("duration     about %s for %llu steps\n", TimeText(estimate.seconds()).c_str(),
                 static_cast<unsigned long long>(estimate.steps()));
@@ -76,9 +77,10 @@ void TellReport(const std::string& report_json) {
                count("training", "documents"), count("training", "tokens"), count("training", "trained"),
                count("validation", "documents"));
   for (const Json& dropped : report.value("dropped", Json::array())) {
-    std::fprintf(stderr, "left out: %llu (%s)\n",
+    const auto examples = dropped.value("examples", std::vector<std::string>());
+    std::fprintf(stderr, "left out: %llu (%s), as %s\n",
                  static_cast<unsigned long long>(dropped.value("documents", uint64_t{0})),
-                 dropped.value("reason", std::string()).c_str());
+                 dropped.value("reason", std::string()).c_str(), absl::StrJoin(examples, ", ").c_str());
   }
 }
 
@@ -113,7 +115,8 @@ absl::Status FindData(const TrainCommand& flags, JobUpload& upload) {
 
 absl::Status RunTrain(const TrainCommand& flags) {
   ENIGMA_ASSIGN_OR_RETURN(const TokenizerChoice tokenizer, ParseTokenizerChoice(flags.tokenizer));
-  ENIGMA_ASSIGN_OR_RETURN(const v1::TrainingOptions options, flags.training.Resolve(tokenizer));
+  ENIGMA_ASSIGN_OR_RETURN(v1::TrainingOptions options, flags.training.Resolve(tokenizer));
+  if (options.model().empty() && flags.dry_run) options.set_model("model");  // nothing gets that name
   if (options.model().empty()) return UsageError("--name is missing: what to call the model that is made");
   if (options.size().empty() && options.base_model().empty()) return UsageError("give --size or --base");
   if (!flags.dry_run && flags.data.empty()) return UsageError("--data is missing: files or folders to learn from");
@@ -122,7 +125,7 @@ absl::Status RunTrain(const TrainCommand& flags) {
   upload.options = options;
   upload.tokenizer_path = tokenizer.path;
   upload.tokenizer_model = flags.tokenizer_model;
-  if (!flags.dry_run) ENIGMA_RETURN_IF_ERROR(FindData(flags, upload));
+  if (!flags.data.empty()) ENIGMA_RETURN_IF_ERROR(FindData(flags, upload));
   ENIGMA_ASSIGN_OR_RETURN(const auto client, ClusterClient::Open(flags.cluster));
   if (flags.dry_run) return RunEstimate(*client, upload, flags.json);
   ENIGMA_ASSIGN_OR_RETURN(const v1::SubmitJobProgress queued, SubmitJob(*client, upload, stopper));

@@ -28,6 +28,7 @@ TrainingFlags::TrainingFlags(Command& command) {
   AddSteps(command);
   AddOptimiser(command);
   AddCourse(command);
+  AddTexts(command);
   AddPictures(command);
 }
 
@@ -115,19 +116,6 @@ void TrainingFlags::AddOptimiser(Command& command) {
 }
 
 void TrainingFlags::AddCourse(Command& command) {
-  command
-      .Text("--format", format_,
-            "of the data: auto (default), text, qa (Q: and A: lines), jsonl; of a router labels "
-            "(label<TAB>text lines), qa, jsonl",
-            "KIND")
-      .Among({"auto", "text", "qa", "jsonl", "labels"});
-  Argument prompts = command.Switch("--train-on-prompts", train_on_prompts_,
-                                    "learn prompts, too, not only what follows them (default for a router)");
-  prompts.Excludes(command.Switch("--answers-only", answers_only_, "learn only what follows the prompts"));
-  validation_share_.argument = command
-                                   .Number("--validation-share", validation_share_.value,
-                                           "of the documents, kept for validation (default 0.05; a router 0.1)")
-                                   .Between(0, 0.49);
   validate_every_.argument =
       command.Number("--validate-every", validate_every_.value, "steps; 0: only at the end (default: 20 times in all)");
   early_stop_.argument = command
@@ -141,6 +129,36 @@ void TrainingFlags::AddCourse(Command& command) {
           .AtLeast(0.1);
   keep_.argument =
       command.Number("--keep-checkpoints", keep_.value, "newest ones, beside the best (default 3)").AtLeast(1);
+}
+
+void TrainingFlags::AddTexts(Command& command) {
+  command
+      .Text("--format", format_,
+            "of the data: auto (default), text, qa (Q: and A: lines), jsonl; of a router labels "
+            "(label<TAB>text lines), qa, jsonl",
+            "KIND")
+      .Among({"auto", "text", "qa", "jsonl", "labels"});
+  Argument prompts = command.Switch("--train-on-prompts", train_on_prompts_,
+                                    "learn prompts, too, not only what follows them (default for a router)");
+  prompts.Excludes(command.Switch("--answers-only", answers_only_, "learn only what follows the prompts"));
+  validation_share_.argument = command
+                                   .Number("--validation-share", validation_share_.value,
+                                           "of the documents, kept for validation (default 0.05; a router 0.1)")
+                                   .Between(0, 0.49);
+  characters_min_.argument =
+      command.Number("--min-chars", characters_min_.value, "leave out shorter texts (default 1)");
+  characters_max_.argument =
+      command.Number("--max-chars", characters_max_.value, "leave out longer texts; 0: none (default)");
+  command.Switch("--no-quality-filter", no_quality_filter_,
+                 "keep texts of few letters, of repeated lines, or of very long words (DNA, tables, encoded data)");
+  near_duplicate_share_.argument =
+      command
+          .Number("--near-duplicates", near_duplicate_share_.value,
+                  "leave out texts that share this much with another, from 0.5 to 1; 0: keep them (default 0.9)")
+          .Between(0, 1);
+  Argument keep =
+      command.Switch("--keep-duplicates", keep_duplicates_, "leave out no text because there is one like it");
+  keep.Excludes(*near_duplicate_share_.argument);
 }
 
 void TrainingFlags::AddPictures(Command& command) {
@@ -184,6 +202,7 @@ absl::StatusOr<v1::TrainingOptions> TrainingFlags::Resolve(const TokenizerChoice
   ResolveSteps(options);
   ResolveOptimiser(options);
   ResolveCourse(options);
+  ResolveTexts(options);
   ResolvePictures(options);
   return options;
 }
@@ -219,13 +238,21 @@ void TrainingFlags::ResolvePictures(v1::TrainingOptions& options) const {
 }
 
 void TrainingFlags::ResolveCourse(v1::TrainingOptions& options) const {
-  if (train_on_prompts_ || answers_only_) options.set_train_on_prompts(train_on_prompts_);
-  if (validation_share_.given()) options.set_validation_share(validation_share_.value);
   if (validate_every_.given()) options.set_validate_every(validate_every_.value);
   if (early_stop_.given()) options.set_early_stop_validations(early_stop_.value);
   if (checkpoint_every_.given()) options.set_checkpoint_every(checkpoint_every_.value);
   if (checkpoint_seconds_.given()) options.set_checkpoint_seconds(checkpoint_seconds_.value);
   if (keep_.given()) options.set_keep_checkpoints(keep_.value);
+}
+
+void TrainingFlags::ResolveTexts(v1::TrainingOptions& options) const {
+  if (train_on_prompts_ || answers_only_) options.set_train_on_prompts(train_on_prompts_);
+  if (validation_share_.given()) options.set_validation_share(validation_share_.value);
+  if (characters_min_.given()) options.set_characters_min(characters_min_.value);
+  if (characters_max_.given()) options.set_characters_max(characters_max_.value);
+  if (no_quality_filter_) options.set_quality_filter(false);
+  if (near_duplicate_share_.given()) options.set_near_duplicate_share(near_duplicate_share_.value);
+  if (keep_duplicates_) options.set_keep_duplicates(true);
 }
 
 }  // namespace enigma::cli

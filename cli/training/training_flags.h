@@ -30,10 +30,12 @@ class TrainingFlags {
   void AddSteps(Command& command);
   void AddOptimiser(Command& command);
   void AddCourse(Command& command);
+  void AddTexts(Command& command);
   void AddPictures(Command& command);
   void ResolveSteps(v1::TrainingOptions& options) const;
   void ResolveOptimiser(v1::TrainingOptions& options) const;
   void ResolveCourse(v1::TrainingOptions& options) const;
+  void ResolveTexts(v1::TrainingOptions& options) const;
   void ResolvePictures(v1::TrainingOptions& options) const;
 
   std::string name_;
@@ -69,6 +71,11 @@ class TrainingFlags {
   std::vector<std::string> lora_targets_;
   Maybe<uint32_t> vocab_size_;
   Maybe<double> validation_share_;
+  Maybe<uint64_t> characters_min_;
+  Maybe<uint64_t> characters_max_;
+  Maybe<double> near_duplicate_share_;
+  bool no_quality_filter_ = false;
+  bool keep_duplicates_ = false;
   Maybe<uint32_t> ffn_;
   Maybe<uint32_t> keep_;
   uint32_t workers_ = 0;

@@ -1,6 +1,7 @@
 #include "coordinator/jobs/estimate_training.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@
 namespace enigma::coordinator {
 namespace {
 
+constexpr double kBytesPerToken = 3.5;      // of English text, with vocabularies of a few thousand byte pairs
 constexpr uint32_t kCharactersGuess = 400;  // with bytes and special tokens: few are beyond ASCII, as a rule
 
 // Tokens that the job's vocabulary will have, as far as that is known without the data.
@@ -39,6 +41,16 @@ absl::StatusOr<uint32_t> VocabularyOf(ControlPlane& plane, const enigma::v1::Est
   return guess;
 }
 
+// Sequences of one pass over so many bytes of text; 0 where that cannot be said.
+uint64_t SequencesOf(const enigma::v1::EstimateJobRequest& request, const engine::TrainingConfig& config) {
+  const enigma::v1::TrainingOptions& options = request.options();
+  if (request.data_bytes() == 0 || IsVision(options)) return 0;
+  const bool characters = TokenizerKindOf(options) == engine::TokenizerKind::kCharacter;
+  const double tokens = static_cast<double>(request.data_bytes()) / (characters ? 1 : kBytesPerToken);
+  const double trained = tokens * (1 - CorpusOptionsOf(options).validation_share);
+  return static_cast<uint64_t>(std::ceil(trained / config.context));
+}
+
 }  // namespace
 
 absl::StatusOr<enigma::v1::EstimateJobReply> EstimateTraining(ControlPlane& plane,
@@ -53,7 +65,12 @@ absl::StatusOr<enigma::v1::EstimateJobReply> EstimateTraining(ControlPlane& plan
   std::vector<std::string> warnings;
   ENIGMA_ASSIGN_OR_RETURN(const uint32_t vocabulary, VocabularyOf(plane, request, warnings));
   ENIGMA_ASSIGN_OR_RETURN(engine::TrainingConfig config, ResolveOptions(options, vocabulary, base ? &*base : nullptr));
-  SetLength(options, 0, config);
+  const uint64_t sequences = SequencesOf(request, config);
+  SetLength(options, sequences, config);
+  if (sequences > 0 && !options.has_steps()) {
+    warnings.push_back(absl::StrCat("the steps are reckoned from the size of the data, ", request.data_bytes(),
+                                    " bytes; filters and the tokenizer will make it other"));
+  }
   const bool length_known = config.steps > 0;
   if (!length_known) config.steps = 1;  // for the check alone
   ENIGMA_RETURN_IF_ERROR(engine::CheckTrainingConfig(config));
@@ -62,10 +79,10 @@ absl::StatusOr<enigma::v1::EstimateJobReply> EstimateTraining(ControlPlane& plan
   needs.ranks_max = RanksMaxOf(options, config);
   needs.trusted_network = IsGloo(options);
   needs.taken = taken;
-  MeasuredPower measured = MeasurePower(plane, needs);
+  MeasuredPower measured = MeasurePower(plane, needs, config.precision);
   if (measured.nodes.empty() && !taken.empty()) {
     needs.taken.clear();
-    measured = MeasurePower(plane, needs);
+    measured = MeasurePower(plane, needs, config.precision);
     warnings.push_back("other jobs have all workers now; reckoned with what there will be once these are done");
   }
   if (!length_known) config.steps = config.warmup_steps = 0;

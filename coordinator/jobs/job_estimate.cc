@@ -15,10 +15,11 @@
 namespace enigma::coordinator {
 namespace {
 
-// What training makes of the operations per second that a node measured for prefill: those are products of quantised
-// weights, and a step is in f32 and does more than products. A rule of thumb, from small models on AVX-512, where f32
-// products ran at a seventh of the quantised ones; ranks measure it once they run.
-constexpr double kTrainingShare = 0.1;
+// What a step as a whole, which does more than products, reaches of the operations per second of its products. A rule
+// of thumb, from nano, tiny and small on AVX-512 (benchmarks/README.md): 0.73 to 0.8 in f32, 0.65 in bf16.
+double ShareOfProducts(engine::ProductPrecision precision) {
+  return precision == engine::ProductPrecision::kBf16 ? 0.65 : 0.75;
+}
 // Of one value in the sums that ranks exchange: packed, it takes no more than it needs.
 constexpr double kSumBytes = 5.5;
 
@@ -65,12 +66,8 @@ JobEstimate EstimateJob(const engine::TrainingConfig& config, const TrainingPowe
   const double flops = std::accumulate(power.flops_per_second.begin(), power.flops_per_second.end(), 0.0);
   if (flops <= 0) return estimate;
   const double tokens = static_cast<double>(config.sequences_per_step) * config.context;
-  const double compute =
-      tokens * estimate.flops_per_token * (config.recompute ? 4.0 / 3 : 1) / (flops * kTrainingShare);
-  if (config.precision == engine::ProductPrecision::kBf16) {
-    estimate.warnings.push_back(
-        "the time is that of f32: bf16 takes about 0.6 of it with AVX512-BF16, and as much or more without");
-  }
+  const double compute = tokens * estimate.flops_per_token * (config.recompute ? 4.0 / 3 : 1) /
+                         (flops * ShareOfProducts(config.precision));
   const double wire = WireSeconds(config, power, engine::TrainedParameterCount(config));
   estimate.step_seconds = compute + wire;
   estimate.tokens_per_second = tokens / estimate.step_seconds;

@@ -12,7 +12,7 @@ namespace enigma::coordinator {
 
 // The nodes as they are for training.
 struct TrainingPower {
-  std::vector<double> flops_per_second;  // of each rank, as it measured itself
+  std::vector<double> flops_per_second;  // of each rank: training's products, with factors of the job's precision
   // The slowest of the links between them; without a speed: there is none, or none was measured.
   Link slowest_link;
 };

@@ -97,6 +97,34 @@ absl::Status CheckShape(const enigma::v1::TrainingOptions& options) {
   return engine::CheckLoraTargets({options.lora_targets().begin(), options.lora_targets().end()});
 }
 
+void SetFilters(const enigma::v1::TrainingOptions& options, engine::FilterOptions& filters) {
+  if (options.has_characters_min()) filters.characters_min = options.characters_min();
+  if (options.has_characters_max()) filters.characters_max = options.characters_max();
+  if (options.has_quality_filter()) filters.quality = options.quality_filter();
+  if (options.has_near_duplicate_share()) filters.near_duplicate_share = options.near_duplicate_share();
+  if (options.keep_duplicates()) {
+    filters.exact_duplicates = false;
+    filters.near_duplicate_share = 0;
+  }
+}
+
+absl::Status CheckFilters(const enigma::v1::TrainingOptions& options) {
+  const bool given = options.has_characters_min() || options.has_characters_max() || options.has_quality_filter() ||
+                     options.has_keep_duplicates() || options.has_near_duplicate_share();
+  if (given && (IsVision(options) || IsRouter(options))) {
+    return absl::InvalidArgumentError(
+        "characters_min, characters_max, quality_filter, keep_duplicates, near_duplicate_share: captions of pictures "
+        "and "
+        "the texts of a router all stay");
+  }
+  if (options.keep_duplicates() && options.near_duplicate_share() > 0) {
+    return absl::InvalidArgumentError("keep_duplicates, near_duplicate_share: name one of them");
+  }
+  engine::FilterOptions filters;
+  SetFilters(options, filters);
+  return engine::CheckFilterOptions(filters);
+}
+
 // What pictures need and texts have no use for, and the other way round.
 absl::Status CheckPictures(const enigma::v1::TrainingOptions& options) {
   if (!IsVision(options)) {
@@ -169,6 +197,7 @@ absl::Status CheckJobOptions(const enigma::v1::TrainingOptions& options) {
   ENIGMA_RETURN_IF_ERROR(CheckCounts(options));
   ENIGMA_RETURN_IF_ERROR(CheckShape(options));
   ENIGMA_RETURN_IF_ERROR(CheckPictures(options));
+  ENIGMA_RETURN_IF_ERROR(CheckFilters(options));
   if (options.has_schedule()) ENIGMA_RETURN_IF_ERROR(ScheduleNamed(options.schedule()).status());
   if (options.has_precision()) ENIGMA_RETURN_IF_ERROR(PrecisionNamed(options.precision()).status());
   if (!options.format().empty()) {
@@ -220,6 +249,7 @@ engine::CorpusOptions CorpusOptionsOf(const enigma::v1::TrainingOptions& options
   }
   if (options.has_validation_share()) corpus.validation_share = options.validation_share();
   if (options.has_train_on_prompts()) corpus.train_on_prompts = options.train_on_prompts();
+  SetFilters(options, corpus.filters);
   return corpus;
 }
 

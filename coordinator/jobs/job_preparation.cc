@@ -175,7 +175,7 @@ class Preparation {
     needs.memory_bytes = engine::TrainingMemoryBytes(config_);
     needs.ranks_max = RanksMaxOf(options_, config_);
     needs.trusted_network = IsGloo(options_);
-    const MeasuredPower measured = MeasurePower(plane_, needs);
+    const MeasuredPower measured = MeasurePower(plane_, needs, config_.precision);
     const JobEstimate estimate = EstimateJob(config_, measured.power);
     Job job;
     job.id = id_;

@@ -7,8 +7,21 @@
 #include "coordinator/operations/measure_links.h"
 
 namespace enigma::coordinator {
+namespace {
 
-MeasuredPower MeasurePower(ControlPlane& plane, const RankNeeds& needs) {
+// Of nodes that did not measure the products of training: what those in f32 are of the quantised ones of prefill, on
+// AVX-512.
+constexpr double kShareOfQuantised = 1.0 / 7;
+
+double ProductsOf(const enigma::v1::Capability& capability, engine::ProductPrecision precision) {
+  const double measured = precision == engine::ProductPrecision::kBf16 ? capability.training_bf16_flops_per_second()
+                                                                       : capability.training_flops_per_second();
+  return measured > 0 ? measured : kShareOfQuantised * capability.flops_per_second();
+}
+
+}  // namespace
+
+MeasuredPower MeasurePower(ControlPlane& plane, const RankNeeds& needs, engine::ProductPrecision precision) {
   MeasuredPower measured;
   const std::vector<Node> all = plane.nodes.List();
   RankChoice choice = ChooseRanks(all, needs);
@@ -18,7 +31,7 @@ MeasuredPower MeasurePower(ControlPlane& plane, const RankNeeds& needs) {
     const auto found = std::find_if(all.begin(), all.end(), [&](const Node& node) { return node.id == id; });
     ranks.push_back(*found);
     measured.nodes.push_back(found->Label());
-    measured.power.flops_per_second.push_back(found->hello.capability().flops_per_second());
+    measured.power.flops_per_second.push_back(ProductsOf(found->hello.capability(), precision));
   }
   if (ranks.size() < 2) return measured;
   MeasuredLinks links = MeasureLinks(plane, ranks);

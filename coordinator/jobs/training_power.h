@@ -15,8 +15,8 @@ struct MeasuredPower {
   std::vector<std::string> reasons;  // a sentence for each live node that may have no rank, and each link that broke
 };
 
-// The nodes that could train now, and what they can do. Has them measure the links among each other where that was not
-// done lately, which takes seconds.
-MeasuredPower MeasurePower(ControlPlane& plane, const RankNeeds& needs);
+// The nodes that could train now, and what they can do with factors of this precision. Has them measure the links among
+// each other where that was not done lately, which takes seconds.
+MeasuredPower MeasurePower(ControlPlane& plane, const RankNeeds& needs, engine::ProductPrecision precision);
 
 }  // namespace enigma::coordinator

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -11,6 +12,7 @@
 
 #include "base/status_macros.h"
 #include "engine/corpus/document_encoder.h"
+#include "engine/corpus/mistaken_format.h"
 #include "engine/corpus/normalised_text.h"
 
 namespace enigma::engine {
@@ -122,6 +124,15 @@ void AddWarnings(CorpusReport& report) {
   }
 }
 
+// Whether what was found out about the files is what they are.
+void AddDoubts(const std::vector<CorpusFile>& files, CorpusReport& report) {
+  for (size_t i = 0; i < files.size(); ++i) {
+    if (report.files[i].counts.format != CorpusFormat::kText) continue;
+    std::optional<std::string> doubt = DoubtThatItIsText(files[i].name, files[i].bytes);
+    if (doubt) report.warnings.push_back({"mistaken_format", *std::move(doubt)});
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<PreparedCorpus> PrepareCorpus(const std::vector<CorpusFile>& files, const Tokenizer& tokenizer,
@@ -150,9 +161,11 @@ absl::StatusOr<PreparedCorpus> PrepareCorpus(const std::vector<CorpusFile>& file
   report.validation = CorpusPartOf(*prepared.tokens, TokenSet::Part::kValidation);
   if (report.training.trained == 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("nothing is left to train on:\n", report.ToText(), "loosen the filters, or give other files"));
+        absl::StrCat("nothing is left to train on:\n", report.ToText(),
+                     "loosen the filters (length, quality, duplicates), or give other files"));
   }
   AddWarnings(report);
+  if (options.reader.format == CorpusFormat::kAuto) AddDoubts(files, report);
   return prepared;
 }
 

@@ -13,6 +13,7 @@
 #include "engine/kernels/matmul.h"
 #include "engine/model/available_memory.h"
 #include "engine/spec/model_spec.h"
+#include "worker/capability/product_speed.h"
 
 namespace enigma::worker {
 namespace {
@@ -115,6 +116,8 @@ absl::StatusOr<v1::Capability> MeasureCapability(int threads, const MemoryLimits
   v1::Capability capability = DescribeMachine(threads, limits);
   capability.set_memory_bytes_per_second(speed.bytes_per_second);
   capability.set_flops_per_second(speed.flops_per_second);
+  capability.set_training_flops_per_second(MeasureProducts(engine::ProductPrecision::kF32, pool));
+  capability.set_training_bf16_flops_per_second(MeasureProducts(engine::ProductPrecision::kBf16, pool));
   return capability;
 }
 

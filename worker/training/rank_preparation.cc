@@ -19,7 +19,7 @@
 #include "engine/weights/weight_source.h"
 #include "worker/layer_cache/node_piece_source.h"
 #include "worker/training/job_files.h"
-#include "worker/training/product_speed.h"
+#include "worker/capability/product_speed.h"
 #include "worker/training/rank_world.h"
 
 namespace enigma::worker {

@@ -234,6 +234,23 @@ TEST(JobOptionsTest, WhatMakesNoSenseIsNamed) {
       {"crop_side: '0'", Vision([](auto& o) { o.set_crop_side(0); })},
       {"crop_side: 'nan'", Vision([](auto& o) { o.set_crop_side(std::nan("")); })},
       {"no image encoder for the size \"xl\"", Vision([](auto& o) { o.set_size("xl"); })},
+      {"characters_min (9) is more than characters_max (8)",
+       [](auto& o) {
+         o.set_characters_min(9);
+         o.set_characters_max(8);
+       }},
+      {"near_duplicate_share must be 0 or from 0.5 to 1, not 0.4", [](auto& o) { o.set_near_duplicate_share(0.4); }},
+      {"keep_duplicates, near_duplicate_share",
+       [](auto& o) {
+         o.set_keep_duplicates(true);
+         o.set_near_duplicate_share(0.9);
+       }},
+      {"captions of pictures", Vision([](auto& o) { o.set_quality_filter(false); })},
+      {"the texts of a router",
+       [](auto& o) {
+         o.set_task("router");
+         o.set_characters_max(100);
+       }},
       {"format, train_on_prompts", Vision([](auto& o) { o.set_format("jsonl"); })},
       {"format, train_on_prompts", Vision([](auto& o) { o.set_train_on_prompts(true); })},
       {"base_model: an image encoder", Vision([](auto& o) {
@@ -248,6 +265,27 @@ TEST(JobOptionsTest, WhatMakesNoSenseIsNamed) {
     EXPECT_TRUE(absl::IsInvalidArgument(checked)) << given.what;
     EXPECT_THAT(std::string(checked.message()), HasSubstr(given.what));
   }
+}
+
+TEST(JobOptionsTest, FiltersAreThoseThatWereAskedFor) {
+  TrainingOptions options = Nano();
+  EXPECT_TRUE(CorpusOptionsOf(options).filters.quality);
+  EXPECT_EQ(CorpusOptionsOf(options).filters.characters_max, 0u);
+  options.set_characters_min(3);
+  options.set_characters_max(500);
+  options.set_quality_filter(false);
+  options.set_near_duplicate_share(0.7);
+  EXPECT_TRUE(CheckJobOptions(options).ok());
+  const engine::FilterOptions asked = CorpusOptionsOf(options).filters;
+  EXPECT_EQ(asked.characters_min, 3u);
+  EXPECT_EQ(asked.characters_max, 500u);
+  EXPECT_FALSE(asked.quality);
+  EXPECT_EQ(asked.near_duplicate_share, 0.7);
+  EXPECT_TRUE(asked.exact_duplicates);
+  options.clear_near_duplicate_share();
+  options.set_keep_duplicates(true);
+  EXPECT_FALSE(CorpusOptionsOf(options).filters.exact_duplicates);
+  EXPECT_EQ(CorpusOptionsOf(options).filters.near_duplicate_share, 0);
 }
 
 TEST(JobEstimateTest, MoreWorkersShareTheWorkAndTheWire) {
@@ -267,10 +305,6 @@ TEST(JobEstimateTest, MoreWorkersShareTheWorkAndTheWire) {
   config.recompute = true;
   const JobEstimate twice = EstimateJob(config, {.flops_per_second = {1e11}, .slowest_link = {}});
   EXPECT_NEAR(twice.step_seconds, one.step_seconds * 4 / 3, 1e-9);
-  EXPECT_THAT(twice.warnings, Not(Contains(HasSubstr("bf16"))));
-  config.precision = engine::ProductPrecision::kBf16;
-  const JobEstimate rounded = EstimateJob(config, {.flops_per_second = {1e11}, .slowest_link = {}});
-  EXPECT_THAT(rounded.warnings, Contains(HasSubstr("AVX512-BF16")));
 }
 
 TEST(LeftOutTest, LongerAndLongerUntilItServes) {

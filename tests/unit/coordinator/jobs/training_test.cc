@@ -310,6 +310,15 @@ TEST_F(TrainingTest, AnEstimateReckonsWithTheTokenizerThatIsGiven) {
   EXPECT_THAT(reply.shape(), HasSubstr(" 4096 tokens"));
   EXPECT_EQ(reply.steps(), 0u);
   EXPECT_THAT(reply.warnings(), ::testing::Not(::testing::Contains(HasSubstr("warm-up"))));
+  request.set_data_bytes(1'000'000);
+  ASSERT_TRUE(estimate().ok());
+  const uint64_t steps = reply.steps();
+  EXPECT_GT(steps, 10u);
+  EXPECT_THAT(reply.warnings(), ::testing::Contains(HasSubstr("reckoned from the size of the data, 1000000 bytes")));
+  request.set_data_bytes(2'000'000);
+  ASSERT_TRUE(estimate().ok());
+  EXPECT_NEAR(static_cast<double>(reply.steps()), 2.0 * static_cast<double>(steps), 2);
+  request.clear_data_bytes();
   request.set_tokenizer_model("stories");
   ASSERT_TRUE(estimate().ok());
   EXPECT_THAT(reply.shape(), HasSubstr(" " + std::to_string(Tokenizer()->vocab_size()) + " tokens"));

@@ -1,4 +1,4 @@
-#include "worker/training/product_speed.h"
+#include "worker/capability/product_speed.h"
 
 #include <vector>
 
