@@ -1,5 +1,6 @@
 // Writes the seed files of corpus/image: small pictures of every kind that engine/image reads. They are committed; run
-// this again only when it reads more. Development tool, never needed to build or to test.
+// this again only when it reads more. Development tool, never needed to build or to test. What else lies there
+// (ycck.jpg, exif_*, profile.png, unpacks.png) is made of these: a byte changed, or chunks and segments put in.
 
 #include <cstdio>
 #include <fstream>
