@@ -6,20 +6,14 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 size=${1:-tiny} batch=${2:-16} steps=${3:-20} rounds=${4:-5}
-enigma=${ENIGMA:-$PWD/build/release/enigma}
-work=$(mktemp -d) port=$((20000 + RANDOM % 10000))
-trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
-median() { sort -g | awk '{v[NR]=$1} END {print (NR%2) ? v[(NR+1)/2] : (v[NR/2]+v[NR/2+1])/2}'; }
+source benchmarks/loopback_cluster.sh
+begin
 "$enigma" up --workers 1 --no-default-models --data-dir "$work/c" --listen 127.0.0.1:0 --http 127.0.0.1:0 --udp-port "$port" \
   2>"$work/up.log" >&2 &
-for _ in $(seq 300); do [[ $("$enigma" nodes --data-dir "$work/c" 2>/dev/null | grep -c ' ready ') == 1 ]] && break; sleep 0.1; done
-# Text enough for whole sequences: the words of a fixed sequence of numbers.
-awk 'BEGIN { x = 7; for (i = 0; i < 400000; ++i) { x = (x * 1103515245 + 12345) % 2147483648; printf "w%d%s", x % 997, (i % 12 == 11) ? "\n" : " " } }' >"$work/text.txt"
+await_ready 1
 seconds() { # job, how often
-  "$enigma" train --data "$work/text.txt" --format text --size "$size" --name "m$1" --vocab-size 1024 --batch "$batch" \
-    --steps "$steps" --context 256 --validation-share 0 --checkpoint-seconds 3600 --checkpoint-every "$2" \
-    --data-dir "$work/c" >"$work/train.log" 2>&1 || { cat "$work/train.log" >&2; exit 1; }
-  "$enigma" jobs watch "$1" --json --data-dir "$work/c" | tr ',{}' '\n\n\n' | awk -F: '
+  train "m$1" --size "$size" --batch "$batch" --steps "$steps" --checkpoint-every "$2"
+  on jobs watch "$1" --json | tr ',{}' '\n\n\n' | awk -F: '
     /"submitted_unix_ms"/ { begun = $2 } /"ended_unix_ms"/ { ended = $2 } END { print (ended - begun) / 1000 }'
 }
 without=() with=()

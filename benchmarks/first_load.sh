@@ -5,7 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 model=${1:?usage: $0 MODEL.gguf}
-enigma=${ENIGMA:-$PWD/build/release/enigma} repeats=${REPEATS:-5} rate=${RATE:-1000}
+source benchmarks/loopback_cluster.sh
+repeats=${REPEATS:-5} rate=${RATE:-1000}
 [[ $(id -u) == 0 ]] || { echo "$0: needs root for the network namespace" >&2; exit 2; }
 work=$(mktemp -d) port=$((20000 + RANDOM % 10000)) ns=enload$$ link=enload$$v
 worker=''
@@ -17,7 +18,6 @@ cleanup() {
   rm -rf "$work"
 }
 trap cleanup EXIT
-median() { sort -g | awk '{v[NR]=$1} END {print (NR%2) ? v[(NR+1)/2] : (v[NR/2]+v[NR/2+1])/2}'; }
 
 ip netns add "$ns"
 ip link add "$link" type veth peer name eth0 netns "$ns"

@@ -4,7 +4,8 @@
 #   benchmarks/liveness.sh            medians of REPEATS (5) runs each
 set -euo pipefail
 cd "$(dirname "$0")/.."
-enigma=${ENIGMA:-$PWD/build/release/enigma} repeats=${REPEATS:-5}
+source benchmarks/loopback_cluster.sh
+repeats=${REPEATS:-5}
 work=$(mktemp -d) port=$((20000 + RANDOM % 10000))
 bridge=enlive$$ ns=enlive$$
 cleanup() {
@@ -27,7 +28,6 @@ line_ms() {
   exit 1
 }
 lines() { wc -l <"$work/coordinator.log"; }
-median() { sort -n | awk '{v[NR]=$1} END {print (NR%2) ? v[(NR+1)/2] : (v[NR/2]+v[NR/2+1])/2}'; }
 report() { printf '%-34s %6s ms (median of %s: %s)\n' "$1" "$(printf '%s\n' "${@:2}" | median)" "$(($# - 1))" "${*:2}"; }
 
 host=127.0.0.1 on_host=()

@@ -6,23 +6,14 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 router=${1:-models/router.gguf} chat=${2:-models/chat.gguf}
-enigma=${ENIGMA:-$PWD/build/release/enigma} load=${ROUTE_LOAD:-$PWD/build/release/benchmarks/route_load}
+load=${ROUTE_LOAD:-$PWD/build/release/benchmarks/route_load}
 rounds=${ROUNDS:-5} streams=${STREAMS:-2}
 [[ -x $load ]] || { echo "build it first: cmake --build build/release --target route_load" >&2; exit 1; }
-work=$(mktemp -d) port=$((20000 + RANDOM % 10000))
-trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
-median() { sort -g | awk '{v[NR]=$1} END {print (NR%2) ? v[(NR+1)/2] : (v[NR/2]+v[NR/2+1])/2}'; }
-on() { "$enigma" "$@" --data-dir "$work/c"; }
-"$enigma" coordinator --no-default-models --data-dir "$work/c" --listen 127.0.0.1:0 --http 127.0.0.1:0 --udp-port "$port" 2>"$work/c.log" >&2 &
-for _ in $(seq 200); do on nodes >/dev/null 2>&1 && break; sleep 0.05; done
-token=$(on token create --json | tr -d ' \n' | sed -E 's/.*"token":"([^"]*)".*/\1/')
-for i in 0 1; do
-  taskset -c "$i" "$enigma" worker --data-dir "$work/w$i" --token "$token" --listen 127.0.0.1:0 --metrics-port 0 --threads 1 \
-    --udp-port "$port" 2>"$work/w$i.log" >&2 &
-done
-for _ in $(seq 300); do [[ $(on nodes 2>/dev/null | grep -c ' ready ') == 2 ]] && break; sleep 0.1; done
+source benchmarks/loopback_cluster.sh
+begin
+start_coordinator
+start_workers 2
 mapfile -t nodes < <(on nodes --json | grep -oE '"node_id": *"[^"]+"' | cut -d '"' -f 4)
-quietly() { on "$@" >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }; }
 quietly models import "$router" --name router
 quietly models import "$chat" --name chat
 quietly load router --node "${nodes[0]}"

@@ -10,9 +10,8 @@ model=${2:?usage: $0 PEER_BENCH MODEL.gguf [THREADS...]}
 shift 2
 threads=("${@:-1}")
 repeats=${REPEATS:-5} prompt=${PROMPT:-512} generate=${GENERATE:-128}
-enigma=${ENIGMA:-build/release/enigma}
+source benchmarks/loopback_cluster.sh
 
-median() { sort -g | awk '{v[NR]=$1} END {print (NR%2) ? v[(NR+1)/2] : (v[NR/2]+v[NR/2+1])/2}'; }
 # One measurement of the peer: avg_ts of the row whose n_prompt (prefill) or n_gen (decode) is not 0.
 peer_run() { # threads p n
   "$peer" -m "$model" -p "$2" -n "$3" -t "$1" -r 1 -o csv 2>/dev/null |

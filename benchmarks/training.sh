@@ -7,6 +7,7 @@
 # the system's choice (update-alternatives --config libblas.so.3-x86_64-linux-gnu): it is printed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source benchmarks/loopback_cluster.sh
 rounds=${1:-5}
 shift || true
 sizes=("$@")
@@ -22,7 +23,6 @@ bench=build/release/benchmarks/training_bench
 declare -A shape=([nano]='16 512 8 344 8' [tiny]='16 1024 8 688 4' [small]='8 8192 4 1376 3')
 export OPENBLAS_CORETYPE=${OPENBLAS_CORETYPE:-SkylakeX} OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE}
 
-median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 rate() { sed -nE 's/.*tok\/s median ([0-9.]+).*/\1/p'; }
 
 printf 'BLAS: %s\n' "$(readlink -f /etc/alternatives/libblas.so.3-x86_64-linux-gnu 2>/dev/null || echo unknown)"
