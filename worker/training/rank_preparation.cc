@@ -17,9 +17,9 @@
 #include "engine/training/import_model.h"
 #include "engine/training/state_file.h"
 #include "engine/weights/weight_source.h"
+#include "worker/capability/product_speed.h"
 #include "worker/layer_cache/node_piece_source.h"
 #include "worker/training/job_files.h"
-#include "worker/capability/product_speed.h"
 #include "worker/training/rank_world.h"
 
 namespace enigma::worker {
