@@ -31,26 +31,6 @@ absl::StatusOr<const PreTokenizerRule*> ReadRule(const GgufMetadata& metadata) {
   return rule;
 }
 
-// Added tokens are written as they are, the others in the byte alphabet.
-void FillBytes(std::vector<VocabularyToken>& tokens) {
-  for (VocabularyToken& token : tokens) {
-    switch (token.type) {
-      case TokenType::kNormal:
-      case TokenType::kUnused:
-        token.bytes = AlphabetToBytes(token.text).value_or(token.text);
-        break;
-      case TokenType::kByte:
-        token.bytes = static_cast<char>(*ParseByteToken(token.text));
-        break;
-      case TokenType::kUnknown:
-      case TokenType::kControl:
-      case TokenType::kUserDefined:
-        token.bytes = token.text;
-        break;
-    }
-  }
-}
-
 std::array<TokenId, 256> FindByteTokens(const Vocabulary& vocabulary) {
   std::array<TokenId, 256> byte_tokens;
   for (int byte = 0; byte < 256; ++byte) {
@@ -105,7 +85,7 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> BytePairTokenizer::FromGguf(const Ggu
   defaults.add_bos = rule->add_bos;
   Parts parts;
   ENIGMA_ASSIGN_OR_RETURN(parts.vocabulary, Vocabulary::Read(metadata, defaults));
-  FillBytes(parts.vocabulary.tokens);
+  parts.vocabulary.FillBytes([](const std::string& text) { return AlphabetToBytes(text).value_or(text); });
   ENIGMA_RETURN_IF_ERROR(ReadMerges(metadata, parts.vocabulary, parts.merges));
   parts.byte_tokens = FindByteTokens(parts.vocabulary);
   ENIGMA_ASSIGN_OR_RETURN(parts.pre_tokenizer, PreTokenizer::Create(rule->patterns));

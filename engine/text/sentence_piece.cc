@@ -198,22 +198,7 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> SentencePieceTokenizer::FromGguf(cons
   const VocabularyDefaults defaults = {
       .bos = 1, .eos = 2, .unknown = 0, .add_bos = true, .needs_scores_and_types = true};
   ENIGMA_ASSIGN_OR_RETURN(Vocabulary vocabulary, Vocabulary::Read(metadata, defaults));
-  for (VocabularyToken& token : vocabulary.tokens) {
-    switch (token.type) {
-      case TokenType::kNormal:
-      case TokenType::kUnused:
-        token.bytes = Unescape(token.text);
-        break;
-      case TokenType::kByte:
-        token.bytes = static_cast<char>(*ParseByteToken(token.text));
-        break;
-      case TokenType::kUnknown:
-      case TokenType::kControl:
-      case TokenType::kUserDefined:
-        token.bytes = token.text;
-        break;
-    }
-  }
+  vocabulary.FillBytes(Unescape);
   bool add_space_prefix = true;
   constexpr char kAddSpacePrefix[] = "tokenizer.ggml.add_space_prefix";
   if (metadata.Has(kAddSpacePrefix)) {

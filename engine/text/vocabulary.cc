@@ -137,6 +137,25 @@ std::optional<TokenId> Vocabulary::Find(std::string_view text) const {
   return found == ids.end() ? std::nullopt : std::optional<TokenId>(found->second);
 }
 
+void Vocabulary::FillBytes(const std::function<std::string(const std::string& text)>& decode) {
+  for (VocabularyToken& token : tokens) {
+    switch (token.type) {
+      case TokenType::kNormal:
+      case TokenType::kUnused:
+        token.bytes = decode(token.text);
+        break;
+      case TokenType::kByte:
+        token.bytes = static_cast<char>(*ParseByteToken(token.text));
+        break;
+      case TokenType::kUnknown:
+      case TokenType::kControl:
+      case TokenType::kUserDefined:
+        token.bytes = token.text;
+        break;
+    }
+  }
+}
+
 void Vocabulary::MarkEndOfGeneration() {
   // GGUF has keys for a few of these only. Llama 2 and 3, ChatML (Qwen and others), Phi, Gemma, GPT-2, Granite,
   // CodeLlama, Falcon, Kimi, GPT-OSS, SmolVLM, DeepSeek.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,7 +21,7 @@ enum class TokenType : uint8_t { kNormal = 1, kUnknown, kControl, kUserDefined, 
 
 struct VocabularyToken {
   std::string text;   // as the vocabulary writes it: spaces may be U+2581, bytes characters of the byte alphabet
-  std::string bytes;  // what it decodes to; filled by the tokenizer that knows how
+  std::string bytes;  // what it decodes to; see FillBytes
   float score = 0;
   TokenType type = TokenType::kNormal;
   bool ends_generation = false;
@@ -49,6 +50,9 @@ struct Vocabulary {
   // Fills `ids` from `tokens`, which keep their place from then on. Empty texts have no id. An error names both tokens
   // of a duplicate.
   absl::Status IndexTexts();
+  // Fills each token's `bytes`: what `decode` makes of the text of an ordinary one, a byte token's byte, and what was
+  // added as it is written.
+  void FillBytes(const std::function<std::string(const std::string& text)>& decode);
   // Marks EOS and every token whose text is one that models are known to end a turn or message with; those become
   // control tokens, as some files forget to say.
   void MarkEndOfGeneration();
