@@ -5,7 +5,8 @@
 # what it tests starts no thread, so that ThreadSanitizer builds leave it out.
 # Most of the time a file with PCH takes is its headers', which a precompiled header shortens only in part (templates are
 # instantiated anew), so such files, and those of targets that say BATCHED, are compiled several at once: eight take about
-# three times as long as one, and still less than 20 s. APART names those whose file-local names clash with others'.
+# three times as long as one, and still less than 20 s. tools/local_names finds file-local names that clash; APART names files that cannot go with
+# others (one with `using enum`, say).
 set(ENIGMA_BATCH 8 CACHE STRING "Files compiled at once; 1 finds what a file should have included")
 set(ENIGMA_WARNINGS -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror)
 

@@ -29,7 +29,7 @@ std::string ModelsFolder(const Settings& settings) {
   return settings.IsSet("models-dir") ? settings.Text("models-dir") : ShippedModelsFolder(OwnProgram());
 }
 
-coordinator::Coordinator::Options OptionsOf(const Settings& settings) {
+coordinator::Coordinator::Options CoordinatorOptionsOf(const Settings& settings) {
   const Endpoint listen = settings.Endpoint("listen");
   const Endpoint http = settings.Endpoint("http");
   coordinator::Coordinator::Options options;
@@ -90,7 +90,7 @@ absl::Status RunCoordinator(const DaemonFlags& flags) {
   if (const absl::Status level = SetLogLevel(settings.Text("log")); !level.ok()) {
     return UsageError(absl::StrCat("--log: ", level.message()));
   }
-  const coordinator::Coordinator::Options options = OptionsOf(settings);
+  const coordinator::Coordinator::Options options = CoordinatorOptionsOf(settings);
   if (options.silence_ms < 2 * options.heartbeat_ms) {
     return UsageError(absl::StrCat("--silence-ms: ", options.silence_ms,
                                    " is less than twice --heartbeat-ms, which is ", options.heartbeat_ms,

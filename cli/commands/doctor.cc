@@ -18,7 +18,7 @@ namespace enigma::cli {
 
 namespace {
 
-const char* NameOf(Verdict verdict) {
+const char* VerdictName(Verdict verdict) {
   switch (verdict) {
     case Verdict::kFine:
       return "ok";
@@ -52,14 +52,14 @@ absl::Status RunDoctor(const ClusterFlags& flags, bool json) {
     Json rows = Json::array();
     for (const Finding& finding : findings) {
       rows.push_back({{"topic", finding.topic},
-                      {"verdict", NameOf(finding.verdict)},
+                      {"verdict", VerdictName(finding.verdict)},
                       {"detail", finding.detail},
                       {"advice", finding.advice}});
     }
     PrintJson({{"problems", problems}, {"findings", std::move(rows)}});
   } else {
     for (const Finding& finding : findings) {
-      std::printf("%-8s %-11s %s\n", NameOf(finding.verdict), finding.topic.c_str(), finding.detail.c_str());
+      std::printf("%-8s %-11s %s\n", VerdictName(finding.verdict), finding.topic.c_str(), finding.detail.c_str());
       if (!finding.advice.empty()) std::printf("%-20s -> %s\n", "", finding.advice.c_str());
     }
   }

@@ -20,7 +20,7 @@ struct TokenFlags {
   bool json = false;
 };
 
-absl::Status RunCreate(const TokenFlags& flags) {
+absl::Status RunTokenCreate(const TokenFlags& flags) {
   ENIGMA_ASSIGN_OR_RETURN(const auto client, ClusterClient::Open(flags.cluster));
   v1::CreateTokenRequest request;
   request.set_valid_seconds(static_cast<int64_t>(flags.valid_hours * 3600));
@@ -49,7 +49,7 @@ void AddToken(Command& root) {
       .Between(0.01, 24.0 * 366);
   command.Switch("--json", flags->json, "as JSON");
   command.Examples({"enigma token create", "enigma worker --token \"$(enigma token create --valid-hours 1)\""});
-  command.Does([flags] { return RunCreate(*flags); });
+  command.Does([flags] { return RunTokenCreate(*flags); });
 }
 
 }  // namespace enigma::cli

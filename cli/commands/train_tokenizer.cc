@@ -15,12 +15,12 @@
 #include "cli/usage_error.h"
 #include "engine/spec/gguf_writer.h"
 #include "engine/text/tokenizer_trainer.h"
+#include "engine/text/vocabulary.h"
 
 namespace enigma::cli {
 
 namespace {
 
-constexpr uint32_t kVocabularyMax = 1U << 22;  // what tokenizers are read up to
 constexpr uint32_t kSparesMax = 65536;
 
 struct TrainTokenizerFlags {
@@ -56,7 +56,7 @@ absl::StatusOr<std::unique_ptr<engine::TokenizerTrainer>> TrainerFor(const Train
   return trainer;
 }
 
-absl::Status ReadAll(const std::vector<TrainingFile>& files, engine::TokenizerTrainer& trainer) {
+absl::Status ReadTrainingFiles(const std::vector<TrainingFile>& files, engine::TokenizerTrainer& trainer) {
   uint64_t total = 0;
   for (const TrainingFile& file : files) total += file.bytes;
   Progress progress("reading");
@@ -114,7 +114,7 @@ absl::Status RunTrainTokenizer(const TrainTokenizerFlags& flags, bool has_words)
   ENIGMA_ASSIGN_OR_RETURN(const auto trainer, TrainerFor(flags, has_words, merging));
   ENIGMA_ASSIGN_OR_RETURN(const std::vector<TrainingFile> files, FindTrainingFiles(flags.data));
   ENIGMA_RETURN_IF_ERROR(CheckOutputFile("--output", flags.output, flags.force));
-  ENIGMA_RETURN_IF_ERROR(ReadAll(files, *trainer));
+  ENIGMA_RETURN_IF_ERROR(ReadTrainingFiles(files, *trainer));
   ENIGMA_ASSIGN_OR_RETURN(const engine::TokenizerFile file, trainer->Train());
   merging.Finish();
   ENIGMA_ASSIGN_OR_RETURN(const engine::GgufMetadata metadata,
@@ -139,7 +139,7 @@ void AddTrainTokenizer(Command& root) {
       .Required();
   command.Number("--vocab-size", flags->vocab_size, "tokens at most, special ones among them", "N")
       .Required()
-      .Between(engine::kByteTokenCount, kVocabularyMax);
+      .Between(engine::kByteTokenCount, engine::kVocabularyMax);
   command
       .Text("--kind", flags->kind,
             "bpe: byte pairs, merged by how often they occur (default); char: characters and whole words", "KIND")
@@ -147,7 +147,7 @@ void AddTrainTokenizer(Command& root) {
   const Argument words = command
                              .Number("--words", flags->words,
                                      "with --kind char: the most frequent words whole (default: as many as fit)", "N")
-                             .Between(0, kVocabularyMax);
+                             .Between(0, engine::kVocabularyMax);
   command.Text(
       "--pre", flags->pre,
       "how text is cut into words, by its name in GGUF files (default: qwen2, where each digit is a word; with "

@@ -22,7 +22,7 @@ namespace enigma::cli {
 
 namespace {
 
-worker::Worker::Options OptionsOf(const Settings& settings) {
+worker::Worker::Options WorkerOptionsOf(const Settings& settings) {
   const Endpoint listen = settings.Endpoint("listen");
   worker::Worker::Options options;
   options.data_dir = settings.IsSet("data-dir") ? settings.Text("data-dir") : DefaultDataDir() + "/worker";
@@ -48,7 +48,7 @@ absl::Status RunWorker(const DaemonFlags& flags) {
   if (const absl::Status level = SetLogLevel(settings.Text("log")); !level.ok()) {
     return UsageError(absl::StrCat("--log: ", level.message()));
   }
-  worker::Worker::Options options = OptionsOf(settings);
+  worker::Worker::Options options = WorkerOptionsOf(settings);
   RaiseOpenFiles();
   WarnOfUnknownInterfaces(settings.Texts("interface"));
   // The worker is made after the signals are blocked, because making it starts threads, and outlives their watcher.

@@ -11,13 +11,13 @@
 #include "cli/usage_error.h"
 #include "engine/spec/gguf.h"
 #include "engine/text/tokenizer.h"
+#include "engine/text/vocabulary.h"
 
 namespace enigma::cli {
 namespace {
 
 constexpr std::string_view kBytePairsOf = "bpe:";
 constexpr uint32_t kVocabularyMin = 300;
-constexpr uint32_t kVocabularyMax = 1 << 22;
 
 }  // namespace
 
@@ -30,9 +30,10 @@ absl::StatusOr<TokenizerChoice> ParseTokenizerChoice(const std::string& text) {
   }
   if (text.starts_with(kBytePairsOf)) {
     uint32_t size = 0;
-    if (!absl::SimpleAtoi(text.substr(kBytePairsOf.size()), &size) || size < kVocabularyMin || size > kVocabularyMax) {
+    if (!absl::SimpleAtoi(text.substr(kBytePairsOf.size()), &size) || size < kVocabularyMin ||
+        size > engine::kVocabularyMax) {
       return UsageError(absl::StrCat("--tokenizer: \"", text, "\": bpe:N takes a number of tokens from ",
-                                     kVocabularyMin, " to ", kVocabularyMax));
+                                     kVocabularyMin, " to ", engine::kVocabularyMax));
     }
     choice.kind = "bpe";
     choice.vocab_size = size;

@@ -21,7 +21,7 @@
 namespace enigma::coordinator {
 namespace {
 
-constexpr uint64_t kChunkBytes = 1 << 20;
+constexpr uint64_t kJobFileChunkBytes = 1 << 20;
 constexpr size_t kHashBytes = 32;
 // A state is three values of four bytes per parameter, an exported model at most one and what describes it.
 constexpr uint64_t kBytesPerParameterMax = 16;
@@ -86,7 +86,7 @@ absl::Status JobFilesService::Send(grpc::ServerContext& context, const enigma::v
   uint64_t offset = request.offset();
   do {
     if (context.IsCancelled()) return absl::CancelledError("the caller went away");
-    chunk.set_data(std::string(bytes.substr(offset, kChunkBytes)));
+    chunk.set_data(std::string(bytes.substr(offset, kJobFileChunkBytes)));
     if (!writer.Write(chunk)) return absl::CancelledError("the caller went away");
     offset += chunk.data().size();
     chunk.clear_total_bytes();

@@ -12,6 +12,7 @@
 #include "engine/spec/lora_targets.h"
 #include "engine/spec/training_presets.h"
 #include "engine/spec/vision_presets.h"
+#include "engine/text/vocabulary.h"
 
 namespace enigma::coordinator {
 namespace {
@@ -21,7 +22,6 @@ constexpr uint64_t kWarmupShare = 20;         // one step in so many
 constexpr uint64_t kValidationsDefault = 20;  // over a job
 constexpr uint32_t kTiedHiddenMax = 1024;     // wider models have a head of their own
 constexpr uint32_t kTaskBytesMax = 64;
-constexpr uint32_t kVocabularyMax = 1 << 22;
 constexpr char kBytePairs[] = "bpe";
 constexpr char kCharacters[] = "chars";
 
@@ -52,9 +52,9 @@ absl::Status CheckCounts(const enigma::v1::TrainingOptions& options) {
   if (options.has_validation_share() && !(options.validation_share() >= 0 && options.validation_share() < 0.5)) {
     return Wrong("validation_share", absl::StrCat(options.validation_share()), "must be from 0 to below 0.5");
   }
-  if (options.has_vocab_size() && (options.vocab_size() < 300 || options.vocab_size() > kVocabularyMax)) {
+  if (options.has_vocab_size() && (options.vocab_size() < 300 || options.vocab_size() > engine::kVocabularyMax)) {
     return Wrong("vocab_size", absl::StrCat(options.vocab_size()),
-                 absl::StrCat("must be from 300 (the 256 bytes and the special tokens) to ", kVocabularyMax));
+                 absl::StrCat("must be from 300 (the 256 bytes and the special tokens) to ", engine::kVocabularyMax));
   }
   const std::string& kind = options.tokenizer_kind();
   if (!kind.empty() && kind != kBytePairs && kind != kCharacters) {
@@ -224,7 +224,7 @@ engine::TokenizerKind TokenizerKindOf(const enigma::v1::TrainingOptions& options
 
 uint32_t VocabularyMaxOf(const enigma::v1::TrainingOptions& options) {
   if (options.has_vocab_size()) return options.vocab_size();
-  if (TokenizerKindOf(options) == engine::TokenizerKind::kCharacter) return kVocabularyMax;
+  if (TokenizerKindOf(options) == engine::TokenizerKind::kCharacter) return engine::kVocabularyMax;
   return IsRouter(options) ? RouterDefaults::kVocabulary : kVocabularyDefault;
 }
 

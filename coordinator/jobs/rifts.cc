@@ -35,7 +35,7 @@ Pairs PairsOf(const std::vector<LinkClaim>& claims) {
 }
 
 // Who of each pair is to go.
-std::vector<Rift> Part(std::vector<Pair> pairs) {
+std::vector<Rift> WhoGoes(std::vector<Pair> pairs) {
   std::vector<Rift> rifts;
   const auto count = [&](const LinkClaim* claim) {
     return std::count_if(pairs.begin(), pairs.end(),
@@ -57,7 +57,7 @@ std::vector<Rift> Part(std::vector<Pair> pairs) {
 
 BrokenLinks FindRifts(const std::vector<LinkClaim>& claims, const std::vector<Rift>& doubts) {
   Pairs pairs = PairsOf(claims);
-  if (!pairs.mutual.empty()) return {.rifts = Part(std::move(pairs.mutual)), .doubts = {}};
+  if (!pairs.mutual.empty()) return {.rifts = WhoGoes(std::move(pairs.mutual)), .doubts = {}};
   std::vector<Pair> again;
   BrokenLinks broken;
   for (const Pair& pair : pairs.one_sided) {
@@ -66,7 +66,7 @@ BrokenLinks FindRifts(const std::vector<LinkClaim>& claims, const std::vector<Ri
     if (tried) again.push_back(pair);
     broken.doubts.push_back(doubt);
   }
-  if (!again.empty()) return {.rifts = Part(std::move(again)), .doubts = {}};
+  if (!again.empty()) return {.rifts = WhoGoes(std::move(again)), .doubts = {}};
   return broken;
 }
 

@@ -18,7 +18,7 @@ namespace enigma::coordinator {
 namespace {
 
 constexpr absl::Duration kFreeWithin = absl::Seconds(5);
-constexpr absl::Duration kLookEvery = absl::Milliseconds(100);
+constexpr absl::Duration kLookForRoomEvery = absl::Milliseconds(100);
 
 // Empty when there is a plan, else why there is none.
 absl::StatusOr<std::string> WhatIsMissing(ControlPlane& plane, const std::string& model,
@@ -103,7 +103,7 @@ bool Evict(ControlPlane& plane, const Evictable& evictable, const std::string& m
 // Waits for `what`, for a while.
 void AwaitFor(const std::function<bool()>& what, const std::function<bool()>& cancelled) {
   const absl::Time deadline = absl::Now() + kFreeWithin;
-  while (absl::Now() < deadline && !(cancelled && cancelled()) && !what()) absl::SleepFor(kLookEvery);
+  while (absl::Now() < deadline && !(cancelled && cancelled()) && !what()) absl::SleepFor(kLookForRoomEvery);
 }
 
 // Whether no heartbeat tells of a stage of these replicas any more; the memory that it tells is without them, then.

@@ -11,7 +11,7 @@ namespace enigma::coordinator {
 namespace {
 
 constexpr absl::Duration kReportEvery = absl::Milliseconds(50);
-constexpr absl::Duration kConnectTimeout = absl::Seconds(20);
+constexpr absl::Duration kLoadConnectTimeout = absl::Seconds(20);
 
 absl::Status NamedAfter(const Node& node, const absl::Status& status) {
   if (status.ok()) return status;
@@ -95,7 +95,7 @@ absl::Status ConnectStages(std::span<const StageTarget> targets) {
     calls.emplace_back([&, i] {
       const auto stub = enigma::v1::Worker::NewStub(targets[i].channel);
       grpc::ClientContext context;
-      context.set_deadline(absl::ToChronoTime(absl::Now() + kConnectTimeout));
+      context.set_deadline(absl::ToChronoTime(absl::Now() + kLoadConnectTimeout));
       enigma::v1::ConnectStageRequest request;
       request.set_replica(targets[i].request.replica());
       if (targets.size() > 1) {

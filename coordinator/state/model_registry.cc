@@ -13,7 +13,7 @@ namespace {
 
 constexpr char kModelPrefix[] = "model/";
 
-std::string KeyOf(std::string_view name) { return absl::StrCat(kModelPrefix, ToAbsl(name)); }
+std::string ModelKey(std::string_view name) { return absl::StrCat(kModelPrefix, ToAbsl(name)); }
 
 }  // namespace
 
@@ -62,7 +62,7 @@ absl::Status ModelRegistry::Add(ModelPtr model, bool replace) {
     const bool takes = found->second->shipped && !model->shipped;
     ENIGMA_RETURN_IF_ERROR(guard_(model->name, takes ? ModelChange::kTake : ModelChange::kReplace));
   }
-  if (!model->shipped) ENIGMA_RETURN_IF_ERROR(store_.Put(KeyOf(model->name), RecordOfModel(*model)));
+  if (!model->shipped) ENIGMA_RETURN_IF_ERROR(store_.Put(ModelKey(model->name), RecordOfModel(*model)));
   std::string name = model->name;
   models_[std::move(name)] = std::move(model);
   Index();
@@ -74,7 +74,7 @@ absl::Status ModelRegistry::Remove(std::string_view name) {
   ENIGMA_RETURN_IF_ERROR(guard_(name, ModelChange::kRemove));
   const auto found = models_.find(name);
   if (found == models_.end()) return NoSuchModel(name);
-  ENIGMA_RETURN_IF_ERROR(store_.Delete(KeyOf(name)));
+  ENIGMA_RETURN_IF_ERROR(store_.Delete(ModelKey(name)));
   models_.erase(found);
   Index();
   return absl::OkStatus();

@@ -27,7 +27,7 @@ using OrderedJson = nlohmann::ordered_json;
 constexpr std::string_view kToolMark = "[E:tool]";
 constexpr size_t kShownMax = 5;
 
-CorpusFormat FindFormat(std::string_view name, std::string_view bytes, CorpusFormat asked) {
+CorpusFormat FormatOfLabels(std::string_view name, std::string_view bytes, CorpusFormat asked) {
   if (asked != CorpusFormat::kAuto) return asked;
   const std::string_view first = TrimmedBlanks(FirstFilledLine(bytes));
   if (IsNamedJsonLines(name) || first.starts_with("{")) return CorpusFormat::kJsonLines;
@@ -163,7 +163,7 @@ absl::StatusOr<ReaderCounts> ReadLabelledTexts(const CorpusFile& file, uint32_t 
   ENIGMA_RETURN_IF_ERROR(CheckFileIsText(file));
   const std::string_view bytes = WithoutByteOrderMark(file.bytes);
   ReaderCounts counts;
-  counts.format = FindFormat(file.name, bytes, options.format);
+  counts.format = FormatOfLabels(file.name, bytes, options.format);
   const size_t before = texts.size();
   const LineSource lines(bytes, file.name, options.line_bytes_max);
   Taker taker(file.name, file_index, texts);

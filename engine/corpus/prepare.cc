@@ -20,7 +20,7 @@ namespace {
 
 constexpr uint64_t kFewExamples = 1000;
 constexpr double kManyDuplicatesShare = 0.3;
-constexpr uint64_t kDocumentsBetweenCalls = 256;
+constexpr uint64_t kTokenisedBetweenCalls = 256;
 
 absl::Status Cancelled() { return absl::CancelledError("the corpus is not wanted any more"); }
 
@@ -75,7 +75,7 @@ absl::StatusOr<std::shared_ptr<const TokenSet>> Tokenise(const std::vector<Corpu
   const std::vector<bool> validation = ChooseValidation(documents, validation_share);
   TokenSetBuilder builder(tokenizer);
   for (size_t i = 0; i < documents.size(); ++i) {
-    if (progress && i % kDocumentsBetweenCalls == 0 && !progress(CorpusStage::kTokenising, i, documents.size())) {
+    if (progress && i % kTokenisedBetweenCalls == 0 && !progress(CorpusStage::kTokenising, i, documents.size())) {
       return Cancelled();
     }
     const EncodedDocument encoded = encoder.Encode(documents[i]);

@@ -21,7 +21,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr uint64_t kFormat = 1;
+constexpr uint64_t kManifestFormat = 1;
 constexpr size_t kJsonBytesMax = size_t{64} << 20;
 constexpr std::array<std::pair<BlobKind, const char*>, 6> kKindNames = {{
     {BlobKind::kHead, "head"},
@@ -67,7 +67,7 @@ absl::StatusOr<Sha256> Hash(const Json& value, const std::string& where) {
   return hash;
 }
 
-absl::StatusOr<BlobTensor> ReadTensor(const Json& json, const std::string& where) {
+absl::StatusOr<BlobTensor> ReadBlobTensor(const Json& json, const std::string& where) {
   if (!json.is_array() || json.size() != 4) return Wrong(where, "must be [name, offset, offset in file, bytes]");
   BlobTensor tensor;
   ENIGMA_ASSIGN_OR_RETURN(tensor.name, Text(json[0], where));
@@ -123,7 +123,7 @@ absl::StatusOr<Blob> ReadBlobEntry(const Json& json, uint64_t file_bytes, const 
   }
   blob.tensors.reserve(tensors.size());
   for (size_t i = 0; i < tensors.size(); ++i) {
-    ENIGMA_ASSIGN_OR_RETURN(auto tensor, ReadTensor(tensors[i], absl::StrCat(where, ".tensors[", i, "]")));
+    ENIGMA_ASSIGN_OR_RETURN(auto tensor, ReadBlobTensor(tensors[i], absl::StrCat(where, ".tensors[", i, "]")));
     blob.tensors.push_back(std::move(tensor));
   }
   ENIGMA_RETURN_IF_ERROR(CheckLayout(blob, file_bytes, where));
@@ -164,7 +164,7 @@ std::string ManifestToJson(const Manifest& manifest) {
     entry["tensors"] = std::move(tensors);
     blobs.push_back(std::move(entry));
   }
-  const Json json = {{"format", kFormat},
+  const Json json = {{"format", kManifestFormat},
                      {"model", manifest.model},
                      {"id", HexOf(manifest.id)},
                      {"file_bytes", manifest.file_bytes},
@@ -180,7 +180,8 @@ absl::StatusOr<Manifest> ManifestFromJson(std::string_view json_text) {
   const Json json = Json::parse(json_text.begin(), json_text.end(), nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return Wrong("text", "is not a JSON object");
   ENIGMA_ASSIGN_OR_RETURN(const uint64_t format, Number(Member(json, "format"), "format"));
-  if (format != kFormat) return Wrong("format", absl::StrCat(format, " is not supported; ", kFormat, " is"));
+  if (format != kManifestFormat)
+    return Wrong("format", absl::StrCat(format, " is not supported; ", kManifestFormat, " is"));
 
   Manifest manifest;
   ENIGMA_ASSIGN_OR_RETURN(manifest.model, Text(Member(json, "model"), "model"));

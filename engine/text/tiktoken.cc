@@ -11,12 +11,12 @@
 #include "base/text.h"
 #include "engine/text/byte_pair.h"
 #include "engine/text/pre_tokenizer_table.h"
+#include "engine/text/vocabulary.h"
 
 namespace enigma::engine {
 namespace {
 
-constexpr size_t kTokensMax = size_t{1} << 22;
-constexpr size_t kTokenBytesMax = 1024;  // merges are found by trying every cut of every token
+constexpr size_t kRankedBytesMax = 1024;  // merges are found by trying every cut of every token
 constexpr size_t kMissingRanksMax = 1024;
 
 struct RankLine {
@@ -33,10 +33,10 @@ absl::StatusOr<RankLine> ParseLine(std::string_view line, size_t number) {
   if (space == std::string_view::npos) return error("no space");
   RankLine made;
   if (!absl::Base64Unescape(ToAbsl(line.substr(0, space)), &made.bytes)) return error("not base64");
-  if (made.bytes.empty() || made.bytes.size() > kTokenBytesMax) return error("a token of 1 to 1024 bytes is needed");
+  if (made.bytes.empty() || made.bytes.size() > kRankedBytesMax) return error("a token of 1 to 1024 bytes is needed");
   const std::string_view digits = line.substr(space + 1);
   const auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), made.rank);
-  if (code != std::errc() || end != digits.data() + digits.size() || made.rank >= kTokensMax) {
+  if (code != std::errc() || end != digits.data() + digits.size() || made.rank >= kVocabularyMax) {
     return error("not a rank");
   }
   return made;

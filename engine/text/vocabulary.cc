@@ -13,7 +13,6 @@
 namespace enigma::engine {
 namespace {
 
-constexpr size_t kTokensMax = size_t{1} << 22;  // the largest vocabularies in use have about 2^18
 constexpr size_t kTokenBytesMax = size_t{1} << 16;
 
 constexpr char kTokens[] = "tokenizer.ggml.tokens";
@@ -30,9 +29,9 @@ absl::Status ReadTexts(const GgufMetadata& metadata, std::vector<VocabularyToken
   ENIGMA_ASSIGN_OR_RETURN(const GgufArray* array, metadata.Array(kTokens));
   const std::vector<std::string>& texts = array->strings;
   if (texts.empty()) return absl::InvalidArgumentError(absl::StrCat(kTokens, " holds no strings"));
-  if (texts.size() > kTokensMax) {
+  if (texts.size() > kVocabularyMax) {
     return absl::InvalidArgumentError(
-        absl::StrCat(kTokens, " has ", texts.size(), " elements; at most ", kTokensMax, " are supported"));
+        absl::StrCat(kTokens, " has ", texts.size(), " elements; at most ", kVocabularyMax, " are supported"));
   }
   tokens.resize(texts.size());
   for (size_t i = 0; i < texts.size(); ++i) {

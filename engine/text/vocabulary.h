@@ -16,6 +16,9 @@
 
 namespace enigma::engine {
 
+// Tokens. The largest vocabularies in use have about 2^18.
+inline constexpr uint32_t kVocabularyMax = uint32_t{1} << 22;
+
 // The values of `tokenizer.ggml.token_type`.
 enum class TokenType : uint8_t { kNormal = 1, kUnknown, kControl, kUserDefined, kUnused, kByte };
 

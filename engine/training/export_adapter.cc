@@ -14,7 +14,7 @@
 namespace enigma::engine {
 namespace {
 
-GgufMetadata MetadataOf(const TrainingConfig& config) {
+GgufMetadata AdapterMetadata(const TrainingConfig& config) {
   GgufMetadata metadata;
   metadata.Set("general.type", std::string("adapter"));
   metadata.Set("general.architecture", config.spec.architecture);
@@ -38,7 +38,7 @@ absl::StatusOr<uint64_t> ExportAdapter(const TrainingConfig& config, const float
     }
     plan.push_back({parameter.name, DType::kF32, parameter.shape});
   }
-  ENIGMA_ASSIGN_OR_RETURN(const auto writer, GgufWriter::Create(path, MetadataOf(config), plan));
+  ENIGMA_ASSIGN_OR_RETURN(const auto writer, GgufWriter::Create(path, AdapterMetadata(config), plan));
   for (const Parameter& parameter : layout.parameters()) {
     ENIGMA_RETURN_IF_ERROR(
         writer->Write({reinterpret_cast<const uint8_t*>(factors + parameter.offset), parameter.count * sizeof(float)}));

@@ -34,7 +34,7 @@ void SetRopeScaling(const RopeSpec& rope, const std::string& prefix, GgufMetadat
 }
 
 // The keys are those that convert_hf_to_gguf.py of llama.cpp writes for these families.
-GgufMetadata MetadataOf(const TrainedModel& model, DType type) {
+GgufMetadata ModelMetadata(const TrainedModel& model, DType type) {
   const ModelSpec& spec = model.spec;
   GgufMetadata metadata;
   metadata.Set("general.architecture", spec.architecture);
@@ -83,7 +83,7 @@ absl::StatusOr<uint64_t> ExportGguf(const TrainedModel& model, DType type, const
   for (const Parameter& parameter : model.layout.parameters()) {
     plan.push_back({parameter.name, StoredType(parameter, type), parameter.shape});
   }
-  ENIGMA_ASSIGN_OR_RETURN(const auto writer, GgufWriter::Create(path, MetadataOf(model, type), plan));
+  ENIGMA_ASSIGN_OR_RETURN(const auto writer, GgufWriter::Create(path, ModelMetadata(model, type), plan));
   ENIGMA_RETURN_IF_ERROR(WriteFloats(factors.data(), factors.size(), DType::kF32, *writer));
   for (const Parameter& parameter : model.layout.parameters()) {
     ENIGMA_RETURN_IF_ERROR(

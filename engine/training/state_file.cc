@@ -46,7 +46,7 @@ std::vector<SafetensorsPlan> PlanOf(const ParameterLayout& layout) {
   return plan;
 }
 
-SafetensorsMetadata MetadataOf(const TrainingState& state, const JobIdentity& job) {
+SafetensorsMetadata StateMetadata(const TrainingState& state, const JobIdentity& job) {
   return {{"format", kFormat},
           {"contract", TrainingContract(job.precision)},
           {"step", absl::StrCat(state.step)},
@@ -176,14 +176,14 @@ class StateReader {
 
 uint64_t StateFileBytes(const TrainingState& state, const ParameterLayout& layout, const JobIdentity& job) {
   const auto nowhere = [](std::span<const uint8_t>) { return absl::OkStatus(); };
-  const auto writer = SafetensorsWriter::Create(PlanOf(layout), MetadataOf(state, job), nowhere);
+  const auto writer = SafetensorsWriter::Create(PlanOf(layout), StateMetadata(state, job), nowhere);
   return writer.ok() ? writer->total_bytes() : 0;
 }
 
 absl::Status WriteState(const TrainingState& state, const ParameterLayout& layout, const JobIdentity& job,
                         const ByteSink& sink) {
   ENIGMA_RETURN_IF_ERROR(CheckSizes(state, layout));
-  ENIGMA_ASSIGN_OR_RETURN(auto writer, SafetensorsWriter::Create(PlanOf(layout), MetadataOf(state, job), sink));
+  ENIGMA_ASSIGN_OR_RETURN(auto writer, SafetensorsWriter::Create(PlanOf(layout), StateMetadata(state, job), sink));
   return WriteAll(state, layout, writer);
 }
 

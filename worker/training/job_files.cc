@@ -23,7 +23,7 @@ constexpr size_t kPieceBytes = size_t{1} << 20;
 constexpr int kAttemptsWithoutProgress = 3;
 constexpr absl::Duration kPause = absl::Milliseconds(300);
 
-absl::StatusOr<engine::Sha256> HashOf(const v1::JobFile& file) {
+absl::StatusOr<engine::Sha256> CheckedHashOf(const v1::JobFile& file) {
   engine::Sha256 hash{};
   if (file.sha256().size() != hash.size()) {
     return absl::InvalidArgumentError(absl::StrCat("the job's file ", file.name(), " comes without a SHA-256"));
@@ -73,7 +73,7 @@ absl::Status FetchWhole(v1::JobFiles::Stub& stub, uint64_t job, const v1::JobFil
 
 absl::Status FetchJobFile(const std::shared_ptr<grpc::Channel>& coordinator, uint64_t job, const v1::JobFile& file,
                           LayerCache& cache, FetchProgress& progress, const StopSignal& stop) {
-  ENIGMA_ASSIGN_OR_RETURN(const engine::Sha256 hash, HashOf(file));
+  ENIGMA_ASSIGN_OR_RETURN(const engine::Sha256 hash, CheckedHashOf(file));
   progress.bytes_needed += file.bytes();
   progress.bytes_present += std::min<uint64_t>(cache.BytesPresent(hash), file.bytes());
   if (cache.Has(hash)) return absl::OkStatus();

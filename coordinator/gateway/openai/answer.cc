@@ -9,8 +9,6 @@
 namespace enigma::coordinator {
 namespace {
 
-constexpr int64_t kChoicesMost = 16;
-
 std::string EventOf(const Json& json) {
   return absl::StrCat("data: ", json.dump(-1, ' ', false, Json::error_handler_t::replace), "\n\n");
 }

@@ -47,6 +47,8 @@ struct AnswerOptions {
   std::function<void()> begins = {};        // called before the first of the answer is sent; may be null
 };
 
+inline constexpr int64_t kChoicesMost = 16;  // that a request may ask for, or have compared
+
 // The fields n, stream and stream_options, which completions and chat share.
 AnswerOptions ReadAnswerOptions(Fields& fields);
 

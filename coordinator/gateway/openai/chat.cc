@@ -123,7 +123,7 @@ absl::StatusOr<Prepared> Prepare(ControlPlane& plane, const ChatPlan& plan) {
   return prepared;
 }
 
-AnswerFormat FormatOf(const ChatPlan& plan, const Prepared& prepared) {
+AnswerFormat ChatFormat(const ChatPlan& plan, const Prepared& prepared) {
   ChatAnswerOptions options;
   options.model = plan.request.model();
   options.tokenizer = prepared.tokenizer;
@@ -147,7 +147,7 @@ boost::asio::awaitable<absl::Status> AnswerChatBy(ApiContext& api, HttpExchange&
   if (ran.ok()) ran = prepared->status();
   if (!ran.ok()) co_return ran;
   Choices choices(api.plane, api.executor, exchange, admission.deadline, std::move(admission.lease));
-  const AnswerFormat format = FormatOf(*plan, **prepared);
+  const AnswerFormat format = ChatFormat(*plan, **prepared);
   for (size_t i = 0; i < plan->options.choices_per_prompt; ++i) {
     enigma::v1::GenerateRequest one = (*prepared)->request;
     one.set_choice(static_cast<uint32_t>(i));

@@ -21,7 +21,6 @@
 namespace enigma::coordinator {
 namespace {
 
-constexpr int64_t kChoicesMost = 16;
 constexpr size_t kPromptsMost = 64;
 constexpr uint32_t kDefaultTokens = 16;  // OpenAI's
 
@@ -119,7 +118,7 @@ absl::StatusOr<std::vector<std::string>> EchoesOf(const CompletionPlan& plan, co
 }
 
 // `tokenizer` may be null where no log probabilities are asked for.
-AnswerFormat FormatOf(const CompletionPlan& plan, TokenizerPtr tokenizer, std::vector<std::string> echoes) {
+AnswerFormat CompletionFormat(const CompletionPlan& plan, TokenizerPtr tokenizer, std::vector<std::string> echoes) {
   const Json head = {{"id", NewAnswerId("cmpl-")},
                      {"object", "text_completion"},
                      {"created", absl::ToUnixSeconds(absl::Now())},
@@ -218,7 +217,7 @@ boost::asio::awaitable<absl::Status> AnswerCompletionBy(ApiContext& api, HttpExc
   if (ready.ok()) ready = co_await CheckFormat(api, exchange, plan->prompts[0].sampling());
   if (!ready.ok()) co_return ready;
   Choices choices(api.plane, api.executor, exchange, admission.deadline, std::move(admission.lease));
-  const AnswerFormat format = FormatOf(*plan, *tokenizer, *std::move(echoes));
+  const AnswerFormat format = CompletionFormat(*plan, *tokenizer, *std::move(echoes));
   for (const enigma::v1::GenerateRequest& prompt : plan->prompts) {
     for (size_t i = 0; i < plan->options.choices_per_prompt; ++i) {
       enigma::v1::GenerateRequest request = prompt;

@@ -105,7 +105,7 @@ void AppendVector(std::string& out, const enigma::v1::Embedding& embedding, bool
 }
 
 // By hand, because a long answer would be many millions of nodes of JSON.
-std::string BodyOf(const enigma::v1::EmbedReply& reply, bool base64) {
+std::string EmbeddingsBody(const enigma::v1::EmbedReply& reply, bool base64) {
   std::string body = R"({"object":"list","data":[)";
   for (int i = 0; i < reply.embeddings_size(); ++i) {
     absl::StrAppend(&body, i > 0 ? "," : "", R"({"object":"embedding","index":)", i, R"(,"embedding":)");
@@ -153,7 +153,7 @@ boost::asio::awaitable<void> EmbeddingsEndpoint(ApiContext& api, HttpExchange& e
   if (end.ok()) {
     std::function<void()> write = [embeddings, reply, base64] {
       const enigma::v1::EmbedReply found = embeddings->TakeReply();
-      reply->body = BodyOf(found, base64);
+      reply->body = EmbeddingsBody(found, base64);
       reply->headers = {{"x-enigma-model", found.model()}, {"x-enigma-node", absl::StrJoin(found.nodes(), ",")}};
     };
     end = co_await RunElsewhere(api, api.executor, exchange, std::move(write));

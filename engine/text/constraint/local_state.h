@@ -14,6 +14,10 @@ inline constexpr LocalState kDoneState = ~LocalState{0} - 1;  // the rule is com
 inline constexpr uint32_t kNoGap = 0;
 inline constexpr uint32_t kBadGap = 0xFF;
 
+// The states of objects and arrays begin with what they have in common: their phase, and the gap (8 bits each).
+inline uint32_t PhaseOf(LocalState state) { return state & 0xFF; }
+inline uint32_t GapOf(LocalState state) { return state >> 8 & 0xFF; }
+
 inline uint32_t NextGap(uint32_t gap, uint8_t byte) {
   constexpr uint32_t kSpace = 1;
   constexpr uint32_t kLine = 2;  // kLine + n: n spaces of indentation

@@ -7,13 +7,20 @@ namespace {
 
 // The state: phase (8 bits), gap (8), index of the first property that is not done with (16), and what the phase needs
 // to know (32): a node of the key tree, a StringPlace, or the property whose value follows.
-enum Phase : uint32_t { kBefore, kOpened, kInKey, kInOtherKey, kBeforeColon, kBeforeValue, kAfterValue, kAfterComma };
+enum ObjectPhase : uint32_t {
+  kBeforeObject,
+  kObjectOpened,
+  kInKey,
+  kInOtherKey,
+  kBeforeColon,
+  kBeforeValue,
+  kAfterValue,
+  kAfterValueComma
+};
 
-LocalState Pack(uint32_t phase, uint32_t gap, uint64_t index, uint64_t detail) {
+LocalState PackObject(uint32_t phase, uint32_t gap, uint64_t index, uint64_t detail) {
   return phase | gap << 8 | index << 16 | detail << 32;
 }
-uint32_t PhaseOf(LocalState state) { return state & 0xFF; }
-uint32_t GapOf(LocalState state) { return state >> 8 & 0xFF; }
 uint64_t IndexOf(LocalState state) { return state >> 16 & 0xFFFF; }
 uint32_t DetailOf(LocalState state) { return static_cast<uint32_t>(state >> 32); }
 
@@ -58,7 +65,7 @@ bool ObjectRule::Reachable(const KeyNode& node, uint64_t index) const {
 
 LocalState ObjectRule::NextInKey(uint64_t index, uint32_t at, uint8_t byte) const {
   const KeyNode& node = nodes_[at];
-  const auto behind_key = [&](uint64_t property) { return Pack(kBeforeColon, kNoGap, index, property); };
+  const auto behind_key = [&](uint64_t property) { return PackObject(kBeforeColon, kNoGap, index, property); };
   if (byte == '"' && node.place == StringPlace::kCharacter) {
     if (node.property == kNoSlot) return MayHaveOthers(index) ? behind_key(properties_.size()) : kDeadState;
     const uint32_t property = node.property;
@@ -67,22 +74,23 @@ LocalState ObjectRule::NextInKey(uint64_t index, uint32_t at, uint8_t byte) cons
   }
   for (const auto& [key_byte, child] : node.children) {
     if (key_byte != byte) continue;
-    return Reachable(nodes_[child], index) || MayHaveOthers(index) ? Pack(kInKey, kNoGap, index, child) : kDeadState;
+    return Reachable(nodes_[child], index) || MayHaveOthers(index) ? PackObject(kInKey, kNoGap, index, child)
+                                                                   : kDeadState;
   }
   // Another name. It is told apart from the properties' by its bytes, so it holds no escape where the tree has none.
   if (!MayHaveOthers(index) || InEscape(node.place) || byte == '\\') return kDeadState;
   const StringPlace place = NextPlace(node.place, byte);
-  return place == StringPlace::kBad ? kDeadState : Pack(kInOtherKey, kNoGap, index, static_cast<uint64_t>(place));
+  return place == StringPlace::kBad ? kDeadState : PackObject(kInOtherKey, kNoGap, index, static_cast<uint64_t>(place));
 }
 
 LocalState ObjectRule::NextInOtherKey(StringPlace place, uint8_t byte) const {
   const uint64_t count = properties_.size();
   if (place == StringPlace::kCharacter) {
-    if (byte == '"') return Pack(kBeforeColon, kNoGap, count, count);
+    if (byte == '"') return PackObject(kBeforeColon, kNoGap, count, count);
     if (byte == '\\' && count > 0) return kDeadState;
   }
   const StringPlace next = NextPlace(place, byte);
-  return next == StringPlace::kBad ? kDeadState : Pack(kInOtherKey, kNoGap, count, static_cast<uint64_t>(next));
+  return next == StringPlace::kBad ? kDeadState : PackObject(kInOtherKey, kNoGap, count, static_cast<uint64_t>(next));
 }
 
 LocalState ObjectRule::Next(LocalState state, uint8_t byte) const {
@@ -90,33 +98,33 @@ LocalState ObjectRule::Next(LocalState state, uint8_t byte) const {
   const uint64_t index = IndexOf(state);
   const uint32_t detail = DetailOf(state);
   switch (phase) {
-    case kBefore:
-      return byte == '{' ? Pack(kOpened, kNoGap, 0, 0) : kDeadState;
+    case kBeforeObject:
+      return byte == '{' ? PackObject(kObjectOpened, kNoGap, 0, 0) : kDeadState;
     case kInKey:
       return NextInKey(index, detail, byte);
     case kInOtherKey:
       return NextInOtherKey(static_cast<StringPlace>(detail), byte);
     case kBeforeColon:
-      return byte == ':' ? Pack(kBeforeValue, kNoGap, index, detail) : kDeadState;
+      return byte == ':' ? PackObject(kBeforeValue, kNoGap, index, detail) : kDeadState;
     case kBeforeValue:
-      return byte == ' ' && GapOf(state) == kNoGap ? Pack(phase, kNoGap + 1, index, detail) : kDeadState;
+      return byte == ' ' && GapOf(state) == kNoGap ? PackObject(phase, kNoGap + 1, index, detail) : kDeadState;
     default:
       break;
   }
-  // kOpened, kAfterValue or kAfterComma
+  // kObjectOpened, kAfterValue or kAfterValueComma
   if (byte == '"' && phase != kAfterValue) {
     if (!MayHaveMore(index)) return kDeadState;
-    if (properties_.empty()) return Pack(kInOtherKey, kNoGap, 0, static_cast<uint64_t>(StringPlace::kCharacter));
-    return Pack(kInKey, kNoGap, index, 0);
+    if (properties_.empty()) return PackObject(kInOtherKey, kNoGap, 0, static_cast<uint64_t>(StringPlace::kCharacter));
+    return PackObject(kInKey, kNoGap, index, 0);
   }
-  const bool may_close = phase != kAfterComma && MayClose(index);
+  const bool may_close = phase != kAfterValueComma && MayClose(index);
   if (byte == '}') return may_close ? kDoneState : kDeadState;
   if (byte == ',' && phase == kAfterValue) {
-    return GapOf(state) == kNoGap && MayHaveMore(index) ? Pack(kAfterComma, kNoGap, index, 0) : kDeadState;
+    return GapOf(state) == kNoGap && MayHaveMore(index) ? PackObject(kAfterValueComma, kNoGap, index, 0) : kDeadState;
   }
   if (phase == kAfterValue && !may_close) return kDeadState;
   const uint32_t gap = NextGap(GapOf(state), byte);
-  return gap == kBadGap ? kDeadState : Pack(phase, gap, index, 0);
+  return gap == kBadGap ? kDeadState : PackObject(phase, gap, index, 0);
 }
 
 bool ObjectRule::CallAt(LocalState state, SlotCall& call) const {
@@ -124,7 +132,7 @@ bool ObjectRule::CallAt(LocalState state, SlotCall& call) const {
   const uint32_t property = DetailOf(state);
   const bool known = property < properties_.size();
   call.slot = known ? properties_[property].slot : additional_;
-  call.after = Pack(kAfterValue, kNoGap, known ? property + 1 : properties_.size(), 0);
+  call.after = PackObject(kAfterValue, kNoGap, known ? property + 1 : properties_.size(), 0);
   return true;
 }
 

@@ -39,20 +39,20 @@ absl::StatusOr<Value> CharacterAt(Runtime& runtime, const Value& string, int64_t
   return runtime.String(text.substr(offsets[at], offsets[at + 1] - offsets[at]));
 }
 
-struct Range {
+struct SliceRange {
   int64_t start, stop, step;
   size_t count;
 };
 
 // As Python resolves a slice on a sequence of `size`.
-absl::StatusOr<Range> Resolve(const Value& start, const Value& stop, const Value& step, size_t size) {
+absl::StatusOr<SliceRange> Resolve(const Value& start, const Value& stop, const Value& step, size_t size) {
   for (const Value* part : {&start, &stop, &step}) {
     if (!part->IsNone() && !part->IsInteger()) {
       return absl::InvalidArgumentError(absl::StrCat("slice indices must be integers, not '", part->TypeName(), "'"));
     }
   }
   const int64_t length = static_cast<int64_t>(size);
-  Range range{0, 0, step.IsNone() ? 1 : step.AsInteger(), 0};
+  SliceRange range{0, 0, step.IsNone() ? 1 : step.AsInteger(), 0};
   if (range.step == 0) return absl::InvalidArgumentError("the step of a slice cannot be zero");
   const bool forward = range.step > 0;
   const auto clamp = [&](const Value& part, int64_t otherwise) {
@@ -118,7 +118,7 @@ absl::StatusOr<Value> Slice(Runtime& runtime, const Value& value, const Value& s
                             const Value& step) {
   if (value.IsUndefined()) return UndefinedError(value);
   if (value.IsList()) {
-    ENIGMA_ASSIGN_OR_RETURN(const Range range, Resolve(start, stop, step, value.items().size()));
+    ENIGMA_ASSIGN_OR_RETURN(const SliceRange range, Resolve(start, stop, step, value.items().size()));
     ENIGMA_RETURN_IF_ERROR(runtime.Work(range.count / 4));
     std::vector<Value> items;
     items.reserve(range.count);
@@ -137,7 +137,7 @@ absl::StatusOr<Value> Slice(Runtime& runtime, const Value& value, const Value& s
   const auto offset = [&](int64_t i) {
     return value.IsAscii() ? static_cast<size_t>(i) : offsets[static_cast<size_t>(i)];
   };
-  ENIGMA_ASSIGN_OR_RETURN(const Range range, Resolve(start, stop, step, size));
+  ENIGMA_ASSIGN_OR_RETURN(const SliceRange range, Resolve(start, stop, step, size));
   if (range.count == 0) return runtime.String("");
   if (range.step == 1) {
     return runtime.String(text.substr(offset(range.start), offset(range.stop) - offset(range.start)));

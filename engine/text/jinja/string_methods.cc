@@ -19,7 +19,7 @@ namespace enigma::engine::jinja {
 namespace {
 
 template <std::string (*convert)(std::string_view)>
-absl::StatusOr<Value> Convert(Runtime& runtime, const Value& value, Arguments arguments) {
+absl::StatusOr<Value> ConvertMethod(Runtime& runtime, const Value& value, Arguments arguments) {
   ENIGMA_ASSIGN_OR_RETURN(const Parameters given, Parameters::Bind("the method", std::move(arguments), {}));
   ENIGMA_RETURN_IF_ERROR(runtime.WorkOnBytes(value.text().size() * 4));
   return runtime.String(convert(value.text()));
@@ -217,8 +217,8 @@ absl::StatusOr<Value> ZeroFill(Runtime& runtime, const Value& value, Arguments a
 }
 
 constexpr std::pair<std::string_view, Method> kMethods[] = {
-    {"capitalize", Convert<Capitalize>},
-    {"casefold", Convert<ToLower>},
+    {"capitalize", ConvertMethod<Capitalize>},
+    {"casefold", ConvertMethod<ToLower>},
     {"center", JustifyMethod<Justify::kCenter>},
     {"count", CountMethod},
     {"endswith", EdgeMethod<false>},
@@ -235,7 +235,7 @@ constexpr std::pair<std::string_view, Method> kMethods[] = {
     {"isupper", CaseMethod<true>},
     {"join", JoinMethod},
     {"ljust", JustifyMethod<Justify::kLeft>},
-    {"lower", Convert<ToLower>},
+    {"lower", ConvertMethod<ToLower>},
     {"lstrip", StripMethod<Side::kLeft>},
     {"partition", PartitionMethod<false>},
     {"removeprefix", RemoveAffix<true>},
@@ -251,9 +251,9 @@ constexpr std::pair<std::string_view, Method> kMethods[] = {
     {"splitlines", SplitLines},
     {"startswith", EdgeMethod<true>},
     {"strip", StripMethod<Side::kBoth>},
-    {"swapcase", Convert<SwapCase>},
-    {"title", Convert<TitleWords>},
-    {"upper", Convert<ToUpper>},
+    {"swapcase", ConvertMethod<SwapCase>},
+    {"title", ConvertMethod<TitleWords>},
+    {"upper", ConvertMethod<ToUpper>},
     {"zfill", ZeroFill},
 };
 

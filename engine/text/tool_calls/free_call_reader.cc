@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kNowhere = std::string_view::npos;
+constexpr size_t kNotThere = std::string_view::npos;
 
 // How many bytes at the end of `text` may begin one of the marks.
 size_t BegunMark(std::string_view text, const std::vector<std::string>& marks) {
@@ -29,7 +29,7 @@ size_t BegunMark(std::string_view text, const std::vector<std::string>& marks) {
 // The last of the marks <...> or [...] that stand in `marks`; all of it where there is none.
 std::string_view LastMark(std::string_view marks) {
   const size_t opened = marks.find_last_of("<[");
-  return opened == kNowhere ? marks : marks.substr(opened);
+  return opened == kNotThere ? marks : marks.substr(opened);
 }
 
 }  // namespace
@@ -110,13 +110,13 @@ bool FreeCallReader::ReadText(bool final, ToolOutput& out) {
     in_call_ = SkipToolSpaces(pending_, 0) < pending_.size();
     return in_call_;
   }
-  size_t mark = kNowhere;
+  size_t mark = kNotThere;
   for (const std::string& one : marks_) mark = std::min(mark, pending_.find(one));
-  in_call_ = mark != kNowhere;
+  in_call_ = mark != kNotThere;
   size_t shown = in_call_ ? mark : pending_.size() - (final ? 0 : BegunMark(pending_, marks_));
   // White space that may stand before a call.
   if (in_call_ || !final) {
-    while (shown > 0 && kToolSpaces.find(pending_[shown - 1]) != kNowhere) --shown;
+    while (shown > 0 && kToolSpaces.find(pending_[shown - 1]) != kNotThere) --shown;
   }
   out.content.append(pending_, 0, shown);
   pending_.erase(0, shown);
@@ -175,7 +175,7 @@ FreeCallReader::Parsed FreeCallReader::ParseObjects(std::string_view text, size_
   Parsed parsed = {.kind = Parsed::Kind::kNone, .calls = {}};
   const std::optional<size_t> end = extent_.EndIn(text, at);
   if (!end) return parsed;
-  if (*end == kNowhere) return {};
+  if (*end == kNotThere) return {};
   const std::string_view json = text.substr(at, *end - at);
   if (json.starts_with('{')) {
     std::optional<Call> call = CallOf(json);
@@ -198,7 +198,7 @@ FreeCallReader::Parsed FreeCallReader::ParseObjects(std::string_view text, size_
 FreeCallReader::Parsed FreeCallReader::ParseNamed(std::string_view text, size_t at) {
   const Parsed none = {.kind = Parsed::Kind::kNone, .calls = {}};
   const size_t separator = separator_.empty() ? text.find('{', at) : text.find(separator_, at);
-  if (separator == kNowhere) return text.size() - at > kToolNameBytesMax + separator_.size() ? none : Parsed{};
+  if (separator == kNotThere) return text.size() - at > kToolNameBytesMax + separator_.size() ? none : Parsed{};
   if (separator - at > kToolNameBytesMax) return none;
   std::string_view named = text.substr(at, separator - at);
   if (!before_id_.empty()) named = named.substr(0, named.find(before_id_));
@@ -208,7 +208,7 @@ FreeCallReader::Parsed FreeCallReader::ParseNamed(std::string_view text, size_t 
   if (brace == text.size()) return {};
   const std::optional<size_t> end = extent_.EndIn(text, brace);
   if (!end) return none;
-  if (*end == kNowhere) return {};
+  if (*end == kNotThere) return {};
   const Json arguments = ParseJsonOfStrangers(text.substr(brace, *end - brace));
   if (!arguments.is_object()) return none;
   return {.kind = Parsed::Kind::kCalls, .calls = {{name, arguments.dump()}}, .end = *end};

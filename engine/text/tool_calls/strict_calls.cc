@@ -39,7 +39,7 @@ std::vector<Json> HeldFunctions(const std::vector<Json>& functions) {
 }
 
 // The marks that FreeCallReader looks for, and what it wants to see behind them.
-Json MarksOf(const ToolSyntax& syntax) {
+Json MarksJson(const ToolSyntax& syntax) {
   const std::string begin = Trimmed(syntax.begin);
   const std::string open = Trimmed(syntax.open);
   Json marks = Json::array();
@@ -59,7 +59,7 @@ bool CanHoldCalls(const ToolSyntax& syntax) {
 
 std::string SchemaOfStrictCalls(const ToolSyntax& syntax, const std::vector<Json>& functions, bool several) {
   const std::vector<Json> held = HeldFunctions(functions);
-  Json form = {{"marks", MarksOf(syntax)}, {"calls", Json::array()}, {"bare", false}};
+  Json form = {{"marks", MarksJson(syntax)}, {"calls", Json::array()}, {"bare", false}};
   Json definitions = Json::object();
   if (syntax.shape == ToolSyntax::Shape::kNamed) {
     for (size_t i = 0; i < held.size(); ++i) {

@@ -23,7 +23,7 @@ size_t CommonSuffix(std::string_view a, std::string_view b) {
   return static_cast<size_t>(std::mismatch(a.rbegin(), a.rend(), b.rbegin(), b.rend()).first - a.rbegin());
 }
 
-bool IsSpace(char c) { return kToolSpaces.find(c) != kAbsent; }
+bool IsToolSpace(char c) { return kToolSpaces.find(c) != kAbsent; }
 
 constexpr std::string_view kMarkOpens = "<[";
 constexpr std::string_view kMarkCloses = ">]";
@@ -129,9 +129,9 @@ using Find = std::optional<Place> (*)(std::string_view, size_t, const ToolProbes
 // Takes the brackets of a list around the call out of what stands before and behind it.
 void TakeList(std::string& before, std::string& behind, ToolSyntax& syntax) {
   size_t last = before.size();
-  while (last > 0 && IsSpace(before[last - 1])) --last;
+  while (last > 0 && IsToolSpace(before[last - 1])) --last;
   size_t first = 0;
-  while (first < behind.size() && IsSpace(behind[first])) ++first;
+  while (first < behind.size() && IsToolSpace(behind[first])) ++first;
   if (last == 0 || before[last - 1] != '[' || first == behind.size() || behind[first] != ']') return;
   syntax.list = true;
   before.resize(last - 1);

@@ -13,11 +13,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-const Tokenizer& SmallTokenizer() {
-  static const std::unique_ptr<Tokenizer> tokenizer = Tokenizer::FromGguf(testing::BytePairVocabulary("gpt-2")).value();
-  return *tokenizer;
-}
+using testing::SmallTokenizer;
 
 struct ReadText {
   absl::Status status;

@@ -29,7 +29,7 @@ std::shared_ptr<const PictureSet> TwoPictures() {
   return *std::move(set);
 }
 
-std::vector<uint8_t> BytesOf(const PictureSet& set) { return {set.bytes().begin(), set.bytes().end()}; }
+std::vector<uint8_t> PictureBytes(const PictureSet& set) { return {set.bytes().begin(), set.bytes().end()}; }
 
 std::string Complaint(std::vector<uint8_t> bytes) {
   const auto set = PictureSet::FromBytes(std::move(bytes), "f");
@@ -50,18 +50,18 @@ TEST(PictureSetTest, IsTheSameFromAFile) {
   const auto set = TwoPictures();
   const ::enigma::testing::TemporaryDirectory folder;
   const std::string path = folder.path() + "/pictures";
-  const std::vector<uint8_t> bytes = BytesOf(*set);
+  const std::vector<uint8_t> bytes = PictureBytes(*set);
   std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), std::ssize(bytes));
   const auto opened = PictureSet::Open(path);
   ASSERT_TRUE(opened.ok()) << opened.status().ToString();
-  EXPECT_EQ(BytesOf(**opened), bytes);
+  EXPECT_EQ(PictureBytes(**opened), bytes);
   EXPECT_EQ((*opened)->hash(), set->hash());
   EXPECT_EQ((*opened)->Picture(1).rgb, set->Picture(1).rgb);
   EXPECT_EQ(PictureSet::Open(folder.path() + "/none").status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST(PictureSetTest, DamageIsNoticed) {
-  const std::vector<uint8_t> bytes = BytesOf(*TwoPictures());
+  const std::vector<uint8_t> bytes = PictureBytes(*TwoPictures());
   EXPECT_EQ(Complaint(bytes), "");
   EXPECT_THAT(Complaint({}), HasSubstr("f: it is no set of pictures"));
   for (size_t size = 0; size < bytes.size(); ++size) {

@@ -17,12 +17,8 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::SmallTokenizer;
 using Part = TokenSet::Part;
-
-const Tokenizer& SmallTokenizer() {
-  static const std::unique_ptr<Tokenizer> tokenizer = Tokenizer::FromGguf(testing::BytePairVocabulary("gpt-2")).value();
-  return *tokenizer;
-}
 
 PreparedCorpus Prepare(const std::vector<CorpusFile>& files, const CorpusOptions& options = {}) {
   auto prepared = PrepareCorpus(files, SmallTokenizer(), nullptr, options);

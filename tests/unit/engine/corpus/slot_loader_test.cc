@@ -25,14 +25,15 @@ std::vector<SmallDocument> ManyDocuments() {
   return documents;
 }
 
-SlotLoader Make(std::shared_ptr<const TokenSet> set, const SlotLoader::Options& options) {
+SlotLoader MakeLoader(std::shared_ptr<const TokenSet> set, const SlotLoader::Options& options) {
   auto loader = SlotLoader::Create(std::move(set), options);
   EXPECT_TRUE(loader.ok()) << loader.status();
   return std::move(loader).value();
 }
 
 TEST(SlotLoaderTest, BatchOfOneDocument) {
-  const SlotLoader loader = Make(SmallTokenSet({{10, 6, 3}}), {.context = 8, .sequences_per_step = 1, .slots = 1});
+  const SlotLoader loader =
+      MakeLoader(SmallTokenSet({{10, 6, 3}}), {.context = 8, .sequences_per_step = 1, .slots = 1});
   const SlotBatch batch = loader.Load(0, 0);
   EXPECT_EQ(batch.tokens, (std::vector<int32_t>{10, 11, 12, 13, 14}));
   EXPECT_EQ(batch.targets, (std::vector<int32_t>{-1, -1, 13, 14, 15}));
@@ -44,7 +45,7 @@ TEST(SlotLoaderTest, BatchOfOneDocument) {
 TEST(SlotLoaderTest, PositionsBeginAnewInEveryPieceAndACutPredictsBeyondItself) {
   // Readable: 4 + 4 + 1 of the first document, 3 of the second; sequences of 4.
   const SlotLoader loader =
-      Make(SmallTokenSet({{0, 10}, {50, 4}}), {.context = 4, .sequences_per_step = 3, .slots = 1, .seed = 5});
+      MakeLoader(SmallTokenSet({{0, 10}, {50, 4}}), {.context = 4, .sequences_per_step = 3, .slots = 1, .seed = 5});
   const SlotBatch batch = loader.Load(0, 0);
   ASSERT_EQ(batch.tokens.size(), 12u);
   ASSERT_EQ(batch.starts.size(), 5u);
@@ -63,7 +64,7 @@ TEST(SlotLoaderTest, PositionsBeginAnewInEveryPieceAndACutPredictsBeyondItself) 
 
 TEST(SlotLoaderTest, AnEpochPredictsEveryTokenOnce) {
   const auto set = SmallTokenSet(ManyDocuments());
-  const SlotLoader loader = Make(set, {.context = 32, .sequences_per_step = 1, .slots = 1, .seed = 9});
+  const SlotLoader loader = MakeLoader(set, {.context = 32, .sequences_per_step = 1, .slots = 1, .seed = 9});
   std::vector<int32_t> predicted, expected;
   for (uint64_t step = 0; step < loader.sequences(); ++step) {
     for (const int32_t target : loader.Load(step, 0).targets) {
@@ -83,9 +84,9 @@ TEST(SlotLoaderTest, AnEpochPredictsEveryTokenOnce) {
 
 TEST(SlotLoaderTest, HowAStepIsCutChangesNothingOfIt) {
   const auto set = SmallTokenSet(ManyDocuments());
-  const SlotLoader whole = Make(set, {.context = 40, .sequences_per_step = 7, .slots = 1, .seed = 2});
+  const SlotLoader whole = MakeLoader(set, {.context = 40, .sequences_per_step = 7, .slots = 1, .seed = 2});
   for (const uint32_t slots : {2u, 3u, 7u}) {
-    const SlotLoader cut = Make(set, {.context = 40, .sequences_per_step = 7, .slots = slots, .seed = 2});
+    const SlotLoader cut = MakeLoader(set, {.context = 40, .sequences_per_step = 7, .slots = slots, .seed = 2});
     for (const uint64_t step : {0, 3, 11}) {
       std::vector<int32_t> tokens;
       uint64_t trained = 0;
@@ -104,17 +105,17 @@ TEST(SlotLoaderTest, HowAStepIsCutChangesNothingOfIt) {
 
 TEST(SlotLoaderTest, AnotherLoaderFindsTheSame) {
   const SlotLoader::Options options = {.context = 24, .sequences_per_step = 6, .slots = 3, .seed = 77};
-  const SlotLoader one = Make(SmallTokenSet(ManyDocuments()), options);
+  const SlotLoader one = MakeLoader(SmallTokenSet(ManyDocuments()), options);
   for (uint64_t step = 0; step < 30; ++step) one.Load(step, 0);
-  const SlotLoader other = Make(SmallTokenSet(ManyDocuments()), options);
+  const SlotLoader other = MakeLoader(SmallTokenSet(ManyDocuments()), options);
   EXPECT_TRUE(one.Load(17, 2) == other.Load(17, 2));
   const SlotLoader seeded =
-      Make(SmallTokenSet(ManyDocuments()), {.context = 24, .sequences_per_step = 6, .slots = 3, .seed = 78});
+      MakeLoader(SmallTokenSet(ManyDocuments()), {.context = 24, .sequences_per_step = 6, .slots = 3, .seed = 78});
   EXPECT_FALSE(one.Load(17, 2) == seeded.Load(17, 2));
 }
 
 TEST(SlotLoaderTest, FewDocumentsGoRound) {
-  const SlotLoader loader = Make(SmallTokenSet({{10, 4}}), {.context = 8, .sequences_per_step = 5, .slots = 2});
+  const SlotLoader loader = MakeLoader(SmallTokenSet({{10, 4}}), {.context = 8, .sequences_per_step = 5, .slots = 2});
   EXPECT_EQ(loader.Load(3, 0).tokens, (std::vector<int32_t>{10, 11, 12, 10, 11, 12, 10, 11, 12}));
   EXPECT_EQ(loader.Load(3, 1).starts, (std::vector<uint32_t>{0, 3, 6}));
   EXPECT_DOUBLE_EQ(loader.Epoch(3), 15);
@@ -124,7 +125,7 @@ TEST(SlotLoaderTest, ValidationIsReadOnce) {
   std::vector<SmallDocument> validation;
   for (TokenId i = 0; i < 5; ++i) validation.push_back({5000 + 10 * i, 9});
   const SlotLoader loader =
-      Make(SmallTokenSet(ManyDocuments(), validation), {.context = 8, .sequences_per_step = 5, .slots = 3});
+      MakeLoader(SmallTokenSet(ManyDocuments(), validation), {.context = 8, .sequences_per_step = 5, .slots = 3});
   ASSERT_EQ(loader.validation_slots(), 3u);  // five sequences, two at a time
   std::vector<int32_t> targets;
   for (uint32_t index = 0; index < 3; ++index) {
@@ -136,7 +137,8 @@ TEST(SlotLoaderTest, ValidationIsReadOnce) {
   ASSERT_EQ(targets.size(), 40u);
   EXPECT_EQ(targets.front(), 5001);
   EXPECT_EQ(targets.back(), 5048);
-  EXPECT_EQ(Make(SmallTokenSet({{10, 4}}), {.context = 8, .sequences_per_step = 1, .slots = 1}).validation_slots(), 0u);
+  EXPECT_EQ(
+      MakeLoader(SmallTokenSet({{10, 4}}), {.context = 8, .sequences_per_step = 1, .slots = 1}).validation_slots(), 0u);
 }
 
 TEST(SlotLoaderTest, OptionsThatCannotBe) {

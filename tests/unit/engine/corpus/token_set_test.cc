@@ -37,7 +37,7 @@ void Put(std::vector<uint8_t>& bytes, size_t at, T value) {
   std::memcpy(bytes.data() + at, &value, sizeof value);
 }
 
-std::string ErrorOf(std::vector<uint8_t> bytes) {
+std::string TokenSetError(std::vector<uint8_t> bytes) {
   const auto set = TokenSet::FromBytes(std::move(bytes), "hostile.tokens");
   return set.ok() ? "" : std::string(set.status().message());
 }
@@ -105,21 +105,21 @@ TEST(TokenSetTest, FileIsReadBack) {
 
 TEST(TokenSetTest, EveryChangedByteIsNoticed) {
   const std::vector<uint8_t> good = BytesOf(*SmallTokenSet({{5, 3}, {9, 21}}, {{7, 2}}));
-  ASSERT_EQ(ErrorOf(good), "");
+  ASSERT_EQ(TokenSetError(good), "");
   for (size_t at = 0; at < good.size(); ++at) {
     std::vector<uint8_t> bytes = good;
     bytes[at] ^= 1;
-    EXPECT_NE(ErrorOf(std::move(bytes)), "") << at;
+    EXPECT_NE(TokenSetError(std::move(bytes)), "") << at;
   }
   for (size_t size = 0; size < good.size(); ++size) {
-    EXPECT_NE(ErrorOf({good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size)}), "") << size;
+    EXPECT_NE(TokenSetError({good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size)}), "") << size;
   }
   std::vector<uint8_t> rotten = good;
   rotten.back() ^= 0x80;
   EXPECT_TRUE(absl::IsDataLoss(TokenSet::FromBytes(std::move(rotten), "rotten").status()));
   std::vector<uint8_t> longer = good;
   longer.push_back(0);
-  EXPECT_THAT(ErrorOf(std::move(longer)), HasSubstr("where its header promises"));
+  EXPECT_THAT(TokenSetError(std::move(longer)), HasSubstr("where its header promises"));
 }
 
 TEST(TokenSetTest, LiesWithARightHashAreFound) {
@@ -156,7 +156,7 @@ TEST(TokenSetTest, LiesWithARightHashAreFound) {
     std::vector<uint8_t> bytes = good;
     lie.tell(bytes);
     Sign(bytes);
-    EXPECT_THAT(ErrorOf(std::move(bytes)), HasSubstr(lie.error));
+    EXPECT_THAT(TokenSetError(std::move(bytes)), HasSubstr(lie.error));
   }
 }
 

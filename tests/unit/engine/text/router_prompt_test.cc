@@ -9,10 +9,7 @@
 namespace enigma::engine {
 namespace {
 
-const Tokenizer& SmallTokenizer() {
-  static const std::unique_ptr<Tokenizer> tokenizer = Tokenizer::FromGguf(testing::BytePairVocabulary("gpt-2")).value();
-  return *tokenizer;
-}
+using testing::SmallTokenizer;
 
 std::string Read(std::string_view text, uint32_t tokens_max) {
   const RouterSpec router;

@@ -78,4 +78,9 @@ GgufMetadata BytePairVocabulary(const std::string& pre) {
   return metadata;
 }
 
+const Tokenizer& SmallTokenizer() {
+  static const std::unique_ptr<Tokenizer> tokenizer = Tokenizer::FromGguf(BytePairVocabulary("gpt-2")).value();
+  return *tokenizer;
+}
+
 }  // namespace enigma::engine::testing

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/spec/gguf.h"
+#include "engine/text/tokenizer.h"
 
 namespace enigma::engine::testing {
 
@@ -49,5 +51,7 @@ enum BytePairIds {
   kBpTokens
 };
 GgufMetadata BytePairVocabulary(const std::string& pre);
+// Of the pre-tokenizer "gpt-2".
+const Tokenizer& SmallTokenizer();
 
 }  // namespace enigma::engine::testing
