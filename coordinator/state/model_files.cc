@@ -19,21 +19,6 @@ std::string ImportCommand(const Model& model) {
                       " --name ", model.name, " --replace`");
 }
 
-// Of a file of the model that is still as it was imported, else FAILED_PRECONDITION.
-absl::StatusOr<FileStamp> CheckedStamp(const Model& model, const std::string& what, const std::string& path,
-                                       uint64_t bytes, int64_t modified_ns) {
-  const absl::StatusOr<FileStamp> stamp = StampOf(path);
-  if (!stamp.ok()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(what, " is not to be had: ", stamp.status().message(),
-                     "; put it back, or `enigma models import` it from another place under this name"));
-  }
-  if (stamp->bytes == bytes && stamp->modified_ns == modified_ns) return stamp;
-  return absl::FailedPreconditionError(
-      absl::StrCat(what, ", ", path, ", has changed since it was imported; ",
-                   model.shipped ? "a restart of the coordinator" : ImportCommand(model), " takes it as it is now"));
-}
-
 }  // namespace
 
 absl::StatusOr<FileStamp> StampOf(const std::string& path) {
@@ -47,34 +32,44 @@ absl::StatusOr<FileStamp> StampOf(const std::string& path) {
       static_cast<uint64_t>(status.st_ino), int64_t{status.st_ctim.tv_sec} * 1'000'000'000 + status.st_ctim.tv_nsec};
 }
 
-absl::StatusOr<GgufPtr> ModelFiles::Open(const Model& model) {
-  ENIGMA_ASSIGN_OR_RETURN(const FileStamp stamp,
-                          CheckedStamp(model, absl::StrCat("the file of model '", model.name, "'"), model.path,
-                                       model.file_bytes, model.modified_ns));
-  absl::MutexLock lock(&mutex_);
-  Entry& entry = entries_[model.name];
-  if (entry.file == nullptr || entry.stamp.modified_ns != stamp.modified_ns || entry.file->path() != model.path) {
-    ENIGMA_ASSIGN_OR_RETURN(std::unique_ptr<engine::GgufFile> file, engine::GgufFile::Open(model.path));
-    entry = {stamp, std::move(file), nullptr, nullptr};
+absl::Status ModelFiles::CheckUnchanged(const Model& model, const Imported& imported) {
+  const absl::StatusOr<FileStamp> stamp = StampOf(imported.path);
+  if (!stamp.ok()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(imported.what, " is not to be had: ", stamp.status().message(),
+                     "; put it back, or `enigma models import` it from another place under this name"));
+  }
+  if (stamp->bytes == imported.bytes && stamp->modified_ns == imported.modified_ns) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(imported.what, ", ", imported.path, ", has changed since it was imported; ",
+                   model.shipped ? "a restart of the coordinator" : ImportCommand(model), " takes it as it is now"));
+}
+
+absl::StatusOr<GgufPtr> ModelFiles::Reopen(const Imported& imported, Entry& entry) {
+  if (entry.file == nullptr || entry.modified_ns != imported.modified_ns || entry.file->path() != imported.path) {
+    ENIGMA_ASSIGN_OR_RETURN(std::unique_ptr<engine::GgufFile> file, engine::GgufFile::Open(imported.path));
+    entry = {imported.modified_ns, std::move(file), nullptr, nullptr};
   }
   return entry.file;
+}
+
+absl::StatusOr<GgufPtr> ModelFiles::Open(const Model& model) {
+  const Imported imported = {absl::StrCat("the file of model '", model.name, "'"), model.path, model.file_bytes,
+                             model.modified_ns};
+  ENIGMA_RETURN_IF_ERROR(CheckUnchanged(model, imported));
+  absl::MutexLock lock(&mutex_);
+  return Reopen(imported, entries_[model.name]);
 }
 
 absl::StatusOr<GgufPtr> ModelFiles::OpenEncoder(const Model& model) {
   if (!model.encoder) {
     return absl::FailedPreconditionError(absl::StrCat("model '", model.name, "' has no image encoder"));
   }
-  const ImageEncoder& encoder = *model.encoder;
-  ENIGMA_ASSIGN_OR_RETURN(const FileStamp stamp,
-                          CheckedStamp(model, absl::StrCat("the image encoder's file of model '", model.name, "'"),
-                                       encoder.path, encoder.file_bytes, encoder.modified_ns));
+  const Imported imported = {absl::StrCat("the image encoder's file of model '", model.name, "'"), model.encoder->path,
+                             model.encoder->file_bytes, model.encoder->modified_ns};
+  ENIGMA_RETURN_IF_ERROR(CheckUnchanged(model, imported));
   absl::MutexLock lock(&mutex_);
-  EncoderEntry& entry = encoders_[model.name];
-  if (entry.file == nullptr || entry.stamp.modified_ns != stamp.modified_ns || entry.file->path() != encoder.path) {
-    ENIGMA_ASSIGN_OR_RETURN(std::unique_ptr<engine::GgufFile> file, engine::GgufFile::Open(encoder.path));
-    entry = {stamp, std::move(file)};
-  }
-  return entry.file;
+  return Reopen(imported, encoders_[model.name]);
 }
 
 absl::StatusOr<TokenizerPtr> ModelFiles::Tokenizer(const Model& model) {
@@ -83,7 +78,7 @@ absl::StatusOr<TokenizerPtr> ModelFiles::Tokenizer(const Model& model) {
     absl::MutexLock lock(&mutex_);
     const auto found = entries_.find(model.name);
     if (found != entries_.end() && found->second.tokenizer != nullptr &&
-        found->second.stamp.modified_ns == model.modified_ns) {
+        found->second.modified_ns == model.modified_ns) {
       return found->second.tokenizer;
     }
   }
@@ -100,8 +95,7 @@ absl::StatusOr<ChatTemplatePtr> ModelFiles::Chat(const Model& model) {
   {
     absl::MutexLock lock(&mutex_);
     const auto found = entries_.find(model.name);
-    if (found != entries_.end() && found->second.chat != nullptr &&
-        found->second.stamp.modified_ns == model.modified_ns) {
+    if (found != entries_.end() && found->second.chat != nullptr && found->second.modified_ns == model.modified_ns) {
       return found->second.chat;
     }
   }

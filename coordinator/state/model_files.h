@@ -49,19 +49,26 @@ class ModelFiles {
   void Forget(std::string_view model);
 
  private:
+  struct Imported {
+    std::string what;  // for errors
+    std::string path;
+    uint64_t bytes = 0;
+    int64_t modified_ns = 0;
+  };
   struct Entry {
-    FileStamp stamp;
+    int64_t modified_ns = 0;
     GgufPtr file;
-    TokenizerPtr tokenizer;
+    TokenizerPtr tokenizer;  // once asked for, likewise the template; an encoder has neither
     ChatTemplatePtr chat;
   };
+  // FAILED_PRECONDITION where it is not as it was imported any more.
+  static absl::Status CheckUnchanged(const Model& model, const Imported& imported);
+  // The entry's file, opened anew where it is another one.
+  static absl::StatusOr<GgufPtr> Reopen(const Imported& imported, Entry& entry);
+
   absl::Mutex mutex_;
-  struct EncoderEntry {
-    FileStamp stamp;
-    GgufPtr file;
-  };
   std::map<std::string, Entry, std::less<>> entries_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, EncoderEntry, std::less<>> encoders_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Entry, std::less<>> encoders_ ABSL_GUARDED_BY(mutex_);  // by the model's name
 };
 
 }  // namespace enigma::coordinator
