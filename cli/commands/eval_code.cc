@@ -1,5 +1,4 @@
 // `enigma eval code`: how often a model's programs pass their tests.
-#include <cstdio>
 #include <memory>
 
 #include <absl/strings/str_cat.h>
@@ -7,6 +6,7 @@
 #include "base/status_macros.h"
 #include "cli/commands/commands.h"
 #include "cli/evaluation/code_report.h"
+#include "cli/evaluation/print_report.h"
 #include "cli/evaluation/question_asker.h"
 #include "cli/input/code_task_file.h"
 #include "cli/output/progress.h"
@@ -87,11 +87,7 @@ absl::Status RunEvalCode(const EvalCodeCommand& flags) {
   if (flags.limit > 0 && flags.limit < report.requests.size()) report.requests.resize(flags.limit);
   ENIGMA_RETURN_IF_ERROR(AnswerAll(sandbox, *asker, report));
   report.scores = eval::ScoreCode(report.requests, report.results);
-  if (flags.json) {
-    PrintJson(ToJson(report));
-  } else {
-    std::fputs(ToText(report).c_str(), stdout);
-  }
+  PrintReport(report, flags.json);
   return absl::OkStatus();
 }
 

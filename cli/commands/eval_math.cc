@@ -1,5 +1,4 @@
 // `enigma eval math`: how often the number with which a model's answer ends is the right one.
-#include <cstdio>
 #include <memory>
 
 #include <absl/strings/str_cat.h>
@@ -7,6 +6,7 @@
 #include "base/status_macros.h"
 #include "cli/commands/commands.h"
 #include "cli/evaluation/math_report.h"
+#include "cli/evaluation/print_report.h"
 #include "cli/evaluation/question_asker.h"
 #include "cli/input/read_text.h"
 #include "cli/output/progress.h"
@@ -77,11 +77,7 @@ absl::Status RunEvalMath(const EvalMathCommand& flags) {
   report.form = NameOf(asker->form());
   ENIGMA_RETURN_IF_ERROR(AskAllQuestions(*asker, report));
   report.scores = eval::ScoreMath(report.questions, report.results);
-  if (flags.json) {
-    PrintJson(ToJson(report));
-  } else {
-    std::fputs(ToText(report).c_str(), stdout);
-  }
+  PrintReport(report, flags.json);
   return absl::OkStatus();
 }
 

@@ -1,6 +1,5 @@
 // `enigma eval perplexity`: how well a model predicts a text.
 #include <cmath>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 
@@ -9,6 +8,7 @@
 #include "base/status_macros.h"
 #include "cli/commands/commands.h"
 #include "cli/evaluation/perplexity_report.h"
+#include "cli/evaluation/print_report.h"
 #include "cli/generation/local_model.h"
 #include "cli/input/read_text.h"
 #include "cli/output/progress.h"
@@ -58,11 +58,7 @@ absl::Status RunEvalPerplexity(const EvalPerplexityFlags& flags) {
   report.has_begin = scorer->has_begin();
   const std::string unscored = scorer->has_begin() ? "" : scorer->tokenizer().TokenBytes(ids.front(), true);
   CountText(text, unscored, report);
-  if (flags.json) {
-    PrintJson(ToJson(report));
-  } else {
-    std::fputs(ToText(report).c_str(), stdout);
-  }
+  PrintReport(report, flags.json);
   return absl::OkStatus();
 }
 

@@ -1,7 +1,6 @@
 // `enigma eval router`: how often a router is right, and whether its confidence means what it says.
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <memory>
 
 #include <absl/strings/str_cat.h>
@@ -10,6 +9,7 @@
 
 #include "base/status_macros.h"
 #include "cli/commands/commands.h"
+#include "cli/evaluation/print_report.h"
 #include "cli/evaluation/router_report.h"
 #include "cli/generation/local_model.h"
 #include "cli/input/read_text.h"
@@ -178,11 +178,7 @@ absl::Status RunEvalRouter(const EvalRouterFlags& flags) {
   report.easy_to_hard = eval::CountSetMistakes(answers, sets.easy, sets.hard, report.router.threshold);
   report.seconds_median = seconds[seconds.size() / 2];
   report.seconds_p99 = seconds[seconds.size() * 99 / 100];
-  if (flags.json) {
-    PrintJson(ToJson(report));
-  } else {
-    std::fputs(ToText(report).c_str(), stdout);
-  }
+  PrintReport(report, flags.json);
   return absl::OkStatus();
 }
 

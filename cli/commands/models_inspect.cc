@@ -60,16 +60,16 @@ Totals Sum(const engine::GgufFile& file) {
 
 // What a file says it is: a model or an image encoder, where it is one of them. Otherwise why it is no model that runs,
 // or why it is no encoder that one could use.
-struct Shape {
+struct Specs {
   absl::StatusOr<engine::ModelSpec> model;
   absl::StatusOr<engine::VisionSpec> encoder;
 };
 
-Shape ShapeOf(const engine::GgufFile& file) {
-  Shape shape = {engine::ModelSpecFromGguf(file), engine::VisionSpecFromGguf(file)};
+Specs SpecsOf(const engine::GgufFile& file) {
+  Specs specs = {engine::ModelSpecFromGguf(file), engine::VisionSpecFromGguf(file)};
   const bool is_encoder = file.metadata().StringOr("general.architecture", "") == engine::kVisionArchitecture;
-  if (is_encoder && !shape.encoder.ok()) shape.model = shape.encoder.status();
-  return shape;
+  if (is_encoder && !specs.encoder.ok()) specs.model = specs.encoder.status();
+  return specs;
 }
 
 Json SpecJson(const engine::ModelSpec& spec) {
@@ -97,8 +97,8 @@ Json EncoderJson(const engine::VisionSpec& spec) {
           {"output", spec.output}};
 }
 
-Json InspectJson(const engine::GgufFile& file, const Shape& shape, const Totals& totals, bool tensors) {
-  const auto& spec = shape.model;
+Json InspectJson(const engine::GgufFile& file, const Specs& specs, const Totals& totals, bool tensors) {
+  const auto& spec = specs.model;
   Json types = Json::array();
   for (const auto& [name, total] : totals.by_type) {
     types.push_back(
@@ -117,8 +117,8 @@ Json InspectJson(const engine::GgufFile& file, const Shape& shape, const Totals&
                {"runnable", spec.ok()}};
   if (spec.ok()) {
     json["spec"] = SpecJson(*spec);
-  } else if (shape.encoder.ok()) {
-    json["encoder"] = EncoderJson(*shape.encoder);
+  } else if (specs.encoder.ok()) {
+    json["encoder"] = EncoderJson(*specs.encoder);
     json["not_runnable_because"] = kEncoderAlone;
   } else {
     json["not_runnable_because"] = ToString(spec.status().message());
@@ -144,8 +144,8 @@ void PrintEncoder(const engine::VisionSpec& spec) {
               spec.prefix(), spec.output, kEncoderAlone);
 }
 
-void PrintText(const engine::GgufFile& file, const Shape& shape, const Totals& totals, bool tensors) {
-  const auto& spec = shape.model;
+void PrintText(const engine::GgufFile& file, const Specs& specs, const Totals& totals, bool tensors) {
+  const auto& spec = specs.model;
   const auto& metadata = file.metadata();
   std::printf("file        %s, %s\n", file.path().c_str(), FormatBytes(file.file_size()).c_str());
   if (metadata.Has("general.name")) std::printf("name        %s\n", metadata.StringOr("general.name", "").c_str());
@@ -156,8 +156,8 @@ void PrintText(const engine::GgufFile& file, const Shape& shape, const Totals& t
     std::printf("vocabulary  %u (%s, %s)\ncontext     %u tokens\n", spec->vocab,
                 metadata.StringOr("tokenizer.ggml.model", "no tokenizer").c_str(),
                 metadata.StringOr("tokenizer.ggml.pre", "default").c_str(), spec->context);
-  } else if (shape.encoder.ok()) {
-    PrintEncoder(*shape.encoder);
+  } else if (specs.encoder.ok()) {
+    PrintEncoder(*specs.encoder);
   } else {
     std::printf("family      %s\n", metadata.StringOr("general.architecture", "not stated").c_str());
     std::printf("not runnable: %s\n", ToString(spec.status().message()).c_str());
@@ -181,12 +181,12 @@ void PrintText(const engine::GgufFile& file, const Shape& shape, const Totals& t
 absl::Status RunInspect(const InspectFlags& flags) {
   ENIGMA_ASSIGN_OR_RETURN(const auto file, engine::GgufFile::Open(flags.path));
   // A vocabulary-only file, or a family that is not supported, can still be looked at.
-  const Shape shape = ShapeOf(*file);
+  const Specs specs = SpecsOf(*file);
   const Totals totals = Sum(*file);
   if (flags.json) {
-    PrintJson(InspectJson(*file, shape, totals, flags.tensors));
+    PrintJson(InspectJson(*file, specs, totals, flags.tensors));
   } else {
-    PrintText(*file, shape, totals, flags.tensors);
+    PrintText(*file, specs, totals, flags.tensors);
   }
   return absl::OkStatus();
 }
