@@ -42,26 +42,29 @@ absl::Status AnswerAll(const eval::PythonSandbox& sandbox, QuestionAsker& asker,
   Progress progress("writing programs");
   uint64_t passed = 0;
   const uint64_t total = report.requests.size() * report.samples;
-  for (size_t i = 0; i < report.requests.size(); ++i) {
-    const eval::CodeRequest& request = report.requests[i];
+  std::vector<Question> questions;
+  for (const eval::CodeRequest& request : report.requests) {
     for (uint32_t sample = 0; sample < report.samples; ++sample) {
-      absl::StatusOr<GenerationResult> answer = asker.Ask(std::string(request.prompt), sample);
-      if (!answer.ok()) {
-        return absl::Status(answer.status().code(),
-                            absl::StrCat("task ", request.task->name, ", answer ", report.results.size() + 1, " of ",
-                                         total, ": ", answer.status().message()));
-      }
-      ENIGMA_ASSIGN_OR_RETURN(eval::TestRun run, sandbox.Run(eval::CodeInAnswer(answer->text), request.task->tests));
-      passed += run.outcome == eval::RunOutcome::kPassed ? 1 : 0;
-      report.results.push_back({.request = i, .run = std::move(run), .was_cut = answer->finish_reason == "length"});
-      report.answers.push_back(std::move(answer->text));
-      report.model = answer->model;
-      report.tokens += answer->ids.size();
-      report.seconds_generating += answer->timing.total_seconds;
-      progress.Update(report.results.size(), total, absl::StrCat(passed, " passed"));
+      questions.push_back({std::string(request.prompt), sample});
     }
   }
-  return absl::OkStatus();
+  return asker.AskAll(questions, [&](size_t index, absl::StatusOr<GenerationResult> answer) -> absl::Status {
+    const size_t i = index / report.samples;
+    const eval::CodeRequest& request = report.requests[i];
+    if (!answer.ok()) {
+      return absl::Status(answer.status().code(), absl::StrCat("task ", request.task->name, ", answer ", index + 1,
+                                                               " of ", total, ": ", answer.status().message()));
+    }
+    ENIGMA_ASSIGN_OR_RETURN(eval::TestRun run, sandbox.Run(eval::CodeInAnswer(answer->text), request.task->tests));
+    passed += run.outcome == eval::RunOutcome::kPassed ? 1 : 0;
+    report.results.push_back({.request = i, .run = std::move(run), .was_cut = answer->finish_reason == "length"});
+    report.answers.push_back(std::move(answer->text));
+    report.model = answer->model;
+    report.tokens += answer->ids.size();
+    report.seconds_generating += answer->timing.total_seconds;
+    progress.Update(report.results.size(), total, absl::StrCat(passed, " passed"));
+    return absl::OkStatus();
+  });
 }
 
 absl::Status RunEvalCode(const EvalCodeCommand& flags) {

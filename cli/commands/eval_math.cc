@@ -47,23 +47,23 @@ absl::StatusOr<std::vector<eval::MathQuestion>> QuestionsFor(const EvalMathComma
 absl::Status AskAllQuestions(QuestionAsker& asker, MathReport& report) {
   Progress progress("asking");
   uint64_t right = 0;
-  for (const eval::MathQuestion& question : report.questions) {
-    const absl::StatusOr<GenerationResult> answer = asker.Ask(question.question);
+  std::vector<Question> questions;
+  for (const eval::MathQuestion& question : report.questions) questions.push_back({question.question});
+  return asker.AskAll(questions, [&](size_t index, absl::StatusOr<GenerationResult> answer) -> absl::Status {
     if (!answer.ok()) {
-      return absl::Status(answer.status().code(),
-                          absl::StrCat("question ", report.results.size() + 1, " of ", report.questions.size(), ": ",
-                                       answer.status().message()));
+      return absl::Status(answer.status().code(), absl::StrCat("question ", index + 1, " of ", questions.size(), ": ",
+                                                               answer.status().message()));
     }
-    eval::MathResult result = eval::GradeMath(question, answer->text);
+    eval::MathResult result = eval::GradeMath(report.questions[index], answer->text);
     result.was_cut = answer->finish_reason == "length";
     right += result.right ? 1 : 0;
     report.results.push_back(std::move(result));
     report.model = answer->model;
     report.tokens += answer->ids.size();
     report.seconds_generating += answer->timing.total_seconds;
-    progress.Update(report.results.size(), report.questions.size(), absl::StrCat(right, " right"));
-  }
-  return absl::OkStatus();
+    progress.Update(report.results.size(), questions.size(), absl::StrCat(right, " right"));
+    return absl::OkStatus();
+  });
 }
 
 absl::Status RunEvalMath(const EvalMathCommand& flags) {

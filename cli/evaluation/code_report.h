@@ -20,8 +20,8 @@ struct CodeReport {
   std::vector<eval::CodeResult> results;
   std::vector<std::string> answers;  // as the model gave them; one for each result
   eval::CodeScores scores;
-  double seconds_generating = 0;
-  uint64_t tokens = 0;  // of all answers
+  double seconds_generating = 0;  // of all answers together; several may have been made at once
+  uint64_t tokens = 0;            // of all answers
 };
 
 // Keys: model, data, split, form, python, requests, samples, answers, pass_at_1, pass_at_1_interval, with several

@@ -16,8 +16,8 @@ struct MathReport {
   std::vector<eval::MathQuestion> questions;
   std::vector<eval::MathResult> results;  // one for each
   eval::MathScores scores;
-  double seconds_generating = 0;
-  uint64_t tokens = 0;  // of all answers
+  double seconds_generating = 0;  // of all answers together; several may have been made at once
+  uint64_t tokens = 0;            // of all answers
 };
 
 // Keys: model, data, form, questions, right, accuracy, accuracy_interval, without_number, cut, kinds (each with the

@@ -1,5 +1,7 @@
 #include "cli/evaluation/question_asker.h"
 
+#include <deque>
+#include <future>
 #include <utility>
 
 #include "base/status_macros.h"
@@ -28,23 +30,42 @@ std::string_view NameOf(QuestionForm form) {
 QuestionAsker::QuestionAsker(std::unique_ptr<AnsweringModel> model, QuestionForm form, engine::SamplingParams sampling)
     : model_(std::move(model)), form_(form), sampling_(std::move(sampling)) {}
 
-absl::StatusOr<GenerationResult> QuestionAsker::Ask(const std::string& question, uint64_t sample) {
+absl::Status QuestionAsker::AskAll(const std::vector<Question>& questions, const AnswerSink& take) {
+  const size_t at_once = model_->answers_at_once();
+  const std::launch when = at_once > 1 ? std::launch::async : std::launch::deferred;
+  std::atomic<bool> wanted = true;
+  std::deque<std::future<absl::StatusOr<GenerationResult>>> answers;  // of the questions from `index` on
+  size_t asked = 0;
+  for (size_t index = 0; index < questions.size(); ++index) {
+    for (; asked < questions.size() && answers.size() < at_once; ++asked) {
+      answers.push_back(std::async(when, [&, asked] { return Ask(questions[asked], wanted); }));
+    }
+    const absl::Status taken = take(index, answers.front().get());
+    answers.pop_front();
+    if (taken.ok()) continue;
+    wanted = false;  // the others end at their next token, and are awaited with their futures
+    return taken;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<GenerationResult> QuestionAsker::Ask(const Question& question, const std::atomic<bool>& wanted) {
   GenerationRequest request;
   request.sampling = sampling_;
-  request.sampling.seed += sample;
+  request.sampling.seed += question.sample;
   switch (form_) {
     case QuestionForm::kPair:
-      request.prompt = "Q: " + question + "\nA:";
+      request.prompt = "Q: " + question.text + "\nA:";
       request.sampling.stop.emplace_back(kNextQuestion);
       break;
     case QuestionForm::kChat:
-      request.chat = {{"user", question}};
+      request.chat = {{"user", question.text}};
       break;
     case QuestionForm::kRaw:
-      request.prompt = question;
+      request.prompt = question.text;
       break;
   }
-  return model_->Generate(request, [](std::string_view) { return true; });
+  return model_->Generate(request, [&](std::string_view) { return wanted.load(); });
 }
 
 QuestionFlags::QuestionFlags(Command& command, uint32_t max_tokens)

@@ -1,9 +1,13 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
 #include "cli/command/command.h"
@@ -21,18 +25,29 @@ enum class QuestionForm {
 };
 std::string_view NameOf(QuestionForm form);  // "qa"
 
-// Asks one model one question after the other, each as if it were the first. Not thread-safe.
+struct Question {
+  std::string text;
+  uint64_t sample = 0;  // added to the seed, so that several answers to a question differ
+};
+
+// Asks one model questions, each as if it were the first. Not thread-safe.
 class QuestionAsker {
  public:
   QuestionAsker(std::unique_ptr<AnsweringModel> model, QuestionForm form, engine::SamplingParams sampling);
 
-  // `sample` is added to the seed, so that several answers to a question differ.
-  absl::StatusOr<GenerationResult> Ask(const std::string& question, uint64_t sample = 0);
+  // Takes the answer to question number `index`. An error ends the asking.
+  using AnswerSink = std::function<absl::Status(size_t index, absl::StatusOr<GenerationResult> answer)>;
+  // Asks them all, several at once where the model allows it. The answers come in the order of the questions, on this
+  // thread.
+  absl::Status AskAll(const std::vector<Question>& questions, const AnswerSink& take);
 
   QuestionForm form() const { return form_; }
   const engine::SamplingParams& sampling() const { return sampling_; }
 
  private:
+  // The answer is not wanted any more once `wanted` is false.
+  absl::StatusOr<GenerationResult> Ask(const Question& question, const std::atomic<bool>& wanted);
+
   const std::unique_ptr<AnsweringModel> model_;
   const QuestionForm form_;
   const engine::SamplingParams sampling_;

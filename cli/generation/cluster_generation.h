@@ -17,6 +17,7 @@ class ClusterModel final : public AnsweringModel {
   ClusterModel(std::unique_ptr<ClusterClient> client, std::string name)
       : client_(std::move(client)), name_(std::move(name)) {}
 
+  size_t answers_at_once() const override { return 8; }  // enough for a batch, and room for others in it
   absl::StatusOr<GenerationResult> Generate(const GenerationRequest& request, const TextSink& sink) override;
   // True, too, of a model that is not there: asking it tells more.
   absl::StatusOr<bool> HasChatTemplate() override;

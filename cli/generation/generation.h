@@ -50,10 +50,12 @@ struct GenerationResult {
 // Takes text as it is made. False ends the answer: nobody wants the rest.
 using TextSink = std::function<bool(std::string_view)>;
 
-// A model that answers: the cluster's, or a file in this process. Not thread-safe.
+// A model that answers: the cluster's, or a file in this process. Not thread-safe, but for what is said below.
 class AnsweringModel {
  public:
   virtual ~AnsweringModel() = default;
+  // How many threads may be in Generate at the same time.
+  virtual size_t answers_at_once() const { return 1; }
   // Text goes to `sink` as it arrives.
   virtual absl::StatusOr<GenerationResult> Generate(const GenerationRequest& request, const TextSink& sink) = 0;
   virtual absl::StatusOr<bool> HasChatTemplate() = 0;
