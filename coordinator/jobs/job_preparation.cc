@@ -244,7 +244,7 @@ absl::StatusOr<Job> PrepareJob(ControlPlane& plane, const JobFolders& folders, u
 absl::StatusOr<engine::ModelSpec> ShapeOfModel(ControlPlane& plane, const std::string& name) {
   ENIGMA_ASSIGN_OR_RETURN(const ModelPtr model, plane.models.Find(name));
   ENIGMA_ASSIGN_OR_RETURN(const GgufPtr file, plane.files.Open(*model));
-  return engine::ModelSpecFromGguf(*file);
+  return engine::WholeSpecFromGguf(*file);
 }
 
 }  // namespace enigma::coordinator

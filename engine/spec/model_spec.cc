@@ -1,6 +1,8 @@
 #include "engine/spec/model_spec.h"
 
 #include <array>
+#include <cstring>
+#include <span>
 
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
@@ -37,6 +39,25 @@ absl::StatusOr<ModelSpec> ModelSpecFromGguf(const GgufFile& file) {
   const auto name = [](std::string* out, const Family& family) { out->append(family.architecture); };
   return absl::UnimplementedError(absl::StrCat(file.path(), ": architecture ", QuotedName(*architecture),
                                                " is not supported; these are: ", absl::StrJoin(kFamilies, ", ", name)));
+}
+
+absl::StatusOr<ModelSpec> WholeSpecFromGguf(const GgufFile& file) {
+  ENIGMA_ASSIGN_OR_RETURN(ModelSpec spec, ModelSpecFromGguf(file));
+  const TensorInfo* const tensor = file.FindTensor(kRopeFactorsTensor);
+  if (tensor == nullptr) return spec;
+  if (tensor->type != DType::kF32) {
+    return absl::UnimplementedError(absl::StrCat(file.path(), ": tensor '", kRopeFactorsTensor, "' is ",
+                                                 Traits(tensor->type).name, "; only f32 can be read here"));
+  }
+  std::vector<float>& factors = spec.rope.frequency_factors;
+  factors.resize(spec.rope.dimensions / 2);  // the family has compared the shape
+  const std::span<const uint8_t> data = file.TensorData(*tensor);
+  if (data.size() != factors.size() * sizeof(float)) {
+    return absl::FailedPreconditionError(absl::StrCat(file.path(), ": tensor '", kRopeFactorsTensor, "' has ",
+                                                      data.size(), " bytes for ", factors.size(), " elements"));
+  }
+  std::memcpy(factors.data(), data.data(), data.size());
+  return spec;
 }
 
 }  // namespace enigma::engine

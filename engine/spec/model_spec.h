@@ -25,8 +25,8 @@ struct RopeSpec {
   RopeScaling scaling = RopeScaling::kNone;
   double factor = 1.0;
   uint32_t original_context = 0;
-  // Per pair divisors of the frequency (tensor rope_freqs.weight of Llama 3.1 files); empty when absent. Filled by the
-  // stage loader from the weights, since a spec has metadata only.
+  // Per pair divisors of the frequency (tensor rope_freqs.weight of Llama 3.1 files); empty when absent. A spec that
+  // was made of metadata alone has none.
   std::vector<float> frequency_factors;
 };
 
@@ -64,6 +64,9 @@ struct ModelSpec {
 // Reads the shape of a supported family (engine/spec/families/) from a file's metadata and tensor table, and checks
 // that every tensor the family needs is there with the right shape. The error names what is missing or unsupported.
 absl::StatusOr<ModelSpec> ModelSpecFromGguf(const GgufFile& file);
+// The same of a file that was opened whole, with what only its tensors tell: RopeSpec::frequency_factors. These must be
+// f32 here; Unimplemented names another type.
+absl::StatusOr<ModelSpec> WholeSpecFromGguf(const GgufFile& file);
 
 // Id of the arithmetic that a CPU stage of this project performs; docs/numerics.md defines it.
 inline constexpr char kCpuContract[] = "cpu-v1";

@@ -166,6 +166,13 @@ absl::Status Preparation::ImportBaseModel(const engine::ParameterLayout& model, 
   for (const engine::Blob* blob : blobs) paths.push_back(world_.pieces.PathOf(blob->hash));
   ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<engine::WeightSource> weights,
                           engine::OpenBlobWeights(blobs, paths, manifest.file_bytes));
+  ENIGMA_ASSIGN_OR_RETURN(const engine::ModelSpec base, engine::SpecOfModel(*weights));
+  // Its weights mean nothing where positions are turned otherwise than they were learned.
+  if (base.rope.frequency_factors != config_.spec.rope.frequency_factors) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("tensor '", engine::kRopeFactorsTensor, "' of base model '", config_.base_model,
+                     "' is not what the job's configuration says of it; submit the job anew"));
+  }
   return engine::ImportWeights(*weights, model, state, pool_);
 }
 

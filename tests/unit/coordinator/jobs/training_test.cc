@@ -8,6 +8,7 @@
 #include "coordinator/jobs/job_folders.h"
 #include "coordinator/jobs/job_tokenizer.h"
 #include "engine/spec/manifest.h"
+#include "engine/spec/training_config.h"
 #include "tests/support/synthetic_models.h"
 #include "tests/unit/coordinator/jobs/training_fixture.h"
 
@@ -181,6 +182,22 @@ TEST_F(TrainingTest, WhatAJobStartsFromStaysUntilItHasEnded) {
                              std::filesystem::copy_options::overwrite_existing);
   ASSERT_TRUE(Import("stories").ok());
   EXPECT_THAT(Resume(job).error_message(), HasSubstr("has other content than when the job was submitted"));
+}
+
+TEST_F(TrainingTest, WhatStartsFromAModelTurnsPositionsAsItDoes) {
+  StartTraining(0);
+  model_path_ = enigma::testing::SyntheticModelPath("tiny-stretched", "f32");
+  ASSERT_TRUE(Import("stretched").ok());
+  enigma::v1::TrainingOptions tuned = Nano("tuned", 10);
+  tuned.clear_size();
+  tuned.clear_vocab_size();
+  tuned.set_base_model("stretched");
+  const auto config = engine::TrainingConfigFromJson(Info(MustSubmit(tuned)).config_json());
+  ASSERT_TRUE(config.ok()) << config.status();
+  const std::vector<float>& factors = config->spec.rope.frequency_factors;
+  ASSERT_EQ(factors.size(), 32u);
+  EXPECT_EQ(factors[15], 1.0F);
+  EXPECT_EQ(factors[31], 15.5F);
 }
 
 TEST_F(TrainingTest, ATokenizerOfCharactersIsMadeOnTheWay) {

@@ -1,5 +1,9 @@
 #include "engine/spec/model_spec.h"
 
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <string>
@@ -63,7 +67,10 @@ Parts Model(const std::string& architecture) {
   return parts;
 }
 
-absl::StatusOr<ModelSpec> SpecOf(const Parts& parts) {
+constexpr uint32_t kFloats = 0, kHalves = 1;  // as files number types
+
+// Tensors are f32, but for the rotation's divisors; all data are zeros.
+GgufBytes BytesOf(const Parts& parts, uint32_t divisors_type) {
   GgufBytes bytes;
   bytes.Header(parts.tensors.size(), 1 + parts.sizes.size() + parts.floats.size() + parts.texts.size());
   bytes.TextPair("general.architecture", parts.architecture);
@@ -79,10 +86,15 @@ absl::StatusOr<ModelSpec> SpecOf(const Parts& parts) {
       bytes.U64(extent);
       elements *= extent;
     }
-    bytes.U32(0).U64(offset);
+    bytes.U32(name == "rope_freqs.weight" ? divisors_type : kFloats).U64(offset);
     offset += (elements * 4 + 31) / 32 * 32;
   }
   bytes.Data(offset);
+  return bytes;
+}
+
+absl::StatusOr<ModelSpec> SpecOf(const Parts& parts) {
+  const GgufBytes bytes = BytesOf(parts, kFloats);
   const auto file = GgufFile::ParseHead(bytes.bytes(), bytes.size(), "m.gguf");
   if (!file.ok()) return file.status();
   return ModelSpecFromGguf(**file);
@@ -155,6 +167,23 @@ TEST(ModelSpecTest, ReadsWhatVariesAmongLlamas) {
 
   parts.sizes["attention.sliding_window"] = 64;  // the whole context
   EXPECT_EQ(SpecOf(parts)->layers[0].attention, AttentionKind::kFull);
+}
+
+TEST(ModelSpecTest, DivisorsOfTheRotationComeWithTheTensors) {
+  const std::string path = ::testing::TempDir() + "enigma-model-spec-" + std::to_string(::getpid()) + ".gguf";
+  const auto whole = [&](const Parts& parts, uint32_t divisors_type) {
+    const GgufBytes bytes = BytesOf(parts, divisors_type);
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.bytes().data()), static_cast<std::streamsize>(bytes.size()));
+    return WholeSpecFromGguf(**GgufFile::Open(path));
+  };
+  Parts parts = Model("llama");
+  EXPECT_TRUE(whole(parts, kFloats)->rope.frequency_factors.empty());
+  parts.tensors["rope_freqs.weight"] = {2};
+  EXPECT_EQ(whole(parts, kFloats)->rope.frequency_factors, std::vector<float>(2, 0.0F)) << "all data are zeros";
+  EXPECT_TRUE(SpecOf(parts)->rope.frequency_factors.empty()) << "a head alone does not tell";
+  EXPECT_THAT(std::string(whole(parts, kHalves).status().message()), HasSubstr("'rope_freqs.weight' is f16"));
+  std::filesystem::remove(path);
 }
 
 TEST(ModelSpecTest, ReadsRopeScaling) {

@@ -274,6 +274,33 @@ TEST_F(JobOnWorkers, LoraGoesFromWorkerToWorkerAndExportsModelAndAdapter) {
   EXPECT_NE(kinds["adapter"].find(factor), std::string::npos);
 }
 
+TEST_F(JobOnWorkers, ABaseModelThatTurnsPositionsInItsOwnWayIsExportedWithIt) {
+  job_.config.spec.rope.frequency_factors = {1, 1, 1.5, 2, 3, 4, 8, 8};
+  job_.config.steps = 5;
+  job_.AdaptABaseModel(folder_.File(""));
+  for (const char* name : {"a", "b"}) job_.PlacePieces(folder_.File(std::string(name) + "/layers"));
+  Host& a = Add("a");
+  ASSERT_TRUE(a.Await(v1::RANK_READY, 0));
+  Begin(1, 0, {"a"});
+  ASSERT_TRUE(a.Await(v1::RANK_FINISHED, 1));
+  v1::RankOrder finish;
+  finish.mutable_finish()->set_export_model(true);
+  ASSERT_TRUE(a.Tell(finish));
+  std::string gguf;
+  ASSERT_TRUE(Eventually([&] {
+    for (const SmallJobFiles::Stored& one : files_.stored()) {
+      if (one.head.kind() == "gguf") gguf = one.data;
+    }
+    return !gguf.empty();
+  }));
+  EXPECT_NE(gguf.find("rope_freqs.weight"), std::string::npos);
+
+  // A job that was submitted without knowing of it would learn on weights that mean something else.
+  job_.config.spec.rope.frequency_factors.clear();
+  Add("b");
+  EXPECT_THAT(FailureOf("b"), ::testing::HasSubstr("'rope_freqs.weight' of base model 'base' is not what the job"));
+}
+
 TEST_F(JobOnWorkers, WithBf16ProductsGivesTheBitsOfOneAloneAndExportsWhatF32Serves) {
   job_.config.precision = engine::ProductPrecision::kBf16;
   Host& a = Add("a");
