@@ -14,6 +14,8 @@ namespace {
 constexpr double kKept = 0.9;       // of the sums, with each step
 constexpr double kSpeedKept = 0.7;  // of a rank's speed, with each step
 constexpr absl::Duration kSaveEvery = absl::Seconds(5);
+// How a reason begins that the next checkpoint which is stored takes away.
+constexpr char kNotStored[] = "a checkpoint was not stored: ";
 
 }  // namespace
 
@@ -105,10 +107,12 @@ void JobCourse::Note(const enigma::v1::CheckpointStored& checkpoint) {
   if (checkpoint.error().empty()) {
     LogInfo("job {}: the checkpoint of step {} is stored; training stood still for {:.3f} s, sending took {:.3f} s",
             id_, checkpoint.step(), checkpoint.copy_seconds(), checkpoint.store_seconds());
+    jobs_.Note(id_, [](Job& job, JobHistory&) {
+      if (job.reason.starts_with(kNotStored)) job.reason.clear();
+    });
     return;
   }
-  const std::string reason =
-      absl::StrCat("the checkpoint of step ", checkpoint.step(), " was not stored: ", checkpoint.error());
+  const std::string reason = absl::StrCat(kNotStored, "step ", checkpoint.step(), ": ", checkpoint.error());
   LogWarn("job {}: {}", id_, reason);
   jobs_.Note(id_, [&](Job& job, JobHistory&) { job.reason = reason; });
 }

@@ -89,6 +89,10 @@ void FakeTraining::RefuseExports(std::string why) {
   absl::MutexLock lock(&mutex_);
   export_refusal_ = std::move(why);
 }
+void FakeTraining::RefuseCheckpoints(std::string why) {
+  absl::MutexLock lock(&mutex_);
+  checkpoint_refusal_ = std::move(why);
+}
 void FakeTraining::CutBetween(const std::string& a, const std::string& b) {
   absl::MutexLock lock(&mutex_);
   cuts_.insert({a, b});
@@ -345,6 +349,7 @@ void FakeTraining::QueueCheckpoint(const std::string& node, const Rank& rank) {
   upload.head.set_step(rank.standing.step());
   upload.head.set_epoch(rank.standing.epoch());
   upload.then.mutable_checkpoint()->set_step(rank.standing.step());
+  upload.then.mutable_checkpoint()->set_error(checkpoint_refusal_);
   uploads_.push_back(std::move(upload));
 }
 
@@ -367,7 +372,7 @@ void FakeTraining::QueueExport(const std::string& node, const Rank& rank) {
 
 void FakeTraining::Store(const Upload& upload) {
   absl::Status stored;
-  if (upload.then.exported().error().empty()) {
+  if (upload.then.exported().error().empty() && upload.then.checkpoint().error().empty()) {
     const auto files = FilesAt(upload.to);
     grpc::ClientContext context;
     enigma::v1::StoreJobFileReply reply;

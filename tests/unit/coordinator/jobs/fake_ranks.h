@@ -29,9 +29,10 @@ class FakeTraining {
   void SetStepMilliseconds(int milliseconds);
   void HoldSteps(bool hold);  // while true, none is done
   void SetCheckpointEvery(uint64_t steps);
-  void SetExportFile(std::string path);   // the GGUF that is "exported"
-  void SetEncoderFile(std::string path);  // the image encoder that is exported with it; empty: none
-  void RefuseExports(std::string why);    // empty: they go well
+  void SetExportFile(std::string path);     // the GGUF that is "exported"
+  void SetEncoderFile(std::string path);    // the image encoder that is exported with it; empty: none
+  void RefuseExports(std::string why);      // empty: they go well
+  void RefuseCheckpoints(std::string why);  // of those that a job makes by itself; empty: they are stored
   void CutBetween(const std::string& a, const std::string& b);
   void HealCuts();
   // The next step fails on that node.
@@ -101,6 +102,7 @@ class FakeTraining {
   std::string export_path_ ABSL_GUARDED_BY(mutex_);
   std::string encoder_path_ ABSL_GUARDED_BY(mutex_);
   std::string export_refusal_ ABSL_GUARDED_BY(mutex_);
+  std::string checkpoint_refusal_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

@@ -229,6 +229,21 @@ TEST_F(TrainingTest, AModelOfQuestionsIsAskedAsItLearned) {
   EXPECT_EQ(rendered(running), "no template");
 }
 
+TEST_F(TrainingTest, ACheckpointThatIsNotStoredIsSaidUntilOneIs) {
+  StartTraining(1);
+  fakes_.SetCheckpointEvery(5);
+  fakes_.RefuseCheckpoints("the disk is too full");
+  const uint64_t job = MustSubmit(Nano("numbers", 100'000));
+  const auto reason = [&] { return Info(job).reason(); };
+  ASSERT_TRUE(Eventually([&] { return reason().ends_with(": the disk is too full"); })) << reason();
+  EXPECT_EQ(Info(job).state(), "running");
+  fakes_.RefuseCheckpoints("");
+  EXPECT_TRUE(Eventually([&] { return reason().empty() && Info(job).checkpoint_step() > 0; })) << reason();
+  EXPECT_EQ(Info(job).state(), "running");
+  ASSERT_TRUE(Cancel(job).ok());
+  EXPECT_TRUE(Reaches(job, "cancelled"));
+}
+
 TEST_F(TrainingTest, ARefusedExportRegistersNothing) {
   StartTraining(1);
   fakes_.RefuseExports("logits differ by 0.3");
