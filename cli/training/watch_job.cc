@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <memory>
 
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <absl/strings/str_join.h>
@@ -36,6 +37,7 @@ class JobScreen {
     }
     TellValidations(update);
     TellState(job);
+    if (const std::string slow = wire_.Note(job); !slow.empty()) Line(slow);
     const bool runs = job.state() == "running";
     progress_->Update(job.step(), job.steps(),
                       runs ? absl::StrCat(job.step(), "/", job.steps(), "  ", MeasurementsText(job)) : StateOf(job));
@@ -72,10 +74,13 @@ class JobScreen {
   void TellState(const v1::JobInfo& job) {
     const std::string ranks = absl::StrJoin(job.ranks(), ", ");
     const std::string state = StateText(job);
-    if (state == state_ && ranks == ranks_) return;
-    Line(job.state() == "running" && !ranks.empty() ? absl::StrCat("running on ", ranks) : StateOf(job));
+    if (state != state_ || ranks != ranks_) {
+      Line(job.state() == "running" && !ranks.empty() ? absl::StrCat("running on ", ranks) : StateOf(job));
+    }
     state_ = state;
     ranks_ = ranks;
+    if (const std::string trouble = TroubleText(job, trouble_); !trouble.empty()) Line(trouble);
+    trouble_ = job.state() == "running" ? job.reason() : "";
   }
 
   void Line(const std::string& text) {
@@ -88,6 +93,8 @@ class JobScreen {
   std::unique_ptr<Progress> progress_;
   std::string state_;
   std::string ranks_;
+  std::string trouble_;  // in spite of which it runs
+  WireWarning wire_;
   uint64_t validated_ = 0;
   absl::Time line_at_ = absl::InfinitePast();
 };
@@ -135,6 +142,29 @@ std::string StateText(const v1::JobInfo& job) {
   return absl::StrCat(job.state(), ", number ", job.queue_place(), " in the queue");
 }
 
+std::string TroubleText(const v1::JobInfo& job, const std::string& before) {
+  if (job.state() != "running" || job.reason() == before) return "";
+  if (!job.reason().empty()) return absl::StrCat("warning: ", job.reason(), "; training goes on");
+  return absl::StrCat("the checkpoint of step ", job.checkpoint_step(), " is stored");
+}
+
+std::string WireWarning::Note(const v1::JobInfo& job) {
+  constexpr double kShareMost = 0.25;
+  constexpr uint64_t kSteps = 20;  // so long it must last
+  if (job.state() != "running" || job.ranks_size() < 2 || job.wire_share() <= kShareMost) {
+    since_.reset();
+    return "";
+  }
+  if (!since_) since_ = job.step();
+  if (told_ || job.step() < *since_ + kSteps) return "";
+  told_ = true;
+  return absl::StrFormat(
+      "warning: the first worker waits for the others in %.0f %% of each step: with a larger --batch, or fewer "
+      "--workers, "
+      "they compute for more of the time",
+      job.wire_share() * 100);
+}
+
 std::string MeasurementsText(const v1::JobInfo& job) {
   std::string text = absl::StrCat("loss ", LossText(job.loss()));
   if (std::isfinite(job.validation_loss())) absl::StrAppend(&text, "  validation ", LossText(job.validation_loss()));
@@ -151,8 +181,15 @@ bool HasEnded(const v1::JobInfo& job) {
 
 absl::Status OutcomeOf(const v1::JobInfo& job) {
   const std::string what = absl::StrCat("job ", job.job(), " (", job.model(), ") ");
-  const std::string how =
-      absl::StrCat("; `enigma jobs resume ", job.job(), "` goes on from step ", job.checkpoint_step());
+  std::string how = absl::StrCat("; `enigma jobs resume ", job.job(), "` goes on from step ", job.checkpoint_step());
+  // The same steps come to the same bits.
+  if (job.state() == "failed" && absl::StrContains(job.reason(), "not finite")) {
+    how = absl::StrFormat(
+        "; going on would come to the same. Train anew with a lower --lr (it was %.2g at step %d), a longer --warmup, "
+        "or "
+        "a smaller --clip; the newest checkpoint is of step %d",
+        job.learning_rate(), job.step(), job.checkpoint_step());
+  }
   if (job.state() == "failed") return absl::FailedPreconditionError(absl::StrCat(what, "failed: ", job.reason(), how));
   if (job.state() == "cancelled") return absl::CancelledError(absl::StrCat(what, "was cancelled", how));
   return absl::OkStatus();

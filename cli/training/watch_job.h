@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include <absl/status/statusor.h>
@@ -30,6 +31,19 @@ std::string WhatNext(const v1::JobInfo& job);
 
 // "running"; "queued, number 2 in the queue"
 std::string StateText(const v1::JobInfo& job);
+// A line on what a job runs on in spite of, or that it is over; `before`: the trouble that was told last. Empty where
+// there is nothing new.
+std::string TroubleText(const v1::JobInfo& job, const std::string& before);
+// Tells once of a job that spends more than a quarter of its steps on the wire, for a while.
+class WireWarning {
+ public:
+  // A line, or nothing.
+  std::string Note(const v1::JobInfo& job);
+
+ private:
+  std::optional<uint64_t> since_;  // step
+  bool told_ = false;
+};
 // "loss 2.3110  validation 2.4020  4210 tokens/s  |g| 0.81  MFU 31 %  wire 8 %  2m 10s left"
 std::string MeasurementsText(const v1::JobInfo& job);
 // "1.2345", or "-" for what is not known.
