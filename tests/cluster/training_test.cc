@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/cluster/cluster.h"
+#include "tests/support/edited_model.h"
 
 namespace enigma::testing {
 namespace {
@@ -323,6 +324,45 @@ TEST(TrainingTest, LoraMakesAModelAndAnAdapterFromOneThatStays) {
                                      "12", "--json", "Q: What colour is lamp number 0?\nA:"});
   ASSERT_FALSE(answer.is_null());
   EXPECT_THAT(answer.at("text").get<std::string>(), HasSubstr("It is"));
+}
+
+// All of a model is trained on, and how it turns positions stays.
+TEST(TrainingTest, AWholeModelIsTunedFromWhereItWasAndKeepsItsRotation) {
+  const auto cluster = Cluster::Start({});
+  ASSERT_NE(cluster, nullptr);
+  for (int i = 0; i < 2; ++i) cluster->StartWorker(i, 0, {"--threads", "1"});
+  ASSERT_TRUE(cluster->WaitForNodes(2));
+  const std::string data = WriteQuestions(*cluster);
+  const uint64_t base = Submit(*cluster, TrainArguments(data, "first", "80"));
+  ASSERT_GT(base, 0u);
+  ExpectDone(*cluster, base);
+
+  // Divisors of 1 change nothing of what was learned.
+  const std::string stretched = cluster->directory() + "/stretched.gguf";
+  EditModel(cluster->data_dir() + "/jobs/" + std::to_string(base) + "/exports/model.gguf", stretched,
+            [](EditableModel& model) {
+              const std::string architecture = model.metadata.StringOr("general.architecture", "");
+              const uint64_t pairs = model.metadata.UintOr(architecture + ".rope.dimension_count", 0) / 2;
+              model.AddFloats("rope_freqs.weight", std::vector<float>(pairs, 1.0F));
+            });
+  const RunResult imported = cluster->Enigma({"models", "import", stretched, "--name", "stretched"});
+  ASSERT_EQ(imported.status, 0) << imported.err;
+  const uint64_t job = Submit(
+      *cluster,
+      {"train", "--data",   data,    "--base",    "stretched", "--name", "tuned", "--steps", "40", "--batch",
+       "12",    "--slots",  "6",     "--context", "64",        "--lr",   "0.001", "--seed",  "7",  "--validation-share",
+       "0",     "--detach", "--json"});
+  ASSERT_GT(job, 0u);
+  ExpectDone(*cluster, job);
+  const RunResult watched = cluster->Enigma({"jobs", "watch", std::to_string(job), "--json", "--history", "1000"});
+  ASSERT_EQ(watched.status, 0) << watched.err;
+  const auto points = nlohmann::json::parse(watched.out.substr(0, watched.out.find('\n'))).at("points");
+  const double learned = JobNow(*cluster, base).at("loss").get<double>();
+  EXPECT_LT(points.front().at("loss").get<double>(), learned + 0.5) << points.front().dump();
+  EXPECT_LT(points.back().at("loss").get<double>(), learned) << points.back().dump();
+  std::ifstream made(cluster->data_dir() + "/jobs/" + std::to_string(job) + "/exports/model.gguf", std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(made), std::istreambuf_iterator<char>()};
+  EXPECT_NE(bytes.find("rope_freqs.weight"), std::string::npos);
 }
 
 // Three labels, each with words of its own.
