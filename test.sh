@@ -9,7 +9,8 @@ usage() {
   cat <<'TEXT'
 usage: ./test.sh [--fast] [--with LABEL]
   --fast         release only, no sanitizer builds
-  --with LABEL   also run the tests labelled gpu or soak, which are left out otherwise; soak fuzzes for minutes (clang)
+  --with LABEL   also run the tests labelled gpu or soak, which are left out otherwise; soak trains for up to an hour and
+                 fuzzes for minutes (clang)
 TEXT
 }
 fast=0 excluded='gpu|soak'
