@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -150,6 +151,7 @@ class Child {
       Wait(usage);
     }
   }
+  pid_t pid() const { return pid_; }
   void Kill() const { ::kill(pid_, SIGKILL); }
   int Wait(rusage& usage) {
     int status = 0;
@@ -173,8 +175,19 @@ bool Take(int fd, size_t bytes_max, std::string& text) {
   return got > 0 && text.size() < bytes_max;
 }
 
+constexpr absl::Duration kLookAtCpuEvery = absl::Milliseconds(100);
+
+// What the process has computed so far, as precisely as the scheduler knows; nothing once it has ended.
+absl::Duration CpuOf(pid_t pid) {
+  clockid_t clock = 0;
+  timespec time = {};
+  if (::clock_getcpuclockid(pid, &clock) != 0 || ::clock_gettime(clock, &time) != 0) return absl::ZeroDuration();
+  return absl::DurationFromTimespec(time);
+}
+
 // Reads what the process writes until it has ended, or a limit is reached. It may close its pipes and go on, so its end
-// is told by `process`, a pidfd.
+// is told by `process`, a pidfd. Its computing is watched here, since the kernel's own limit ends it with the signal
+// that anything may have sent, and reckons by ticks.
 void Follow(const Channels& channels, const Descriptor& process, const SandboxLimits& limits, const Child& child,
             std::string& setup, ProcessEnd& end) {
   const Clock& clock = Clock::System();
@@ -189,7 +202,10 @@ void Follow(const Channels& channels, const Descriptor& process, const SandboxLi
     const int64_t left_ms = absl::ToInt64Milliseconds(deadline - clock.Monotonic());
     end.out_of_time = left_ms <= 0;
     if (end.out_of_time) return child.Kill();
-    if (::poll(watched.data(), watched.size(), static_cast<int>(left_ms) + 1) < 0) {
+    end.computed_too_long = CpuOf(child.pid()) >= absl::Seconds(limits.cpu_seconds);
+    if (end.computed_too_long) return child.Kill();
+    const auto wait_ms = static_cast<int>(std::min(left_ms + 1, absl::ToInt64Milliseconds(kLookAtCpuEvery)));
+    if (::poll(watched.data(), watched.size(), wait_ms) < 0) {
       if (errno == EINTR) continue;
       return child.Kill();
     }

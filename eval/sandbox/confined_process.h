@@ -14,6 +14,7 @@ namespace enigma::eval {
 struct ProcessEnd {
   int status = 0;  // as waitpid gives it
   bool out_of_time = false;
+  bool computed_too_long = false;
   bool too_much_output = false;
   absl::Duration cpu;
   std::string output;  // stdout and stderr, mixed as they came

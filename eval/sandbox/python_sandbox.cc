@@ -72,14 +72,16 @@ TestRun WithoutReport(const ProcessEnd& end, const SandboxLimits& limits) {
   if (end.out_of_time) {
     return {RunOutcome::kTimeout, absl::StrCat("it was not done after ", limits.wall_seconds, " s")};
   }
+  // It may be the kernel's own limit that ended it, which nothing else tells from other SIGKILLs.
+  const bool by_kernel = WIFSIGNALED(end.status) && WTERMSIG(end.status) == SIGKILL;
+  if (end.computed_too_long || (by_kernel && end.cpu >= absl::Seconds(limits.cpu_seconds))) {
+    return {RunOutcome::kTimeout, absl::StrCat("it computed for more than ", limits.cpu_seconds, " s")};
+  }
   if (WIFSIGNALED(end.status)) {
     const int signal = WTERMSIG(end.status);
     if (signal == SIGSYS) {
       return {RunOutcome::kForbidden,
               "it asked the system for a process, a signal, the network or a change of the machine"};
-    }
-    if (signal == SIGKILL && end.cpu >= absl::Seconds(limits.cpu_seconds) - absl::Milliseconds(100)) {
-      return {RunOutcome::kTimeout, absl::StrCat("it computed for more than ", limits.cpu_seconds, " s")};
     }
     return {RunOutcome::kKilled, absl::StrCat("it was ended by ", SignalName(signal))};
   }
@@ -92,7 +94,7 @@ TestRun Judge(const ProcessEnd& end, const std::string& token, const SandboxLimi
   const std::vector<std::string> report = absl::StrSplit(end.report, absl::MaxSplits('\n', 1));
   const std::string_view verdict = report[0];
   const bool exited = WIFEXITED(end.status) && WEXITSTATUS(end.status) == 0;
-  if (!exited || end.out_of_time || end.too_much_output) return WithoutReport(end, limits);
+  if (!exited || end.out_of_time || end.computed_too_long || end.too_much_output) return WithoutReport(end, limits);
   if (verdict == token + " passed") return {RunOutcome::kPassed, ""};
   if (verdict == token + " memory") {
     return {RunOutcome::kMemory, absl::StrCat("it wanted more than ", limits.memory_bytes >> 20, " MiB of memory")};

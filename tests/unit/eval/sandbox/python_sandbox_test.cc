@@ -122,6 +122,15 @@ TEST_F(PythonSandboxTest, EndsLoops) {
   EXPECT_LT(absl::Now() - begun, absl::Seconds(60));
 }
 
+// The kernel's clock of ticks and the one that tells what was used part by more than a little in so long.
+TEST_F(PythonSandboxTest, CallsALongLoopATimeoutAtTheLimitThatIsUsual) {
+  auto usual = PythonSandbox::Create();
+  ASSERT_TRUE(usual.ok()) << usual.status();
+  const auto run = *usual->Run("while True:\n    pass", {});
+  EXPECT_OUTCOME(run, kTimeout);
+  EXPECT_THAT(run.detail, HasSubstr("computed for more than 5 s"));
+}
+
 TEST_F(PythonSandboxTest, EndsWhatWaitsForEver) {
   auto patient = PythonSandbox::Create({.wall_seconds = 2});
   ASSERT_TRUE(patient.ok()) << patient.status();
@@ -197,6 +206,9 @@ TEST_F(PythonSandboxTest, GetsNoPrivileges) {
   }
   EXPECT_OUTCOME(Run("import os\nos.setuid(0)"), kException);
   EXPECT_OUTCOME(Run("import resource\nresource.setrlimit(resource.RLIMIT_CPU, (100, 100))"), kException);
+  EXPECT_OUTCOME(
+      Run("import resource\nsoft, hard = resource.getrlimit(resource.RLIMIT_CPU)", {"assert (soft, hard) == (3, 3)"}),
+      kPassed);
 }
 
 // In a process of its own, which allows itself no further user namespace.
