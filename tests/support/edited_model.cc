@@ -72,4 +72,8 @@ void EditModel(const std::string& source, const std::string& target, const std::
   OkOrDie((*writer)->Finish().status());
 }
 
+void SetChatTemplate(const std::string& path, const std::string& chat_template) {
+  EditModel(path, path, [&](EditableModel& model) { model.metadata.Set("tokenizer.chat_template", chat_template); });
+}
+
 }  // namespace enigma::testing

@@ -26,4 +26,7 @@ struct EditableModel {
 // Writes `source`, as `edit` leaves it, to `target`. Dies when a file cannot be read or written.
 void EditModel(const std::string& source, const std::string& target, const std::function<void(EditableModel&)>& edit);
 
+// Gives the model in a file this chat template.
+void SetChatTemplate(const std::string& path, const std::string& chat_template);
+
 }  // namespace enigma::testing

@@ -24,12 +24,10 @@ using ::testing::HasSubstr;
 class InferenceTest : public CoordinatorTest {
  protected:
   void GiveTemplate() {
-    enigma::testing::EditModel(model_path_, model_path_, [](enigma::testing::EditableModel& model) {
-      model.metadata.Set("tokenizer.chat_template",
-                         std::string("{{ bos_token }}{% for m in messages %}{% if m.content == 'hush' %}"
+    enigma::testing::SetChatTemplate(model_path_,
+                                     "{{ bos_token }}{% for m in messages %}{% if m.content == 'hush' %}"
                                      "{{ raise_exception('not of that') }}{% endif %}{{ m.role }}: {{ m.content }}\n"
-                                     "{% endfor %}{% if loud %}LOUD {% endif %}assistant:"));
-    });
+                                     "{% endfor %}{% if loud %}LOUD {% endif %}assistant:");
   }
   static enigma::v1::GenerateRequest Talk(const std::vector<std::pair<std::string, std::string>>& turns) {
     enigma::v1::GenerateRequest request;

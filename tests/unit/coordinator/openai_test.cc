@@ -321,13 +321,11 @@ class ChatTest : public OpenAiTest {
   void SetUp() override {
     OpenAiTest::SetUp();
     if (IsSkipped()) return;
-    enigma::testing::EditModel(model_path_, model_path_, [](enigma::testing::EditableModel& model) {
-      model.metadata.Set("tokenizer.chat_template",
-                         std::string("{{ bos_token }}{% for m in messages %}{% if m.content == 'no system here' %}"
+    enigma::testing::SetChatTemplate(model_path_,
+                                     "{{ bos_token }}{% for m in messages %}{% if m.content == 'no system here' %}"
                                      "{{ raise_exception('no') }}{% endif %}{{ m.role }}: {{ m.content }}\n"
                                      "{% for i in range(repeats | default(0)) %}{{ m.content }}{% endfor %}"
-                                     "{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"));
-    });
+                                     "{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}");
   }
   HttpAnswer Chat(const json& body) { return Post(port(), "/v1/chat/completions", body.dump()); }
   static json Say(const std::string& text) {

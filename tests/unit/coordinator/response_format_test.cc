@@ -22,10 +22,7 @@ class ResponseFormatTest : public CoordinatorTest {
   void SetUp() override {
     CoordinatorTest::SetUp();
     if (IsSkipped()) return;
-    enigma::testing::EditModel(model_path_, model_path_, [](enigma::testing::EditableModel& model) {
-      model.metadata.Set("tokenizer.chat_template",
-                         std::string("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"));
-    });
+    enigma::testing::SetChatTemplate(model_path_, "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}");
     Serve(2);
   }
 

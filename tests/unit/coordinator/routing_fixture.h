@@ -34,13 +34,8 @@ class RoutingTest : public CoordinatorTest {
     CoordinatorTest::SetUp();
     if (IsSkipped()) return;
     file_ = folder_ + "/specialists.yaml";
-    const std::string plain = folder_ + "/plain.gguf";
-    std::filesystem::rename(model_path_, plain);
-    enigma::testing::EditModel(plain, model_path_, [](enigma::testing::EditableModel& model) {
-      model.metadata.Set(
-          "tokenizer.chat_template",
-          std::string("{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"));
-    });
+    enigma::testing::SetChatTemplate(
+        model_path_, "{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}");
   }
   void Write(const std::string& text) const {
     // Of another time even where the clock of the file system is coarse: the size differs, or the content.
@@ -82,6 +77,15 @@ class RoutingTest : public CoordinatorTest {
     });
     ASSERT_TRUE(ImportFile(path, "nano").ok());
     ASSERT_TRUE(ServedAgain("nano"));
+  }
+  // A coordinator whose registry is in force, with the router "nano" and nothing else loaded.
+  void BeginWithRouter() {
+    Write(absl::StrCat("router: {model: nano}\n", kRegistry));
+    StartCoordinator(WithFile());
+    StartWorkers(1);
+    ImportSpecialists();
+    ImportRouter();
+    ASSERT_TRUE(Eventually([&] { return Registry()["fault"].is_null(); })) << Registry();
   }
   // The heartbeats have told that no memory is left.
   bool MemoryIsShort() {

@@ -50,12 +50,7 @@ TEST_F(RoutingTest, WithoutARegistryAutoIsAModelLikeAnyOther) {
 }
 
 TEST_F(RoutingTest, TheRouterReadsTheTextAndIsBelievedWhereItIsSure) {
-  Write(absl::StrCat("router: {model: nano}\n", kRegistry));
-  StartCoordinator(WithFile());
-  StartWorkers(1);
-  ImportSpecialists();
-  ImportRouter();
-  ASSERT_TRUE(Eventually([&] { return Registry()["fault"].is_null(); })) << Registry();
+  BeginWithRouter();
   pipelines_.SetLabels({0.1, 0.85, 0.05});
   const HttpAnswer sure = Complete("how much is it in python");
   EXPECT_EQ(Chosen(sure), "200 summer by model") << sure.body;
@@ -316,12 +311,7 @@ TEST_F(RoutingTest, AKeyHearsNothingOfARegistryThatIsWrong) {
 }
 
 TEST_F(RoutingTest, LabelsAreForThoseWhoMayUseTheRouter) {
-  Write(absl::StrCat("router: {model: nano}\n", kRegistry));
-  StartCoordinator(WithFile());
-  StartWorkers(1);
-  ImportSpecialists();
-  ImportRouter();
-  ASSERT_TRUE(Eventually([&] { return Registry()["fault"].is_null(); })) << Registry();
+  BeginWithRouter();
   pipelines_.SetLabels({0.1, 0.85, 0.05});
   const auto classify = [&](const std::string& secret, const std::string& model, enigma::v1::ClassifyReply& reply) {
     grpc::ClientContext context;
@@ -366,12 +356,7 @@ TEST_F(RoutingTest, ARouterThatIsTooSlowIsNotWaitedForAgainAndAgain) {
 }
 
 TEST_F(RoutingTest, WhatNeedsNoRouterDoesNotWaitBehindWhatDoes) {
-  Write(absl::StrCat("router: {model: nano}\n", kRegistry));
-  StartCoordinator(WithFile());
-  StartWorkers(1);
-  ImportSpecialists();
-  ImportRouter();
-  ASSERT_TRUE(Eventually([&] { return Registry()["fault"].is_null(); })) << Registry();
+  BeginWithRouter();
   pipelines_.SetLabels({0.1, 0.85, 0.05});
   pipelines_.HoldLabels(true);
   std::vector<std::future<HttpAnswer>> asking;
@@ -422,11 +407,7 @@ TEST_F(RoutingTest, ItIsReadyWhenSpecialistsCanBeLoaded) {
 }
 
 TEST_F(RoutingTest, TheCoordinatorStartsWhileTheRoutersFileIsAway) {
-  Write(absl::StrCat("router: {model: nano}\n", kRegistry));
-  StartCoordinator(WithFile());
-  StartWorkers(1);
-  ImportSpecialists();
-  ImportRouter();
+  BeginWithRouter();
   workers_.clear();
   coordinator_.reset();
   std::filesystem::rename(folder_ + "/nano.gguf", folder_ + "/away.gguf");

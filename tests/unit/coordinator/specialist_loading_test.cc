@@ -157,12 +157,7 @@ TEST_F(RoutingTest, WhoTakesAnothersPlaceDoesSoOnceItServes) {
 }
 
 TEST_F(RoutingTest, TheRouterDecidesUntilItsSuccessorServes) {
-  Write(absl::StrCat("router: {model: nano}\n", kRegistry));
-  StartCoordinator(WithFile());
-  StartWorkers(1);
-  ImportSpecialists();
-  ImportRouter();
-  ASSERT_TRUE(Eventually([&] { return Registry()["fault"].is_null(); })) << Registry();
+  BeginWithRouter();
   pipelines_.SetLabels({0.1, 0.85, 0.05});
   EXPECT_EQ(Chosen(Complete("a question")), "200 summer by model");
   ASSERT_TRUE(ImportFile(folder_ + "/nano.gguf", "nano2").ok());

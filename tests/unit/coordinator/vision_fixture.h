@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,13 +52,8 @@ class VisionTest : public CoordinatorTest {
     return *workers_[node == "n0" ? 0 : 1];
   }
   void GiveTemplate() {
-    const std::string plain = folder_ + "/plain.gguf";
-    std::filesystem::rename(model_path_, plain);
-    enigma::testing::EditModel(plain, model_path_, [](enigma::testing::EditableModel& model) {
-      model.metadata.Set(
-          "tokenizer.chat_template",
-          std::string("{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}"));
-    });
+    enigma::testing::SetChatTemplate(model_path_,
+                                     "{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}");
   }
   static std::string Png(uint32_t width, uint32_t height) {
     const auto png = engine::EncodePng(engine::Image::Blank(width, height));
