@@ -14,22 +14,6 @@
 namespace enigma::engine {
 namespace {
 
-ModelSpec SmallSpec() {
-  ModelSpec spec;
-  spec.architecture = "llama";
-  spec.hidden = 32;
-  spec.ffn = 48;
-  spec.heads = 4;
-  spec.kv_heads = 2;
-  spec.head_dim = 8;
-  spec.vocab = 23;
-  spec.context = 64;
-  spec.tied_embeddings = true;
-  spec.rope.dimensions = 8;
-  spec.layers.assign(2, LayerSpec{});
-  return spec;
-}
-
 // Documents of 11, 1 and 6 tokens; some tokens are not learned.
 SlotBatch SmallBatch(uint32_t vocab, uint32_t seed = 5) {
   std::mt19937 generator(seed);

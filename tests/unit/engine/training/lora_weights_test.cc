@@ -17,18 +17,7 @@ namespace {
 
 TrainingConfig Config(std::vector<std::string> targets) {
   TrainingConfig config;
-  ModelSpec& spec = config.spec;
-  spec.architecture = "llama";
-  spec.hidden = 32;
-  spec.ffn = 48;
-  spec.heads = 4;
-  spec.kv_heads = 2;
-  spec.head_dim = 8;
-  spec.vocab = 23;
-  spec.context = 64;
-  spec.tied_embeddings = true;
-  spec.rope.dimensions = 8;
-  spec.layers.assign(2, LayerSpec{});
+  config.spec = SmallSpec();
   config.base_model = "base";
   config.lora = {.rank = 3, .alpha = 5, .targets = std::move(targets)};
   return config;

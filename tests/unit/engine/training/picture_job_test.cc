@@ -12,6 +12,7 @@
 #include "engine/collective/ring_communicator.h"
 #include "engine/spec/training_memory.h"
 #include "engine/training/rank_trainer.h"
+#include "tests/unit/engine/training/small_picture_encoder.h"
 #include "tests/unit/engine/training/trained_ranks.h"
 
 namespace enigma::engine {
@@ -23,17 +24,7 @@ constexpr uint32_t kPictureToken = 60, kEndToken = 59;
 
 TrainingConfig PictureConfig() {
   TrainingConfig config = testing::SmallConfig();
-  VisionSpec& encoder = config.pictures.encoder;
-  encoder.image_size = 16;
-  encoder.stem = {8, 16};
-  encoder.hidden = 32;
-  encoder.ffn = 48;
-  encoder.heads = 2;
-  encoder.layers = 1;
-  encoder.merge = 2;
-  encoder.output = config.spec.hidden;
-  encoder.mean = {0.5F, 0.5F, 0.5F};
-  encoder.deviation = {0.25F, 0.25F, 0.25F};
+  config.pictures.encoder = testing::SmallPictureEncoder(config.spec.hidden);
   config.pictures.token = kPictureToken;
   config.learning_rate = 3e-3;
   return config;

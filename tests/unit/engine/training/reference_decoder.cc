@@ -162,6 +162,22 @@ class Reference {
 
 }  // namespace
 
+ModelSpec SmallSpec() {
+  ModelSpec spec;
+  spec.architecture = "llama";
+  spec.hidden = 32;
+  spec.ffn = 48;
+  spec.heads = 4;
+  spec.kv_heads = 2;
+  spec.head_dim = 8;
+  spec.vocab = 23;
+  spec.context = 64;
+  spec.tied_embeddings = true;
+  spec.rope.dimensions = 8;
+  spec.layers.assign(2, LayerSpec{});
+  return spec;
+}
+
 double ReferenceLoss(const ModelSpec& spec, const ParameterLayout& layout, const std::vector<double>& weights,
                      const SlotBatch& batch, const ReferenceLora* lora) {
   return Reference(spec, layout, weights, lora).Loss(batch);

@@ -8,6 +8,9 @@
 
 namespace enigma::engine {
 
+// Two layers with grouped heads, small enough for the reference.
+ModelSpec SmallSpec();
+
 // Low-rank additions to products.
 struct ReferenceLora {
   const ParameterLayout& layout;  // of the factors

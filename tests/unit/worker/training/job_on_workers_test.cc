@@ -147,6 +147,20 @@ class JobOnWorkers : public ::testing::Test {
     order.mutable_control()->set_pause(true);
     EXPECT_TRUE(leader.Tell(order));
   }
+  // Has the rank export what it trained, and waits for that.
+  static v1::ExportDone Export(Host& host) {
+    v1::RankOrder finish;
+    finish.mutable_finish()->set_export_model(true);
+    EXPECT_TRUE(host.Tell(finish));
+    std::optional<v1::ExportDone> exported;
+    EXPECT_TRUE(Eventually([&] {
+      for (const v1::RankEvent& event : host.events()) {
+        if (event.has_exported()) exported = event.exported();
+      }
+      return exported.has_value();
+    }));
+    return exported.value_or(v1::ExportDone());
+  }
 
   engine::testing::TemporaryFolder folder_;
   SmallJob job_{folder_.File("")};
@@ -212,26 +226,18 @@ TEST_F(JobOnWorkers, GoesOnFromACheckpointAndExports) {
   ASSERT_TRUE(Eventually([&] { return files_.stored().size() == 2; }));
   EXPECT_TRUE(job_.SameBits(job_.Read(files_.stored().back().data), job_.Expected(60)));
 
-  v1::RankOrder finish;
-  finish.mutable_finish()->set_export_model(true);
-  ASSERT_TRUE(b.Tell(finish));
-  std::optional<v1::ExportDone> exported;
-  ASSERT_TRUE(Eventually([&] {
-    for (const v1::RankEvent& event : b.events()) {
-      if (event.has_exported()) exported = event.exported();
-    }
-    return exported.has_value();
-  }));
-  EXPECT_THAT(exported->error(), IsEmpty());
-  EXPECT_GT(exported->largest_difference(), 0) << "matrices are stored as f16";
+  const v1::ExportDone exported = Export(b);
+  EXPECT_THAT(exported.error(), IsEmpty());
+  EXPECT_GT(exported.largest_difference(), 0) << "matrices are stored as f16";
   std::map<std::string, std::string> kinds;
   for (const SmallJobFiles::Stored& one : files_.stored()) kinds[one.head.kind()] = one.data;
   for (const char* kind : {"gguf", "safetensors", "config", "generation_config", "tokenizer", "tokenizer_config"}) {
     EXPECT_TRUE(kinds.contains(kind)) << kind;
   }
   EXPECT_EQ(kinds["gguf"].substr(0, 4), "GGUF");
-  finish.mutable_finish()->set_export_model(false);
-  ASSERT_TRUE(b.Tell(finish));
+  v1::RankOrder forget;
+  forget.mutable_finish()->set_export_model(false);
+  ASSERT_TRUE(b.Tell(forget));
   EXPECT_TRUE(Eventually([&] { return b.server().ranks().size() == 0; }));
   EXPECT_EQ(b.server().ranks().memory().given_bytes, 0U);
   EXPECT_TRUE(Eventually([&] { return !std::filesystem::exists(folder_.File("b/jobs/3")); }));
@@ -311,17 +317,8 @@ TEST_F(JobOnWorkers, WithBf16ProductsGivesTheBitsOfOneAloneAndExportsWhatF32Serv
   ASSERT_TRUE(a.Await(v1::RANK_FINISHED, 1));
   ASSERT_TRUE(Eventually([&] { return files_.stored().size() == 1; }));
   EXPECT_TRUE(job_.SameBits(job_.Read(files_.stored().front().data), job_.Expected(60)));
-  v1::RankOrder finish;
-  finish.mutable_finish()->set_export_model(true);
-  ASSERT_TRUE(a.Tell(finish));
-  std::optional<v1::ExportDone> exported;
-  ASSERT_TRUE(Eventually([&] {
-    for (const v1::RankEvent& event : a.events()) {
-      if (event.has_exported()) exported = event.exported();
-    }
-    return exported.has_value();
-  }));
-  EXPECT_THAT(exported->error(), IsEmpty());
+  const v1::ExportDone exported = Export(a);
+  EXPECT_THAT(exported.error(), IsEmpty());
 
   job_.config.precision = engine::ProductPrecision::kF32;
   v1::PrepareRank order = Order();
@@ -355,18 +352,9 @@ TEST_F(JobOnWorkers, PicturesGiveTheBitsOfOneAloneAndBothFilesThatAreServed) {
 
   // The coordinator goes away between the two files, for a while.
   files_.RefuseStores({grpc::StatusCode::UNAVAILABLE, "it starts anew"}, 3, "encoder");
-  v1::RankOrder finish;
-  finish.mutable_finish()->set_export_model(true);
-  ASSERT_TRUE(a.Tell(finish));
-  std::optional<v1::ExportDone> exported;
-  ASSERT_TRUE(Eventually([&] {
-    for (const v1::RankEvent& event : a.events()) {
-      if (event.has_exported()) exported = event.exported();
-    }
-    return exported.has_value();
-  }));
-  EXPECT_THAT(exported->error(), IsEmpty());
-  EXPECT_GT(exported->largest_difference(), 0) << "matrices are stored as f16";
+  const v1::ExportDone exported = Export(a);
+  EXPECT_THAT(exported.error(), IsEmpty());
+  EXPECT_GT(exported.largest_difference(), 0) << "matrices are stored as f16";
   std::map<std::string, std::string> kinds;
   for (const SmallJobFiles::Stored& one : files_.stored()) kinds[one.head.kind()] = one.data;
   EXPECT_THAT(kinds["encoder"], ::testing::HasSubstr("enigma-vision"));

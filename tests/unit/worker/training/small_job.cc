@@ -19,6 +19,7 @@
 #include "engine/training/state_file.h"
 #include "tests/support/test_data.h"
 #include "tests/unit/engine/text/small_vocabularies.h"
+#include "tests/unit/engine/training/small_picture_encoder.h"
 
 namespace enigma::worker {
 
@@ -75,23 +76,13 @@ void SmallJob::AdaptABaseModel(const std::string& folder) {
 
 void SmallJob::LearnFromPictures(uint8_t brightest) {
   constexpr engine::TokenId kPicture = 250, kEnd = 249;
-  engine::VisionSpec& encoder = config.pictures.encoder;
-  encoder.image_size = 16;
-  encoder.stem = {8, 16};
-  encoder.hidden = 32;
-  encoder.ffn = 48;
-  encoder.heads = 2;
-  encoder.layers = 1;
-  encoder.merge = 2;
-  encoder.output = config.spec.hidden;
-  encoder.mean = {0.5F, 0.5F, 0.5F};
-  encoder.deviation = {0.25F, 0.25F, 0.25F};
+  config.pictures.encoder = engine::testing::SmallPictureEncoder(config.spec.hidden);
   config.pictures.token = kPicture;
   config.pictures.flip = true;
   config.pictures.crop_side_min = 0.8F;
   const auto tokenizer = *engine::Tokenizer::FromGguf(engine::testing::BytePairVocabulary("gpt-2"));
   engine::TokenSetBuilder texts(*tokenizer);
-  engine::PictureSetBuilder squares(encoder.image_size);
+  engine::PictureSetBuilder squares(config.pictures.encoder.image_size);
   for (uint32_t document = 0; document < 40; ++document) {
     const uint32_t colour = document % 3, brightness = document / 3 % 2;
     engine::Image image = engine::Image::Blank(20, 20);
@@ -99,7 +90,7 @@ void SmallJob::LearnFromPictures(uint8_t brightest) {
       image.rgb[at] = brightness == 0 ? uint8_t{90} : static_cast<uint8_t>(brightest + document % 5);
     }
     squares.Add(image);
-    std::vector<engine::TokenId> ids(encoder.prefix(), kPicture);
+    std::vector<engine::TokenId> ids(config.pictures.encoder.prefix(), kPicture);
     ids.insert(ids.end(), {static_cast<engine::TokenId>(colour), static_cast<engine::TokenId>(10 + brightness), kEnd});
     std::vector<uint8_t> trained(ids.size(), 0);
     std::fill(trained.end() - 3, trained.end(), uint8_t{1});
