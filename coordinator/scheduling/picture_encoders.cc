@@ -14,9 +14,6 @@
 namespace enigma::coordinator {
 namespace {
 
-// A picture takes a fraction of a second, and a worker lets a few dozen wait.
-constexpr absl::Duration kEncodeTimeout = absl::Minutes(2);
-
 // What another encoder may still do: the worker has this one no more, is gone, does not answer, or has too much to do.
 bool TriesAnother(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsCancelled(status) || absl::IsNotFound(status) ||
@@ -31,6 +28,7 @@ class PictureEncoders::Call {
   std::string model;
   std::shared_ptr<const std::string> image;
   Done done;
+  absl::Time deadline;
   std::set<uint64_t> tried;  // replicas
   absl::Status failure;      // of the last
   bool cancelled = false;
@@ -125,6 +123,7 @@ PictureEncoders::CallPtr PictureEncoders::Encode(const std::string& model, std::
   call->model = model;
   call->image = std::move(image);
   call->done = std::move(done);
+  call->deadline = absl::Now() + options_.call_max;
   Start(call);
   return call;
 }
@@ -169,6 +168,7 @@ PictureEncoders::InServicePtr PictureEncoders::Choose(const Call& call) const {
 void PictureEncoders::Start(const CallPtr& call) {
   auto attempt = std::make_shared<Attempt>();
   absl::Status failure;
+  absl::Time deadline = call->deadline;
   {
     absl::MutexLock lock(&mutex_);
     attempt->encoder = closed_.ok() && !call->cancelled ? Choose(*call) : nullptr;
@@ -183,12 +183,13 @@ void PictureEncoders::Start(const CallPtr& call) {
       call->tried.insert(attempt->encoder->replica);
       call->attempt = attempt;
       attempts_.push_back(attempt);
+      if (Choose(*call) != nullptr) deadline = std::min(deadline, absl::Now() + options_.attempt_max);
     }
   }
   if (!failure.ok()) return call->End(failure);
   attempt->request.set_replica(attempt->encoder->replica);
   attempt->request.set_image(*call->image);
-  attempt->context.set_deadline(absl::ToChronoTime(absl::Now() + kEncodeTimeout));
+  attempt->context.set_deadline(absl::ToChronoTime(deadline));
   attempt->encoder->stub->async()->Encode(
       &attempt->context, &attempt->request, &attempt->reply,
       [this, call, attempt](const grpc::Status& status) { Answered(call, attempt, FromGrpc(status)); });
@@ -210,6 +211,7 @@ void PictureEncoders::Settle(const CallPtr& call, const std::shared_ptr<Attempt>
     another = TriesAnother(status);
     if (another) call->failure = attempt->encoder->FailureOf(status);
   }
+  if (another && absl::Now() >= call->deadline) return call->End(call->failure);
   if (another) return Start(call);
   if (!status.ok()) return call->End(status);
   call->End(std::vector<float>(attempt->reply.rows().begin(), attempt->reply.rows().end()));

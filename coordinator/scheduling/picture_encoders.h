@@ -12,6 +12,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/synchronization/mutex.h>
+#include <absl/time/time.h>
 #include <grpcpp/channel.h>
 
 #include "coordinator/state/replica.h"
@@ -30,7 +31,14 @@ class PictureEncoders {
   class Call;
   using CallPtr = std::shared_ptr<Call>;  // shared with the answer that comes
 
-  PictureEncoders() = default;
+  // A picture takes a fraction of a second, and a worker lets a few dozen wait.
+  struct Options {
+    absl::Duration attempt_max = absl::Minutes(1);  // for one encoder to answer where another is left
+    absl::Duration call_max = absl::Minutes(2);     // for a picture, however many encoders are tried
+  };
+
+  PictureEncoders() : PictureEncoders(Options()) {}
+  explicit PictureEncoders(const Options& options) : options_(options) {}
   ~PictureEncoders() { Close(absl::UnavailableError("the coordinator is stopping")); }
 
   // A replica with an encoder, at the worker behind `channel`.
@@ -44,7 +52,8 @@ class PictureEncoders {
   void Close(const absl::Status& why);
 
   // Rows for `image`, a JPEG or PNG file. `done` is called once, here or on a gRPC thread: INVALID_ARGUMENT where the
-  // picture is none, UNAVAILABLE where no encoder is left, RESOURCE_EXHAUSTED where the last has too much to do.
+  // picture is none, UNAVAILABLE where no encoder is left or all were too slow, RESOURCE_EXHAUSTED where the last has
+  // too much to do.
   CallPtr Encode(const std::string& model, std::shared_ptr<const std::string> image, Done done);
   // Nobody wants it any more; `done` still comes.
   void Cancel(const CallPtr& call);
@@ -67,6 +76,7 @@ class PictureEncoders {
   void Answered(const CallPtr& call, const std::shared_ptr<Attempt>& attempt, const absl::Status& status);
   void Settle(const CallPtr& call, const std::shared_ptr<Attempt>& attempt, const absl::Status& status);
 
+  const Options options_;
   mutable absl::Mutex mutex_;
   std::map<uint64_t, InServicePtr> encoders_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<Attempt>> attempts_ ABSL_GUARDED_BY(mutex_);       // whose answer has not been dealt with

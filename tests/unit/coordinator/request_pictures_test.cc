@@ -61,24 +61,30 @@ TEST_F(PictureRowsTest, TheyCountBesideWhatOtherRequestsHold) {
 class PictureEncodersTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto model = std::make_shared<Model>();
-    model->name = "eye";
     for (size_t i = 0; i < workers_.size(); ++i) {
       FakeWorker::Options options;
       options.node_id = absl::StrCat("n", i + 1);
       workers_[i] = std::make_unique<FakeWorker>(pipelines_, options);
+    }
+    AddTo(encoders_);
+  }
+  void AddTo(PictureEncoders& encoders) {
+    auto model = std::make_shared<Model>();
+    model->name = "eye";
+    for (size_t i = 0; i < workers_.size(); ++i) {
       Replica replica;
       replica.id = i + 1;
       replica.model = model;
-      replica.encoder.emplace().set_node_id(options.node_id);
-      encoders_.Add(replica,
-                    MakeChannel(absl::StrCat("127.0.0.1:", workers_[i]->port()), nullptr, ExpectedPeer::AnyNode()));
+      replica.encoder.emplace().set_node_id(absl::StrCat("n", i + 1));
+      encoders.Add(replica,
+                   MakeChannel(absl::StrCat("127.0.0.1:", workers_[i]->port()), nullptr, ExpectedPeer::AnyNode()));
     }
   }
-  absl::Status Encode() {
+  absl::Status Encode() { return EncodeBy(encoders_); }
+  static absl::Status EncodeBy(PictureEncoders& encoders) {
     absl::Status status;
     absl::Notification done;
-    encoders_.Encode("eye", std::make_shared<const std::string>("a picture"), [&](const auto& rows) {
+    encoders.Encode("eye", std::make_shared<const std::string>("a picture"), [&](const auto& rows) {
       status = rows.status();
       done.Notify();
     });
@@ -125,6 +131,26 @@ TEST_F(PictureEncodersTest, AnotherIsTriedWhereOneIsTooBusyOrTooSlow) {
   workers_[0]->RefusePictures(absl::InvalidArgumentError("no picture"));
   EXPECT_TRUE(absl::IsInvalidArgument(Encode())) << "no encoder mends that";
   EXPECT_EQ(Asked(), (PicturesAsked{5, 4}));
+}
+
+TEST_F(PictureEncodersTest, OneThatHangsLeavesAnotherItsTime) {
+  PictureEncoders hurried(
+      PictureEncoders::Options{.attempt_max = absl::Milliseconds(200), .call_max = absl::Minutes(1)});
+  AddTo(hurried);
+  workers_[0]->HoldPictures(true);
+  const absl::Status encoded = EncodeBy(hurried);
+  EXPECT_TRUE(encoded.ok()) << encoded;
+  EXPECT_EQ(Asked()[1], 1);
+}
+
+TEST_F(PictureEncodersTest, APictureHasItsTimeHoweverManyHang) {
+  PictureEncoders hurried(PictureEncoders::Options{.attempt_max = absl::Seconds(1), .call_max = absl::Seconds(1)});
+  AddTo(hurried);
+  for (const auto& worker : workers_) worker->HoldPictures(true);
+  const absl::Status slow = EncodeBy(hurried);
+  EXPECT_TRUE(absl::IsUnavailable(slow)) << slow;
+  EXPECT_THAT(std::string(slow.message()), HasSubstr("node n1, which encodes pictures for 'eye', is too slow"));
+  EXPECT_EQ(Asked()[1], 0) << "the time was over";
 }
 
 }  // namespace
