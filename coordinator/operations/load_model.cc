@@ -25,6 +25,16 @@ constexpr uint32_t kRowsPerStepMax = 512;
 // Peers that a worker asks for pieces before it asks the coordinator.
 constexpr size_t kPeerSourcesMax = 8;
 
+// What is kept must go on naming the same node when there are others whose ids begin so. A host's name stays: the next
+// machine of that name is meant, too.
+enigma::v1::PlanOptions WithWholeIds(const ControlPlane& plane, enigma::v1::PlanOptions options) {
+  for (std::string& name : *options.mutable_nodes()) {
+    const absl::StatusOr<Node> node = plane.nodes.Resolve(name);
+    if (node.ok() && node->id != name && node->hello.host_name() != name) name = node->id;
+  }
+  return options;
+}
+
 // What was predicted gives way to what it came to.
 void TakeFigures(const enigma::v1::LoadStageProgress& progress, enigma::v1::StagePlacement& part) {
   part.set_bytes_present(progress.bytes_present());
@@ -71,6 +81,7 @@ class Load {
       return absl::FailedPreconditionError(
           absl::StrCat("cannot place '", call_.model, "': ", plan.infeasible_reason()));
     }
+    options_ = WithWholeIds(plane_, call_.options);
     ENIGMA_ASSIGN_OR_RETURN(replica_.id, plane_.replicas.NextId());
     replica_.wanted = call_.wanted != 0 ? call_.wanted : plane_.wanted.ReserveId();
     replica_.model = planned_.model;
@@ -166,7 +177,7 @@ class Load {
     WantedPlacement wanted;
     wanted.id = replica_.wanted;
     wanted.model = call_.model;
-    wanted.options = call_.options;
+    wanted.options = options_;
     wanted.last_nodes = std::move(nodes);
     ENIGMA_RETURN_IF_ERROR(plane_.wanted.Add(std::move(wanted)));
     return ForgetUnfulfilled();
@@ -226,6 +237,7 @@ class Load {
   ControlPlane& plane_;
   const LoadCall& call_;
   PlannedModel planned_;
+  enigma::v1::PlanOptions options_;  // as they are kept
   Replica replica_;
   bool was_loaded_ = false;
   std::vector<StageTarget> targets_;

@@ -92,6 +92,27 @@ TEST_F(RecoveryTest, ARequestThatIsRefusedAloneEndsAlone) {
   EXPECT_EQ(Replicas("stories").at(0).state(), "ready");
 }
 
+TEST_F(RecoveryTest, TheBeginningOfAnIdGoesOnMeaningTheNodeItMeant) {
+  StartCoordinator(Options());
+  StartWorker("gpu-1");
+  ASSERT_TRUE(WaitForState("ready", 1));
+  ASSERT_TRUE(Import("stories").ok());
+  enigma::v1::LoadRequest request;
+  request.set_model("stories");
+  request.mutable_options()->add_nodes("gpu-");
+  const grpc::Status loaded = LoadWith(request);
+  ASSERT_TRUE(loaded.ok()) << loaded.error_message();
+  const uint64_t replica = Replicas("stories").at(0).replica();
+  StartWorker("gpu-2");
+  ASSERT_TRUE(WaitForState("ready", 2));
+  workers_[0]->ReportFailure(replica, "the step failed", "");
+  ASSERT_TRUE(Eventually([&] {
+    const auto replicas = Replicas("stories");
+    return replicas.size() == 1 && replicas[0].state() == "ready" && replicas[0].replica() != replica;
+  }));
+  EXPECT_EQ(NodesOf("stories"), std::vector<std::string>{"gpu-1"});
+}
+
 TEST_F(RecoveryTest, TwoNodesThatLostEachOtherAreNotNeighboursAgain) {
   StartCluster(3);
   ASSERT_TRUE(Import("stories").ok());
