@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <limits>
 #include <vector>
 
 #include "coordinator/placement/search.h"
@@ -7,20 +6,18 @@
 namespace enigma::coordinator {
 namespace {
 
-constexpr double kUnreached = std::numeric_limits<double>::infinity();
-
 // The cuts with the least sum of stage times among those whose every stage takes at most `slowest`; empty when there
 // are none.
 std::vector<uint32_t> CutWithin(const Problem& problem, const std::vector<size_t>& nodes, double slowest,
                                 double* seconds) {
   const uint32_t layers = problem.layers();
   const size_t stages = nodes.size();
-  std::vector<std::vector<double>> best(stages + 1, std::vector<double>(layers + 1, kUnreached));
+  std::vector<std::vector<double>> best(stages + 1, std::vector<double>(layers + 1, kNoWay));
   std::vector<std::vector<uint32_t>> from(stages + 1, std::vector<uint32_t>(layers + 1, 0));
   best[0][0] = 0;
   for (size_t stage = 0; stage < stages; ++stage) {
     for (uint32_t first = 0; first < layers; ++first) {
-      if (best[stage][first] == kUnreached) continue;
+      if (best[stage][first] == kNoWay) continue;
       for (uint32_t last = first + 1; last <= layers; ++last) {
         const double taken = problem.DecodeSeconds(nodes[stage], first, last);
         if (taken > slowest || !problem.Fits(nodes[stage], first, last)) continue;
@@ -32,7 +29,7 @@ std::vector<uint32_t> CutWithin(const Problem& problem, const std::vector<size_t
     }
   }
   *seconds = best[stages][layers];
-  if (*seconds == kUnreached) return {};
+  if (*seconds == kNoWay) return {};
   std::vector<uint32_t> cuts(stages + 1, layers);
   for (size_t stage = stages; stage > 0; --stage) cuts[stage - 1] = from[stage][cuts[stage]];
   return cuts;

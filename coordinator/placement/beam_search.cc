@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 #include <vector>
 
@@ -8,8 +7,6 @@
 
 namespace enigma::coordinator {
 namespace {
-
-constexpr double kImpossible = std::numeric_limits<double>::infinity();
 
 // A beginning: stages on nodes.front() .. nodes.back(), layers up to cuts.back() placed.
 struct Beginning {
@@ -51,7 +48,7 @@ double RestAtLeast(const Problem& problem, const std::vector<size_t>& by_speed, 
     memory_left -= room;
     if (memory_left <= 0) return seconds;
   }
-  return memory_left <= 0 ? seconds : kImpossible;
+  return memory_left <= 0 ? seconds : kNoWay;
 }
 
 class Beam {
@@ -104,7 +101,7 @@ class Beam {
     if (!std::isfinite(seconds)) return;  // over a link that does not work
     const double rest =
         RestAtLeast(problem_, by_speed_, last, [&](size_t other) { return other != node && !Uses(from, other); });
-    if (rest == kImpossible) return;
+    if (rest == kNoWay) return;
     Beginning next = from;
     next.nodes.push_back(node);
     next.cuts.push_back(last);

@@ -1,6 +1,5 @@
 #include <bit>
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "coordinator/placement/search.h"
@@ -8,7 +7,6 @@
 namespace enigma::coordinator {
 namespace {
 
-constexpr double kNoWay = std::numeric_limits<double>::infinity();
 // Costs that differ by less are one cost: then fewer stages win.
 constexpr double kTie = 1e-9;
 

@@ -1,11 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 #include "coordinator/placement/problem.h"
 
 namespace enigma::coordinator {
+
+// Seconds to where no stages lead.
+inline constexpr double kNoWay = std::numeric_limits<double>::infinity();
 
 // Up to this many candidates the search is exact.
 inline constexpr size_t kExactNodesMax = 10;
