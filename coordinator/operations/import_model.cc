@@ -136,14 +136,21 @@ absl::Status ReadFiles(Model& model, const std::string& encoder, const engine::H
   return absl::OkStatus();
 }
 
+// By an operator.
 bool IsKeptInService(const ControlPlane& plane, std::string_view name) {
+  const std::vector<Replica> replicas = plane.replicas.OfModel(name);
+  const bool is_coming = std::any_of(replicas.begin(), replicas.end(), [](const Replica& replica) {
+    return replica.state == ReplicaState::kLoading && !replica.on_demand;
+  });
+  if (is_coming) return true;  // it is wanted from when it is ready on
   const std::vector<WantedPlacement> wanted = plane.wanted.List();
   return std::any_of(wanted.begin(), wanted.end(), [&](const WantedPlacement& placement) {
     return placement.model == name && !placement.options.on_demand();
   });
 }
 
-// Its replicas end, and what an operator wants of it stays wanted: whoever keeps it in service places the new content.
+// Its replicas end, and what an operator wants of it stays wanted: whoever keeps it in service places the new content,
+// and loads under way begin anew with it.
 absl::Status TakePlaceInService(ControlPlane& plane, const ModelPtr& model) {
   absl::MutexLock lock(&plane.placement_mutex);
   // First what may be refused: then nothing has ended.

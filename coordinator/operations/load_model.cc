@@ -22,6 +22,8 @@ namespace enigma::coordinator {
 namespace {
 
 constexpr uint32_t kRowsPerStepMax = 512;
+// That a load sees its model's name given, one after the other.
+constexpr int kContentsMax = 3;
 // Peers that a worker asks for pieces before it asks the coordinator.
 constexpr size_t kPeerSourcesMax = 8;
 
@@ -62,6 +64,13 @@ class Load {
     return loaded;
   }
 
+  // Whether the name means other content by now than what was to be placed.
+  bool IsOutdated() const {
+    if (planned_.model == nullptr) return false;
+    const absl::StatusOr<ModelPtr> now = plane_.models.Find(call_.model);
+    return now.ok() && (*now)->ContentId() != planned_.model->ContentId();
+  }
+
  private:
   absl::Status Plan() {
     absl::MutexLock lock(&plane_.placement_mutex);
@@ -84,6 +93,7 @@ class Load {
     options_ = WithWholeIds(plane_, call_.options);
     ENIGMA_ASSIGN_OR_RETURN(replica_.id, plane_.replicas.NextId());
     replica_.wanted = call_.wanted != 0 ? call_.wanted : plane_.wanted.ReserveId();
+    replica_.on_demand = call_.options.on_demand();
     replica_.model = planned_.model;
     replica_.stages.assign(plan.stages().begin(), plan.stages().end());
     if (plan.has_encoder()) replica_.encoder = plan.encoder();
@@ -245,6 +255,14 @@ class Load {
 
 }  // namespace
 
-absl::StatusOr<LoadedModel> LoadModel(ControlPlane& plane, const LoadCall& call) { return Load(plane, call).Run(); }
+absl::StatusOr<LoadedModel> LoadModel(ControlPlane& plane, const LoadCall& call) {
+  for (int left = kContentsMax;; --left) {
+    Load load(plane, call);
+    absl::StatusOr<LoadedModel> loaded = load.Run();
+    const bool cancelled = call.cancelled && call.cancelled();
+    if (loaded.ok() || cancelled || left == 1 || !load.IsOutdated()) return loaded;
+    LogInfo("model {}: its name has other content by now, which is loaded in its place", call.model);
+  }
+}
 
 }  // namespace enigma::coordinator

@@ -29,7 +29,8 @@ struct LoadedModel {
 
 // Waits for nodes that still measure themselves, plans, has the workers fetch and pack their stages, links them,
 // attaches the token streams and puts the replica into service. On failure nothing of it is left, and the error names
-// the node. FAILED_PRECONDITION when no plan is feasible.
+// the node. FAILED_PRECONDITION when no plan is feasible. Where the model's name gets other content meanwhile, that is
+// what is loaded.
 absl::StatusOr<LoadedModel> LoadModel(ControlPlane& plane, const LoadCall& call);
 
 }  // namespace enigma::coordinator

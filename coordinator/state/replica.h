@@ -34,6 +34,7 @@ struct Replica {
   std::optional<enigma::v1::StagePlacement>
       encoder;  // of a model that takes pictures; its stage_index and layers are 0
   std::string failure;
+  bool on_demand = false;  // loaded because a request wanted it (PlanOptions.on_demand)
   bool was_ready = false;  // while false, the operation that loads it also cleans up
   std::string contract;    // numeric contract of its stages; several are joined with '+'
   uint32_t context = 0;    // longest sequence in tokens

@@ -1,6 +1,7 @@
 // Models that come with the program, as a coordinator takes them at its start.
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <set>
 
 #include <gmock/gmock.h>
@@ -180,6 +181,20 @@ TEST_F(ShippedModelsTest, AnImportTakesANameThatOnlyRequestsHadLoaded) {
   workers_.clear();
   Restart(WithShipped());
   EXPECT_THAT(Registered(), UnorderedElementsAre("coder at other.gguf", "talker at other.gguf"));
+}
+
+TEST_F(ShippedModelsTest, AnImportEndsNoLoadOfAnOperator) {
+  Ship("talker");
+  StartCoordinator(WithShipped());
+  StartWorkers(1);
+  const std::string other = MakeOther("other");
+  workers_[0]->HoldLoads(true);
+  auto loading = std::async(std::launch::async, [this] { return Load("talker", 0); });
+  ASSERT_TRUE(Eventually([&] { return workers_[0]->load_calls() == 1; }));
+  EXPECT_THAT(ImportFile(other, "talker").error_message(), HasSubstr("`enigma unload talker` first"));
+  workers_[0]->HoldLoads(false);
+  const grpc::Status loaded = loading.get();
+  EXPECT_TRUE(loaded.ok()) << loaded.error_message();
 }
 
 TEST_F(ShippedModelsTest, AnImportTakesTheRoutersNameThoughThatIsLoadedAgainAndAgain) {

@@ -1,5 +1,6 @@
 // Training as the coordinator sees it, over real gRPC, with ranks that compute nothing.
 #include <filesystem>
+#include <future>
 #include <map>
 
 #include <gmock/gmock.h>
@@ -94,6 +95,31 @@ TEST_F(TrainingTest, WhatAnOperatorHasLoadedOfAShippedModelIsTheJobsModelFromIts
   EXPECT_FALSE(content[after].empty());
   EXPECT_NE(content[after], content[before]);
   EXPECT_TRUE(Unload("numbers").ok()) << "and stays the operator's to unload";
+}
+
+TEST_F(TrainingTest, ALoadUnderWayOfAShippedModelLoadsWhatTheJobMade) {
+  Coordinator::Options options = Options();
+  options.models_folder = folder_ + "/shipped";
+  std::filesystem::create_directory(options.models_folder);
+  std::filesystem::copy_file(enigma::testing::SyntheticModelPath("tiny", "q8_0"),
+                             options.models_folder + "/numbers.gguf");
+  StartTraining(1, options);
+  fakes_.HoldSteps(true);
+  const uint64_t job = MustSubmit(Nano("numbers", 30));
+  workers_[0]->HoldLoads(true);
+  auto loading = std::async(std::launch::async, [this] { return Load("numbers", 1); });
+  ASSERT_TRUE(Eventually([&] { return workers_[0]->load_calls() == 1; }));
+  fakes_.HoldSteps(false);
+  EXPECT_TRUE(Reaches(job, "done")) << Info(job).ShortDebugString();
+  workers_[0]->HoldLoads(false);
+  const grpc::Status loaded = loading.get();
+  ASSERT_TRUE(loaded.ok()) << loaded.error_message();
+  const uint64_t replica = last_progress_.replica().replica();
+  ASSERT_TRUE(Eventually([&] { return workers_[0]->loaded().size() == 2; })) << "the first of them was given up";
+  std::map<uint64_t, std::string> content;
+  for (const auto& request : workers_[0]->loaded()) content[request.replica()] = request.manifest_json();
+  EXPECT_NE(content[replica], content.begin()->second);
+  EXPECT_TRUE(Unload("numbers").ok()) << "it stays the operator's to unload";
 }
 
 TEST_F(TrainingTest, ARouterLearnsFromLabelledTexts) {
