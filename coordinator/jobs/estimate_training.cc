@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <absl/strings/str_cat.h>
@@ -82,8 +83,11 @@ absl::StatusOr<enigma::v1::EstimateJobReply> EstimateTraining(ControlPlane& plan
   MeasuredPower measured = MeasurePower(plane, needs, config.precision);
   if (measured.nodes.empty() && !taken.empty()) {
     needs.taken.clear();
-    measured = MeasurePower(plane, needs, config.precision);
-    warnings.push_back("other jobs have all workers now; reckoned with what there will be once these are done");
+    MeasuredPower later = MeasurePower(plane, needs, config.precision);
+    if (!later.nodes.empty()) {
+      measured = std::move(later);
+      warnings.push_back("no worker is free for this now; reckoned as if other jobs were done");
+    }
   }
   if (!length_known) config.steps = config.warmup_steps = 0;
   const JobEstimate estimate = EstimateJob(config, measured.power);

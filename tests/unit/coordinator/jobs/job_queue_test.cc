@@ -91,10 +91,11 @@ TEST_F(JobQueueTest, JobsThatLeaveWorkersRunBesideEachOther) {
 
 TEST_F(JobQueueTest, AnEstimateCountsTheWorkersThatOthersLeave) {
   StartTraining(3);
+  enigma::v1::TrainingOptions options = Nano("numbers", 1000);
   const auto estimate = [&] {
     grpc::ClientContext context;
     enigma::v1::EstimateJobRequest request;
-    *request.mutable_options() = Nano("numbers", 1000);
+    *request.mutable_options() = options;
     enigma::v1::EstimateJobReply reply;
     EXPECT_TRUE(training_->Estimate(&context, request, &reply).ok());
     return reply;
@@ -112,7 +113,13 @@ TEST_F(JobQueueTest, AnEstimateCountsTheWorkersThatOthersLeave) {
   ASSERT_TRUE(RunsOn(second, 1)) << Info(second).ShortDebugString();
   const auto after = estimate();
   EXPECT_EQ(after.nodes_size(), 3);
-  EXPECT_THAT(after.warnings(), ::testing::Contains(HasSubstr("other jobs have all workers now")));
+  EXPECT_THAT(after.warnings(), ::testing::Contains(HasSubstr("no worker is free for this now")));
+  // That would not help where none could take part at any time.
+  options.set_collective("gloo");
+  const auto never = estimate();
+  EXPECT_EQ(never.nodes_size(), 0);
+  EXPECT_THAT(never.warnings(), ::testing::Not(::testing::Contains(HasSubstr("as if other jobs were done"))));
+  EXPECT_THAT(never.warnings(), ::testing::Contains(HasSubstr("works on another job")).Times(3));
 }
 
 TEST_F(JobQueueTest, AWatcherHearsOfItsPlace) {
