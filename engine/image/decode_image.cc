@@ -50,7 +50,7 @@ absl::StatusOr<ImageHeader> ReadPngHeader(Bytes file) {
   const uint32_t width = BigEndian32(file.subspan(16)), height = BigEndian32(file.subspan(20));
   // Deflate makes of a byte 1,032 at most, and a pixel has at least one bit.
   constexpr uint64_t kPixelsPerByte = 1032 * 8;
-  return ImageHeader{ImageFormat::kPng, width, height, uint64_t{width} * height / kPixelsPerByte};
+  return ImageHeader{ImageFormat::kPng, width, height, uint64_t{width} * height / kPixelsPerByte, false};
 }
 
 absl::StatusOr<ImageHeader> ReadJpegHeader(Bytes file) {
@@ -58,7 +58,7 @@ absl::StatusOr<ImageHeader> ReadJpegHeader(Bytes file) {
   reading.bytes = file.data();
   reading.size = file.size();
   if (!ReadJpegSize(&reading)) return Damaged(ImageFormat::kJpeg, reading.complaint);
-  return ImageHeader{ImageFormat::kJpeg, reading.width, reading.height, reading.bytes_min};
+  return ImageHeader{ImageFormat::kJpeg, reading.width, reading.height, reading.bytes_min, reading.several_scans};
 }
 
 absl::Status CheckSize(const ImageHeader& header, const ImageLimits& limits) {
@@ -137,7 +137,7 @@ absl::StatusOr<ImageHeader> ReadImageHeader(Bytes file, const ImageLimits& limit
 }
 
 uint64_t DecodingBytesMost(const ImageHeader& header) {
-  return uint64_t{header.width} * header.height * (header.format == ImageFormat::kPng ? 7 : 11);
+  return uint64_t{header.width} * header.height * (header.several_scans ? 11 : 7);
 }
 
 absl::StatusOr<Image> DecodeImage(Bytes file, const ImageLimits& limits) {

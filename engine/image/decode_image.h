@@ -25,15 +25,15 @@ struct ImageHeader {
   ImageFormat format = ImageFormat::kPng;
   uint32_t width = 0;  // as stored: an orientation is not applied yet
   uint32_t height = 0;
-  uint64_t bytes_min = 0;  // of any whole file that has so many pixels
+  uint64_t bytes_min = 0;      // of any whole file that has so many pixels
+  bool several_scans = false;  // of a JPEG: progressive, or a scan for each colour
 };
 
 // What a file's first bytes and header say. InvalidArgument for what is neither JPEG nor PNG (whatever it is called),
 // for a header that is damaged, and for what is beyond the limits. No pixel is decoded.
 absl::StatusOr<ImageHeader> ReadImageHeader(std::span<const uint8_t> file, const ImageLimits& limits);
 
-// The most bytes that decoding the pixels takes at once: 7 for each of a PNG, 11 of a JPEG (of several scans). 3
-// remain.
+// The most bytes that decoding the pixels takes at once: 7 for each, 11 where a JPEG has several scans. 3 remain.
 uint64_t DecodingBytesMost(const ImageHeader& header);
 
 // The picture as 8-bit RGB, upright (the orientation of Exif data is applied; Exif data that are damaged count as

@@ -100,6 +100,7 @@ void ReadSize(JpegSession* session) {
   JpegReading* reading = session->reading;
   reading->width = session->cinfo.image_width;
   reading->height = session->cinfo.image_height;
+  reading->several_scans = jpeg_has_multiple_scans(&session->cinfo) != FALSE;
   uint64_t blocks = 0;
   for (int c = 0; c < session->cinfo.num_components; ++c) {
     const jpeg_component_info& component = session->cinfo.comp_info[c];

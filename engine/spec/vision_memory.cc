@@ -21,6 +21,7 @@ VisionMemory EstimateVisionMemory(const GgufFile& head, const VisionSpec& spec) 
   memory.workspace = (input + StemMapFloats(spec) + gathered + layer + made) * sizeof(float);
   // What a product multiplies once quantised: chunks of 512 elements in 768 bytes.
   memory.workspace += (gathered + 511) / 512 * 768;
+  memory.workspace += kPictureReserveBytes;
   return memory;
 }
 

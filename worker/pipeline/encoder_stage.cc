@@ -12,6 +12,9 @@
 namespace enigma::worker {
 namespace {
 
+constexpr char kWhatHelps[] =
+    "try again later, send a smaller one, or start the worker with a larger --memory where it has a limit";
+
 constexpr absl::Duration kAskWhetherGoneEvery = absl::Milliseconds(100);
 
 }  // namespace
@@ -115,8 +118,8 @@ absl::StatusOr<std::vector<float>> EncoderStage::Compute(const Picture& picture)
     seconds_.Observe(absl::ToDoubleSeconds(clock_.Monotonic() - start));
     return rows;
   } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "node ", options_.node_id, " has no memory for this picture; try again later, or send a smaller one"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("node ", options_.node_id, " has no memory for this picture; ", kWhatHelps));
   }
 }
 
@@ -126,9 +129,9 @@ absl::Status EncoderStage::CheckMemory(std::span<const uint8_t> file) const {
   const uint64_t needed = engine::DecodingBytesMost(header);
   const uint64_t free = options_.free_bytes();
   if (needed <= free) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat(
-      "node ", options_.node_id, " has no memory for this picture: its ", header.width, " x ", header.height,
-      " pixels take ", needed, " bytes, and ", free, " are free; try again later, or send a smaller one"));
+  return absl::ResourceExhaustedError(absl::StrCat("node ", options_.node_id, " has no memory for this picture: its ",
+                                                   header.width, " x ", header.height, " pixels take ", needed,
+                                                   " bytes, and ", free, " are free; ", kWhatHelps));
 }
 
 v1::StageStatus EncoderStage::Status() const {

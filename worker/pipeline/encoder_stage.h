@@ -30,8 +30,9 @@ struct LoadedEncoder {
 };
 
 // The image encoder of one replica at work. A thread of its own decodes and encodes one picture after another; gRPC's
-// threads only wait for theirs. What a picture takes that is decoded is in no estimate of memory (its file says how
-// much): encoders of a worker decode one at a time, and only what its memory holds just then. Thread-safe.
+// threads only wait for theirs. What a picture takes that is decoded its file says; only a part of that is reserved
+// (engine/spec/vision_memory.h). So the encoders of a worker decode one at a time, and only what its memory holds just
+// then. Thread-safe.
 class EncoderStage {
  public:
   struct Options {

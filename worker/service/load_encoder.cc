@@ -27,10 +27,11 @@ absl::Status LoadStage::LoadEncoder(uint64_t reservation) {
     progress_.set_weight_bytes(loaded.encoder->weight_bytes());
   }
   auto stage = std::make_shared<EncoderStage>(
-      EncoderStage::Options{.replica = request_.replica(),
-                            .model = request_.model(),
-                            .node_id = state_.node_id,
-                            .free_bytes = [&state = state_] { return FreeMemory(state); }},
+      EncoderStage::Options{
+          .replica = request_.replica(),
+          .model = request_.model(),
+          .node_id = state_.node_id,
+          .free_bytes = [&state = state_] { return FreeMemory(state, engine::kPictureReserveBytes); }},
       std::move(loaded), EncoderStage::Turns{state_.pixels, state_.turn}, state_.metrics);
   ENIGMA_RETURN_IF_ERROR(state_.encoders.Insert(reservation, std::move(stage)));
   SetPhase("ready");

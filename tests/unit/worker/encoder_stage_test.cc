@@ -16,6 +16,7 @@
 #include "tests/support/synthetic_models.h"
 #include "tests/support/synthetic_vision.h"
 #include "tests/unit/worker/pipeline_fixture.h"
+#include "worker/service/worker_memory.h"
 
 namespace enigma::worker {
 namespace {
@@ -187,10 +188,39 @@ TEST_F(EncoderStageTest, WhatMemoryDoesNotHoldIsNotDecoded) {
   const absl::Status refused = stage->Encode(png_, Wanted).status();
   EXPECT_TRUE(absl::IsResourceExhausted(refused)) << refused;
   EXPECT_THAT(std::string(refused.message()), HasSubstr("31 x 20 pixels take 4340 bytes, and 4339 are free"));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("larger --memory"));
   EXPECT_TRUE(absl::IsInvalidArgument(stage->Encode("no picture", Wanted).status())) << "which memory would not mend";
   ++free;
   EXPECT_TRUE(stage->Encode(png_, Wanted).ok());
   EXPECT_TRUE(alone) << "else two would count on the same memory";
+}
+
+TEST_F(EncoderStageTest, WhatIsReservedForItsPicturesIsFreeForThemAlone) {
+  const std::string folder = ::testing::TempDir() + "encoder_stage_test";
+  auto cache = LayerCache::Create({.directory = folder, .free_bytes = {}});
+  ASSERT_TRUE(cache.ok()) << cache.status();
+  PieceFetcher fetcher(**cache, metrics_);
+  NodeChannels channels(nullptr);
+  WorkerState state{.node_id = "n",
+                    .memory = {.limit_bytes = uint64_t{8} << 20},
+                    .cache = **cache,
+                    .fetcher = fetcher,
+                    .channels = channels,
+                    .metrics = metrics_,
+                    .on_failure = nullptr};
+  state.ranks = std::make_unique<RankRegistry>(RankRegistry::Options{});
+  const auto reservation = state.encoders.Reserve(5);
+  ASSERT_TRUE(reservation.ok());
+  LoadedEncoder loaded = Load();
+  loaded.workspace_bytes = uint64_t{3} << 20;
+  const uint64_t weights = loaded.encoder->weight_bytes();
+  ASSERT_TRUE(state.encoders
+                  .Insert(*reservation, std::make_shared<EncoderStage>(
+                                            EncoderStage::Options{.replica = 5, .model = "eye", .node_id = "n"},
+                                            std::move(loaded), EncoderStage::Turns{pixels_, turn_}, metrics_))
+                  .ok());
+  EXPECT_EQ(FreeMemory(state), (uint64_t{5} << 20) - weights);
+  EXPECT_EQ(FreeMemory(state, uint64_t{2} << 20), (uint64_t{7} << 20) - weights);
 }
 
 TEST_F(EncoderStageTest, ItsMemoryIsWhatWasReckoned) {
@@ -200,7 +230,7 @@ TEST_F(EncoderStageTest, ItsMemoryIsWhatWasReckoned) {
   const LoadedEncoder loaded = Load();
   EXPECT_GE(memory.weights, loaded.encoder->weight_bytes());
   EXPECT_LE(memory.weights, loaded.encoder->weight_bytes() * 11 / 10);
-  EXPECT_GT(memory.workspace, engine::GatheredFloats(spec_) * sizeof(float));
+  EXPECT_GT(memory.workspace, engine::GatheredFloats(spec_) * sizeof(float) + engine::kPictureReserveBytes);
 }
 
 }  // namespace

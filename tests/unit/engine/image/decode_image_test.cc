@@ -188,6 +188,12 @@ TEST(DecodeImageTest, HeaderTellsFormatAndSizeWithoutPixels) {
   ASSERT_TRUE(jpeg.ok()) << jpeg.status().ToString();
   EXPECT_EQ(jpeg->format, ImageFormat::kJpeg);
   EXPECT_EQ(jpeg->width, kWidth);
+  EXPECT_EQ(DecodingBytesMost(*jpeg), 7 * kWidth * kHeight);
+  for (const JpegOptions& several : {JpegOptions{.is_progressive = true}, JpegOptions{.scans = 9}}) {
+    const auto scans = ReadImageHeader(EncodeJpeg(Gradient().rgb, kWidth, kHeight, several), {});
+    ASSERT_TRUE(scans.ok()) << scans.status().ToString();
+    EXPECT_EQ(DecodingBytesMost(*scans), 11 * kWidth * kHeight) << "coefficients of all scans";
+  }
 }
 
 TEST(DecodeImageTest, PhotographsAreTaken) {
