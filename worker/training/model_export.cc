@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <system_error>
@@ -26,7 +27,7 @@ namespace {
 
 constexpr engine::DType kStoredType = engine::DType::kF16;
 using KindAndPath = std::pair<const char*, std::string>;  // kinds as proto/rank.proto has them
-// For a coordinator that is away to come back. Every attempt reads the file.
+// For a coordinator that is away to come back, maybe at another address. Every attempt that reaches it reads the file.
 constexpr absl::Duration kStorePatience = absl::Minutes(2);
 constexpr absl::Duration kStorePause = absl::Milliseconds(500);
 
@@ -62,15 +63,21 @@ absl::Status AddHuggingFace(const engine::TrainedModel& model, uint64_t job, con
   return absl::OkStatus();
 }
 
+absl::Status StoreOnce(const RankWorld& world, const v1::NodeAddress& coordinator,
+                       const v1::StoreJobFileRequest::Head& head, const std::string& path, const StopSignal& stop) {
+  ENIGMA_ASSIGN_OR_RETURN(const auto channel, world.channels.Connect(coordinator));
+  return StoreJobFile(channel, head, path, stop);
+}
+
 // Again and again while the coordinator is not to be reached: what was trained is not lost because it starts anew.
-absl::Status StorePatiently(const std::shared_ptr<grpc::Channel>& coordinator,
+absl::Status StorePatiently(const RankWorld& world, const std::function<v1::NodeAddress()>& coordinator,
                             const v1::StoreJobFileRequest::Head& head, const std::string& path,
                             const StopSignal& stop) {
   const Clock& clock = Clock::System();
   const absl::Duration begun = clock.Monotonic();
   bool told = false;
   while (true) {
-    const absl::Status stored = StoreJobFile(coordinator, head, path, stop);
+    const absl::Status stored = StoreOnce(world, coordinator(), head, path, stop);
     if (!absl::IsUnavailable(stored) || clock.Monotonic() - begun >= kStorePatience) return stored;
     if (!std::exchange(told, true)) {
       LogWarn("job {}: {} is not stored yet: {}", head.job(), path, Describe(stored));
@@ -79,16 +86,15 @@ absl::Status StorePatiently(const std::shared_ptr<grpc::Channel>& coordinator,
   }
 }
 
-absl::Status StoreAll(const RankWorld& world, uint64_t job, const v1::NodeAddress& coordinator,
+absl::Status StoreAll(const RankWorld& world, uint64_t job, const std::function<v1::NodeAddress()>& coordinator,
                       const PreparedRank& rank, const std::vector<KindAndPath>& files, const StopSignal& stop) {
-  ENIGMA_ASSIGN_OR_RETURN(const auto channel, world.channels.Connect(coordinator));
   for (const auto& [kind, path] : files) {
     v1::StoreJobFileRequest::Head head;
     head.set_job(job);
     head.set_kind(kind);
     head.set_step(rank.trainer->state().step);
     head.set_node_id(world.node_id);
-    ENIGMA_RETURN_IF_ERROR(StorePatiently(channel, head, path, stop));
+    ENIGMA_RETURN_IF_ERROR(StorePatiently(world, coordinator, head, path, stop));
   }
   return absl::OkStatus();
 }
@@ -142,7 +148,8 @@ absl::StatusOr<ModelExport> WriteFiles(const engine::TrainingConfig& config, con
 
 }  // namespace
 
-absl::StatusOr<ModelExport> ExportModel(const RankWorld& world, uint64_t job, const v1::NodeAddress& coordinator,
+absl::StatusOr<ModelExport> ExportModel(const RankWorld& world, uint64_t job,
+                                        const std::function<v1::NodeAddress()>& coordinator,
                                         const engine::TrainingConfig& config, const PreparedRank& rank,
                                         engine::ThreadPool& pool, const StopSignal& stop) {
   const std::string folder = world.FolderOf(job) + "/export";

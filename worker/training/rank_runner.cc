@@ -124,8 +124,8 @@ void RankRunner::Export() {
   if (rank_.trainer == nullptr) {
     done.set_error("this rank has no state to export");
   } else {
-    const absl::StatusOr<ModelExport> made =
-        tools_.export_model(options_.order, coordinator(), options_.config, rank_, *pool_, orders_.ending());
+    const absl::StatusOr<ModelExport> made = tools_.export_model(
+        options_.order, [this] { return coordinator(); }, options_.config, rank_, *pool_, orders_.ending());
     if (made.ok()) {
       done.set_largest_difference(made->largest_difference);
       done.set_remark(made->remark);

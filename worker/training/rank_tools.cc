@@ -95,7 +95,7 @@ RankTools MakeRankTools(const RankWorld& world) {
                               const engine::TrainingState& state, const StopSignal& stop) {
     return StoreState(world, coordinator, file, config, rank, state, stop);
   };
-  tools.export_model = [world](const v1::PrepareRank& order, const v1::NodeAddress& coordinator,
+  tools.export_model = [world](const v1::PrepareRank& order, const std::function<v1::NodeAddress()>& coordinator,
                                const engine::TrainingConfig& config, const PreparedRank& rank, engine::ThreadPool& pool,
                                const StopSignal& stop) {
     return ExportModel(world, order.job(), coordinator, config, rank, pool, stop);

@@ -72,10 +72,10 @@ struct RankTools {
                              const engine::TrainingConfig& config, const PreparedRank& rank,
                              const engine::TrainingState& state, const StopSignal& stop)>
       store_state;
-  // Writes the model, checks and stores it.
-  std::function<absl::StatusOr<ModelExport>(const v1::PrepareRank& order, const v1::NodeAddress& coordinator,
-                                            const engine::TrainingConfig& config, const PreparedRank& rank,
-                                            engine::ThreadPool& pool, const StopSignal& stop)>
+  // Writes the model, checks and stores it. `coordinator`: where that is by now, asked before each attempt to store.
+  std::function<absl::StatusOr<ModelExport>(
+      const v1::PrepareRank& order, const std::function<v1::NodeAddress()>& coordinator,
+      const engine::TrainingConfig& config, const PreparedRank& rank, engine::ThreadPool& pool, const StopSignal& stop)>
       export_model;
   // Removes what is kept on disk for jobs, but for these.
   std::function<void(const std::set<uint64_t>& jobs)> clean_up;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <set>
 #include <string>
 
@@ -37,7 +38,8 @@ absl::StatusOr<engine::TrainingState> FetchState(const RankWorld& world, const v
 absl::Status StoreState(const RankWorld& world, const v1::NodeAddress& coordinator, const StoredFile& file,
                         const engine::TrainingConfig& config, const PreparedRank& rank,
                         const engine::TrainingState& state, const StopSignal& stop);
-absl::StatusOr<ModelExport> ExportModel(const RankWorld& world, uint64_t job, const v1::NodeAddress& coordinator,
+absl::StatusOr<ModelExport> ExportModel(const RankWorld& world, uint64_t job,
+                                        const std::function<v1::NodeAddress()>& coordinator,
                                         const engine::TrainingConfig& config, const PreparedRank& rank,
                                         engine::ThreadPool& pool, const StopSignal& stop);
 

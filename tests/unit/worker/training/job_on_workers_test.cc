@@ -243,6 +243,42 @@ TEST_F(JobOnWorkers, GoesOnFromACheckpointAndExports) {
   EXPECT_TRUE(Eventually([&] { return !std::filesystem::exists(folder_.File("b/jobs/3")); }));
 }
 
+TEST_F(JobOnWorkers, AnExportFindsTheCoordinatorAtItsNewAddress) {
+  Host& a = Add("a");
+  ASSERT_TRUE(a.Await(v1::RANK_READY, 0));
+  Begin(1, 0, {"a"});
+  ASSERT_TRUE(a.Await(v1::RANK_FINISHED, 1));
+  ASSERT_TRUE(Eventually([&] { return files_.stored().size() == 1; }));
+  files_.RefuseStores({grpc::StatusCode::UNAVAILABLE, "it is gone for good"});
+  v1::RankOrder finish;
+  finish.mutable_finish()->set_export_model(true);
+  ASSERT_TRUE(a.Tell(finish));
+  ASSERT_TRUE(Eventually([&] { return std::filesystem::exists(folder_.File("a/jobs/3/export/model.gguf")); }));
+
+  SmallJobFiles elsewhere;
+  ServerOptions options;
+  options.host = "127.0.0.1";
+  options.services = {&elsewhere};
+  const std::unique_ptr<RpcServer> coordinator = *RpcServer::Start(options);
+  v1::RankOrder again;
+  *again.mutable_prepare() = Order();
+  again.mutable_prepare()->mutable_coordinator()->set_endpoints(0, "127.0.0.1:" + std::to_string(coordinator->port()));
+  const auto stub = v1::Ranks::NewStub(MakeChannel(a.address().endpoints(0), nullptr, ExpectedPeer::AnyNode()));
+  grpc::ClientContext context;
+  const auto call = stub->Run(&context);
+  EXPECT_TRUE(call->Write(again));
+  std::optional<v1::ExportDone> exported;
+  v1::RankEvent event;
+  while (!exported && call->Read(&event)) {
+    if (event.has_exported()) exported = event.exported();
+  }
+  context.TryCancel();
+  (void)call->Finish();
+  ASSERT_TRUE(exported.has_value());
+  EXPECT_THAT(exported->error(), IsEmpty());
+  EXPECT_EQ(elsewhere.stored().front().head.kind(), "gguf");
+}
+
 TEST_F(JobOnWorkers, LoraGoesFromWorkerToWorkerAndExportsModelAndAdapter) {
   job_.AdaptABaseModel(folder_.File(""));
   for (const char* name : {"a", "b"}) job_.PlacePieces(folder_.File(std::string(name) + "/layers"));

@@ -90,8 +90,8 @@ void RankFixture::SetTools() {
     stored_.push_back({file, CountingTrainer::WeightsOf(state)});
     return absl::OkStatus();
   };
-  tools_.export_model = [](const v1::PrepareRank&, const v1::NodeAddress&, const engine::TrainingConfig&,
-                           const PreparedRank& rank, engine::ThreadPool&,
+  tools_.export_model = [](const v1::PrepareRank&, const std::function<v1::NodeAddress()>&,
+                           const engine::TrainingConfig&, const PreparedRank& rank, engine::ThreadPool&,
                            const StopSignal&) -> absl::StatusOr<ModelExport> {
     return ModelExport{.largest_difference = static_cast<double>(rank.trainer->state().step), .remark = ""};
   };
