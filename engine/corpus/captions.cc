@@ -34,10 +34,16 @@ bool StaysBelow(std::string_view path) {
   return std::none_of(parts.begin(), parts.end(), [](absl::string_view part) { return part == ".."; });
 }
 
-// It stands in messages.
+// It stands in messages, where terminals obey control characters, also those of two bytes (U+0080 to U+009F). `path`:
+// UTF-8.
 bool IsLegible(std::string_view path) {
-  return path.size() <= kImagePathBytesMax &&
-         std::none_of(path.begin(), path.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+  if (path.size() > kImagePathBytesMax) return false;
+  for (size_t i = 0; i < path.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(path[i]);
+    if (byte < 0x20 || byte == 0x7F) return false;
+    if (byte == 0xC2 && i + 1 < path.size() && static_cast<unsigned char>(path[i + 1]) < 0xA0) return false;
+  }
+  return true;
 }
 
 // A text that is not empty, or nothing.

@@ -82,6 +82,10 @@ TEST(ReadCaptionsTest, NamesOfPicturesCanBeShown) {
     return Refusal("{\"image\": \"" + image + "\", \"caption\": \"b\"}");
   };
   EXPECT_THAT(refusal("a\\nb.png"), HasSubstr("captions.jsonl, line 1: \"image\" has control characters"));
+  for (const char* image : {"a\\u007f.png", "a\\u0080.png", "a\\u009bm.png"}) {
+    EXPECT_THAT(refusal(image), HasSubstr("has control characters")) << image;
+  }
+  EXPECT_EQ(refusal("\\u00a0\\u00fc\\u65e5.png"), "");
   EXPECT_THAT(refusal(std::string(4097, 'x')), HasSubstr("more than 4096 bytes"));
   EXPECT_EQ(refusal(std::string(4096, 'x')), "");
 }
