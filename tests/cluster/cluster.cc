@@ -32,6 +32,15 @@ std::unique_ptr<Cluster> Cluster::Start(Options options) {
   return nullptr;
 }
 
+std::unique_ptr<Cluster> Cluster::StartWithWorkers(int count, const std::vector<std::string>& flags) {
+  auto cluster = Start({});
+  if (cluster == nullptr) return nullptr;
+  for (int i = 0; i < count; ++i) cluster->StartWorker(i, 0, flags);
+  if (cluster->WaitForNodes(static_cast<size_t>(count))) return cluster;
+  ADD_FAILURE() << "not all of " << count << " workers are ready\n" << cluster->Logs();
+  return nullptr;
+}
+
 void Cluster::StartCoordinator() {
   coordinator_.reset();
   std::vector<std::string> argv = {EnigmaBinary(), "coordinator",

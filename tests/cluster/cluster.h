@@ -25,6 +25,9 @@ class Cluster {
   // Starts the coordinator and waits until it answers. Fails the test (and returns null) when it does not.
   static std::unique_ptr<Cluster> Start(Options options);
 
+  // The same, with workers 0 to count - 1 (one thread each, unless `flags` say otherwise), all ready.
+  static std::unique_ptr<Cluster> StartWithWorkers(int count, const std::vector<std::string>& flags = {});
+
   // Starts worker number `index` (on host `host`, when bridged) with a fresh token; does not wait for it.
   void StartWorker(int index, int host = 0, std::vector<std::string> flags = {});
   // Waits until `count` nodes are ready.

@@ -156,10 +156,8 @@ TEST_F(FailureTest, EachWrongUseIsASentenceAndANonZeroExit) {
 }
 
 TEST_F(FailureTest, AModelLargerThanTheClusterIsRefusedWithTheBytesThatAreMissing) {
-  cluster_ = Cluster::Start({});
+  cluster_ = Cluster::StartWithWorkers(1, {"--memory", "20M"});
   ASSERT_NE(cluster_, nullptr);
-  cluster_->StartWorker(0, 0, {"--memory", "20M"});
-  ASSERT_TRUE(cluster_->WaitForNodes(1));
   ASSERT_EQ(cluster_->Enigma({"models", "import", SlowModel(), "--name", "slow"}).status, 0);
   const RunResult plan = cluster_->Enigma({"plan", "slow"});
   EXPECT_EQ(plan.status, 1);

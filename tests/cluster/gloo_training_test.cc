@@ -1,10 +1,7 @@
 // Training whose sums go through Gloo: the bits of any other collective, and only where every worker trusts its
 // network.
-#include <algorithm>
 #include <csignal>
-#include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <string>
 #include <thread>
 
@@ -12,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/cluster/cluster.h"
+#include "tests/cluster/training_jobs.h"
 
 namespace enigma::testing {
 namespace {
@@ -50,30 +48,6 @@ std::vector<std::string> WithGloo(std::vector<std::string> arguments) {
   return arguments;
 }
 
-// Weights, moments and exponents of the last checkpoint, without the file's head, which names the job.
-std::string FinalState(const Cluster& cluster, uint64_t job) {
-  const std::string checkpoints = cluster.data_dir() + "/jobs/" + std::to_string(job) + "/checkpoints";
-  std::string newest;
-  for (const auto& entry : std::filesystem::directory_iterator(checkpoints)) {
-    newest = std::max(newest, entry.path().string());
-  }
-  std::ifstream file(newest + "/state.safetensors", std::ios::binary);
-  uint64_t head_bytes = 0;
-  file.read(reinterpret_cast<char*>(&head_bytes), sizeof head_bytes);
-  file.seekg(static_cast<std::streamoff>(head_bytes), std::ios::cur);
-  std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  EXPECT_GT(bytes.size(), 1'000'000u) << newest;
-  return bytes;
-}
-
-// Trains to the end; the number of the job, 0 and a failure where there is none.
-uint64_t Train(const Cluster& cluster, const std::vector<std::string>& arguments) {
-  const RunResult result = cluster.Enigma(arguments);
-  EXPECT_EQ(result.status, 0) << result.err << cluster.Logs();
-  const auto json = nlohmann::json::parse(result.out, nullptr, false);
-  return json.is_object() ? json.value("job", uint64_t{0}) : 0;
-}
-
 nlohmann::json JobNamed(const Cluster& cluster, const std::string& model) {
   const nlohmann::json listed = cluster.Json({"jobs", "--json"});
   if (!listed.is_object()) return nullptr;
@@ -84,13 +58,11 @@ nlohmann::json JobNamed(const Cluster& cluster, const std::string& model) {
 }
 
 TEST(GlooTrainingTest, GivesTheBitsOfStreamsAlsoWhereAWorkerIsKilled) {
-  const auto cluster = Cluster::Start({});
+  const auto cluster = Cluster::StartWithWorkers(3, {"--trusted-network"});
   ASSERT_NE(cluster, nullptr);
-  for (int i = 0; i < 3; ++i) cluster->StartWorker(i, 0, {"--threads", "1", "--trusted-network"});
-  ASSERT_TRUE(cluster->WaitForNodes(3));
   const std::string data = WriteText(*cluster);
-  const uint64_t streams = Train(*cluster, TrainArguments(data, "streams", "60"));
-  const uint64_t gloo = Train(*cluster, WithGloo(TrainArguments(data, "gloo", "60")));
+  const uint64_t streams = TrainJob(*cluster, TrainArguments(data, "streams", "60"));
+  const uint64_t gloo = TrainJob(*cluster, WithGloo(TrainArguments(data, "gloo", "60")));
   ASSERT_GT(streams, 0u);
   ASSERT_GT(gloo, 0u);
   EXPECT_EQ(FinalState(*cluster, gloo) == FinalState(*cluster, streams), true) << cluster->Logs();
@@ -99,7 +71,7 @@ TEST(GlooTrainingTest, GivesTheBitsOfStreamsAlsoWhereAWorkerIsKilled) {
   EXPECT_THAT(cluster->Logs(), Not(HasSubstr("job " + std::to_string(streams) + ": the sums of epoch 1 go through")));
 
   uint64_t disturbed = 0;
-  std::thread training([&] { disturbed = Train(*cluster, WithGloo(TrainArguments(data, "disturbed", "60"))); });
+  std::thread training([&] { disturbed = TrainJob(*cluster, WithGloo(TrainArguments(data, "disturbed", "60"))); });
   uint64_t step = 0;
   for (int look = 0; look < 1200 && step < 3; ++look) {
     std::this_thread::sleep_for(milliseconds(20));
@@ -115,10 +87,8 @@ TEST(GlooTrainingTest, GivesTheBitsOfStreamsAlsoWhereAWorkerIsKilled) {
 }
 
 TEST(GlooTrainingTest, IsRefusedWhereAWorkerDoesNotTrustItsNetwork) {
-  const auto cluster = Cluster::Start({});
+  const auto cluster = Cluster::StartWithWorkers(2, {"--trusted-network"});
   ASSERT_NE(cluster, nullptr);
-  for (int i = 0; i < 2; ++i) cluster->StartWorker(i, 0, {"--threads", "1", "--trusted-network"});
-  ASSERT_TRUE(cluster->WaitForNodes(2));
   std::vector<std::string> trusting;
   for (const auto& node : cluster->Json({"nodes", "--json"}).at("nodes")) trusting.push_back(node.at("node_id"));
   cluster->StartWorker(2, 0, {"--threads", "1"});
@@ -134,7 +104,7 @@ TEST(GlooTrainingTest, IsRefusedWhereAWorkerDoesNotTrustItsNetwork) {
   // Two of the two that it asks for trust theirs.
   std::vector<std::string> two = WithGloo(TrainArguments(data, "gloo", "2"));
   two.insert(two.end(), {"--workers", "2"});
-  EXPECT_GT(Train(*cluster, two), 0u);
+  EXPECT_GT(TrainJob(*cluster, two), 0u);
 }
 
 }  // namespace

@@ -43,10 +43,8 @@ uint64_t DroppedBeacons(const Cluster& cluster) {
 }
 
 TEST(HostilePacketsTest, GarbageOversizedAndFloodingPacketsAreCountedAndDropped) {
-  auto cluster = Cluster::Start({});
+  auto cluster = Cluster::StartWithWorkers(1);
   ASSERT_NE(cluster, nullptr);
-  cluster->StartWorker(0);
-  ASSERT_TRUE(cluster->WaitForNodes(1));
   for (const size_t size : {size_t{1}, size_t{64}, size_t{1200}, size_t{4000}}) Flood(cluster->udp_port(), 5000, size);
   EXPECT_TRUE(cluster->coordinator().Running());
   EXPECT_TRUE(cluster->worker(0).Running());

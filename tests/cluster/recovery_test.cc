@@ -81,10 +81,8 @@ TEST(RecoveryTest, ACutBetweenTwoWorkersIsNoticedAndPlacedAround) {
 }
 
 TEST(RecoveryTest, DaemonsStopAtOnceAndCallNobodyDead) {
-  auto cluster = Cluster::Start({});
+  auto cluster = Cluster::StartWithWorkers(2);
   ASSERT_NE(cluster, nullptr);
-  for (int i = 0; i < 2; ++i) cluster->StartWorker(i);
-  ASSERT_TRUE(cluster->WaitForNodes(2));
   const auto stop = [](Process& process) {
     const auto start = Clock::now();
     process.Signal(SIGTERM);

@@ -27,10 +27,8 @@ TEST(ShardedAnswerTest, EveryNumberOfStagesGivesTheReferenceIds) {
   ENIGMA_REQUIRE_DATA(model, "models/stories260K-f32.gguf");
   ENIGMA_REQUIRE_DATA(outputs, "models/reference_outputs.json");
   const ReferenceCase reference = LoadReference(outputs, "stories260K");
-  auto cluster = Cluster::Start({});
+  auto cluster = Cluster::StartWithWorkers(3);
   ASSERT_NE(cluster, nullptr);
-  for (int i = 0; i < 3; ++i) cluster->StartWorker(i);
-  ASSERT_TRUE(cluster->WaitForNodes(3));
   ASSERT_EQ(cluster->Enigma({"models", "import", model, "--name", "stories"}).status, 0) << cluster->Logs();
   for (const std::string stages : {"1", "2", "3"}) {
     SCOPED_TRACE(stages + " stages");
@@ -45,10 +43,8 @@ TEST(ShardedAnswerTest, EightRequestsAtOnceEachAnswerAsAlone) {
   ENIGMA_REQUIRE_DATA(model, "models/stories260K-f32.gguf");
   ENIGMA_REQUIRE_DATA(outputs, "models/reference_outputs.json");
   const ReferenceCase reference = LoadReference(outputs, "stories260K");
-  auto cluster = Cluster::Start({});
+  auto cluster = Cluster::StartWithWorkers(2);
   ASSERT_NE(cluster, nullptr);
-  for (int i = 0; i < 2; ++i) cluster->StartWorker(i);
-  ASSERT_TRUE(cluster->WaitForNodes(2));
   ASSERT_EQ(cluster->Enigma({"models", "import", model, "--name", "stories"}).status, 0) << cluster->Logs();
   ASSERT_EQ(cluster->Enigma({"load", "stories", "--stages", "2"}).status, 0) << cluster->Logs();
   std::vector<std::vector<int>> answers(8);
@@ -64,10 +60,8 @@ TEST(ShardedAnswerTest, SeededSamplingIsTheSameForAnyCut) {
   ENIGMA_REQUIRE_DATA(model, "models/stories260K-f32.gguf");
   ENIGMA_REQUIRE_DATA(outputs, "models/reference_outputs.json");
   ReferenceCase reference = LoadReference(outputs, "stories260K");
-  auto cluster = Cluster::Start({});
+  auto cluster = Cluster::StartWithWorkers(2);
   ASSERT_NE(cluster, nullptr);
-  for (int i = 0; i < 2; ++i) cluster->StartWorker(i);
-  ASSERT_TRUE(cluster->WaitForNodes(2));
   ASSERT_EQ(cluster->Enigma({"models", "import", model, "--name", "stories"}).status, 0) << cluster->Logs();
   std::vector<std::vector<int>> answers;
   for (const std::string stages : {"1", "2"}) {
@@ -89,10 +83,8 @@ TEST(ShardedAnswerTest, AnswersBySchemaValidateAndAreTheSameForAnyCut) {
           "maximum":150},"tags":{"type":"array","items":{"enum":["red","green","blue"]},"maxItems":3},
           "at":{"type":"string","format":"date"}},"required":["name","age","tags","at"],"additionalProperties":false})";
   const auto schema = nlohmann::json::parse(kSchema);
-  auto cluster = Cluster::Start({});
+  auto cluster = Cluster::StartWithWorkers(3);
   ASSERT_NE(cluster, nullptr);
-  for (int i = 0; i < 3; ++i) cluster->StartWorker(i);
-  ASSERT_TRUE(cluster->WaitForNodes(3));
   ASSERT_EQ(cluster->Enigma({"models", "import", model, "--name", "stories"}).status, 0) << cluster->Logs();
   std::vector<std::vector<std::string>> texts;
   for (const std::string stages : {"1", "3"}) {
@@ -123,10 +115,8 @@ TEST(ShardedAnswerTest, AnswersBySchemaValidateAndAreTheSameForAnyCut) {
 
 TEST(ShardedAnswerTest, ASecondLoadMovesNoByte) {
   ENIGMA_REQUIRE_DATA(model, "models/stories260K-f32.gguf");
-  auto cluster = Cluster::Start({});
+  auto cluster = Cluster::StartWithWorkers(2);
   ASSERT_NE(cluster, nullptr);
-  for (int i = 0; i < 2; ++i) cluster->StartWorker(i);
-  ASSERT_TRUE(cluster->WaitForNodes(2));
   ASSERT_EQ(cluster->Enigma({"models", "import", model, "--name", "stories"}).status, 0) << cluster->Logs();
   const auto first = cluster->Json({"load", "stories", "--stages", "2"});
   ASSERT_FALSE(first.is_null());

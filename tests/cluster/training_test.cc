@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/cluster/cluster.h"
+#include "tests/cluster/training_jobs.h"
 #include "tests/support/edited_model.h"
 
 namespace enigma::testing {
@@ -21,6 +22,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using Clock = std::chrono::steady_clock;
 
@@ -54,14 +56,6 @@ std::vector<std::string> TrainArguments(const std::string& data, const std::stri
           "0",       "--checkpoint-every",
           "40",      "--detach",
           "--json"};
-}
-
-// Submits a job and gives its number; 0 and a failure when it is refused.
-uint64_t Submit(const Cluster& cluster, const std::vector<std::string>& arguments) {
-  const RunResult result = cluster.Enigma(arguments);
-  EXPECT_EQ(result.status, 0) << result.err << cluster.Logs();
-  const auto json = nlohmann::json::parse(result.out, nullptr, false);
-  return json.is_object() ? json.value("job", uint64_t{0}) : 0;
 }
 
 // Null while the coordinator is not there.
@@ -101,30 +95,11 @@ void ExpectDone(const Cluster& cluster, uint64_t job) {
   ASSERT_EQ(info.at("state"), "done") << info.dump(1) << cluster.Logs();
 }
 
-// Weights, moments and exponents after the last step. What stands before them in the file names the job's
-// configuration, and with it the model.
-std::string FinalState(const Cluster& cluster, uint64_t job) {
-  const std::string checkpoints = cluster.data_dir() + "/jobs/" + std::to_string(job) + "/checkpoints";
-  std::string newest;
-  for (const auto& entry : std::filesystem::directory_iterator(checkpoints)) {
-    newest = std::max(newest, entry.path().string());
-  }
-  std::ifstream file(newest + "/state.safetensors", std::ios::binary);
-  uint64_t head_bytes = 0;
-  file.read(reinterpret_cast<char*>(&head_bytes), sizeof head_bytes);
-  file.seekg(static_cast<std::streamoff>(head_bytes), std::ios::cur);
-  std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  EXPECT_GT(bytes.size(), 1000000u) << newest;
-  return bytes;
-}
-
 TEST(TrainingTest, TrainsOnAllWorkersRegistersTheModelAndAnswersFromIt) {
-  const auto cluster = Cluster::Start({});
+  const auto cluster = Cluster::StartWithWorkers(3);
   ASSERT_NE(cluster, nullptr);
-  for (int i = 0; i < 3; ++i) cluster->StartWorker(i, 0, {"--threads", "1"});
-  ASSERT_TRUE(cluster->WaitForNodes(3));
   const std::string data = WriteQuestions(*cluster);
-  const uint64_t job = Submit(*cluster, TrainArguments(data, "colours", "400"));
+  const uint64_t job = TrainJob(*cluster, TrainArguments(data, "colours", "400"));
   ASSERT_GT(job, 0u);
 
   // The name is taken from now on.
@@ -153,25 +128,23 @@ TEST(TrainingTest, TrainsOnAllWorkersRegistersTheModelAndAnswersFromIt) {
 
 // kill -9, SIGSTOP, a newcomer, and a coordinator that restarts: the job ends with the bits of one that was left alone.
 TEST(TrainingTest, WhateverHappensToWorkersTheBitsAreThoseOfAnUndisturbedRun) {
-  const auto cluster = Cluster::Start({});
+  const auto cluster = Cluster::StartWithWorkers(3);
   ASSERT_NE(cluster, nullptr);
-  for (int i = 0; i < 3; ++i) cluster->StartWorker(i, 0, {"--threads", "1"});
-  ASSERT_TRUE(cluster->WaitForNodes(3));
   const std::string data = WriteQuestions(*cluster);
   const std::string steps = "600";
-  const uint64_t undisturbed = Submit(*cluster, TrainArguments(data, "undisturbed", steps));
+  const uint64_t undisturbed = TrainJob(*cluster, TrainArguments(data, "undisturbed", steps));
   ASSERT_GT(undisturbed, 0u);
   ExpectDone(*cluster, undisturbed);
   const std::string expected = FinalState(*cluster, undisturbed);
 
   std::vector<std::string> alone = TrainArguments(data, "alone", steps);
   alone.insert(alone.end(), {"--workers", "1"});
-  const uint64_t one = Submit(*cluster, alone);
+  const uint64_t one = TrainJob(*cluster, alone);
   ASSERT_GT(one, 0u);
   ExpectDone(*cluster, one);
   EXPECT_EQ(FinalState(*cluster, one) == expected, true) << "one worker ends with other bits than three";
 
-  const uint64_t job = Submit(*cluster, TrainArguments(data, "disturbed", steps));
+  const uint64_t job = TrainJob(*cluster, TrainArguments(data, "disturbed", steps));
   ASSERT_GT(job, 0u);
   uint64_t step = AwaitStep(*cluster, job, 20).at("step");
   cluster->worker(1).Signal(SIGKILL);
@@ -199,34 +172,33 @@ TEST(TrainingTest, WhateverHappensToWorkersTheBitsAreThoseOfAnUndisturbedRun) {
 
 // Each on workers of its own, at the same time.
 TEST(TrainingTest, TwoJobsSideBySideEndWithTheBitsOfEachAlone) {
-  const auto cluster = Cluster::Start({});
+  const auto cluster = Cluster::StartWithWorkers(3);
   ASSERT_NE(cluster, nullptr);
-  for (int i = 0; i < 3; ++i) cluster->StartWorker(i, 0, {"--threads", "1"});
-  ASSERT_TRUE(cluster->WaitForNodes(3));
   const std::string data = WriteQuestions(*cluster);
   const auto submit = [&](const std::string& name, const std::string& steps, const std::string& seed,
                           const std::string& workers) {
     std::vector<std::string> arguments = TrainArguments(data, name, steps);
     *(std::find(arguments.begin(), arguments.end(), "--seed") + 1) = seed;
     arguments.insert(arguments.end(), {"--workers", workers});
-    return Submit(*cluster, arguments);
+    return TrainJob(*cluster, arguments);
   };
-  // The second is so short that it is over while the first still runs, also where both are slow.
-  const uint64_t first_alone = submit("first-alone", "300", "7", "3");
+  // The second is so short that it is over while the first still runs, however slow both are.
+  const uint64_t first_alone = submit("first-alone", "600", "7", "3");
   ASSERT_GT(first_alone, 0u);
   ExpectDone(*cluster, first_alone);
   const uint64_t second_alone = submit("second-alone", "20", "8", "3");
   ASSERT_GT(second_alone, 0u);
   ExpectDone(*cluster, second_alone);
 
-  const uint64_t first = submit("first", "300", "7", "2");
+  const uint64_t first = submit("first", "600", "7", "2");
   ASSERT_GT(first, 0u);
   const uint64_t second = submit("second", "20", "8", "1");
   ASSERT_GT(second, 0u);
   ExpectDone(*cluster, second);
   const nlohmann::json beside = JobNow(*cluster, first);
-  EXPECT_EQ(beside.at("state"), "running") << beside.dump(1) << cluster->Logs();
-  EXPECT_LT(beside.at("step"), 300) << "they were not side by side";
+  // Paused: a busy machine can keep a worker from being heard of for a while.
+  EXPECT_THAT(beside.at("state").get<std::string>(), AnyOf("running", "paused")) << beside.dump(1) << cluster->Logs();
+  EXPECT_LT(beside.at("step"), 600) << "they were not side by side";
   ExpectDone(*cluster, first);
 
   std::set<std::string> used;
@@ -251,11 +223,11 @@ TEST(TrainingTest, ACutBetweenTwoWorkersChangesNoBit) {
   for (int i = 1; i < 4; ++i) cluster->StartWorker(i, i, {"--threads", "1"});
   ASSERT_TRUE(cluster->WaitForNodes(3));
   const std::string data = WriteQuestions(*cluster);
-  const uint64_t undisturbed = Submit(*cluster, TrainArguments(data, "undisturbed", "300"));
+  const uint64_t undisturbed = TrainJob(*cluster, TrainArguments(data, "undisturbed", "300"));
   ASSERT_GT(undisturbed, 0u);
   ExpectDone(*cluster, undisturbed);
 
-  const uint64_t job = Submit(*cluster, TrainArguments(data, "cut", "300"));
+  const uint64_t job = TrainJob(*cluster, TrainArguments(data, "cut", "300"));
   ASSERT_GT(job, 0u);
   const uint64_t step = AwaitStep(*cluster, job, 20).at("step");
   if (!network->CutBetween(1, 2)) GTEST_SKIP() << "nftables are not to be had here";
@@ -268,16 +240,14 @@ TEST(TrainingTest, ACutBetweenTwoWorkersChangesNoBit) {
 }
 
 TEST(TrainingTest, AJobWithoutWorkersWaitsAndGoesOn) {
-  const auto cluster = Cluster::Start({});
+  const auto cluster = Cluster::StartWithWorkers(2);
   ASSERT_NE(cluster, nullptr);
-  for (int i = 0; i < 2; ++i) cluster->StartWorker(i, 0, {"--threads", "1"});
-  ASSERT_TRUE(cluster->WaitForNodes(2));
   const std::string data = WriteQuestions(*cluster);
-  const uint64_t undisturbed = Submit(*cluster, TrainArguments(data, "undisturbed", "300"));
+  const uint64_t undisturbed = TrainJob(*cluster, TrainArguments(data, "undisturbed", "300"));
   ASSERT_GT(undisturbed, 0u);
   ExpectDone(*cluster, undisturbed);
 
-  const uint64_t job = Submit(*cluster, TrainArguments(data, "orphan", "300"));
+  const uint64_t job = TrainJob(*cluster, TrainArguments(data, "orphan", "300"));
   ASSERT_GT(job, 0u);
   AwaitStep(*cluster, job, 60);  // a checkpoint is there
   for (int i = 0; i < 2; ++i) cluster->worker(i).Signal(SIGKILL);
@@ -291,12 +261,10 @@ TEST(TrainingTest, AJobWithoutWorkersWaitsAndGoesOn) {
 }
 
 TEST(TrainingTest, LoraMakesAModelAndAnAdapterFromOneThatStays) {
-  const auto cluster = Cluster::Start({});
+  const auto cluster = Cluster::StartWithWorkers(2);
   ASSERT_NE(cluster, nullptr);
-  for (int i = 0; i < 2; ++i) cluster->StartWorker(i, 0, {"--threads", "1"});
-  ASSERT_TRUE(cluster->WaitForNodes(2));
   const std::string data = WriteQuestions(*cluster);
-  const uint64_t base = Submit(*cluster, TrainArguments(data, "first", "60"));
+  const uint64_t base = TrainJob(*cluster, TrainArguments(data, "first", "60"));
   ASSERT_GT(base, 0u);
   ExpectDone(*cluster, base);
 
@@ -308,7 +276,7 @@ TEST(TrainingTest, LoraMakesAModelAndAnAdapterFromOneThatStays) {
   const RunResult refused = cluster->Enigma(adapt("attn_q,attn_x"));
   EXPECT_EQ(refused.status, 1);
   EXPECT_THAT(refused.err, HasSubstr("attn_x"));
-  const uint64_t job = Submit(*cluster, adapt("attn_q,attn_v,ffn_down"));
+  const uint64_t job = TrainJob(*cluster, adapt("attn_q,attn_v,ffn_down"));
   ASSERT_GT(job, 0u);
   ExpectDone(*cluster, job);
   const auto loss = [&](uint64_t of) { return JobNow(*cluster, of).at("loss").get<double>(); };
@@ -328,12 +296,10 @@ TEST(TrainingTest, LoraMakesAModelAndAnAdapterFromOneThatStays) {
 
 // All of a model is trained on, and how it turns positions stays.
 TEST(TrainingTest, AWholeModelIsTunedFromWhereItWasAndKeepsItsRotation) {
-  const auto cluster = Cluster::Start({});
+  const auto cluster = Cluster::StartWithWorkers(2);
   ASSERT_NE(cluster, nullptr);
-  for (int i = 0; i < 2; ++i) cluster->StartWorker(i, 0, {"--threads", "1"});
-  ASSERT_TRUE(cluster->WaitForNodes(2));
   const std::string data = WriteQuestions(*cluster);
-  const uint64_t base = Submit(*cluster, TrainArguments(data, "first", "80"));
+  const uint64_t base = TrainJob(*cluster, TrainArguments(data, "first", "80"));
   ASSERT_GT(base, 0u);
   ExpectDone(*cluster, base);
 
@@ -347,7 +313,7 @@ TEST(TrainingTest, AWholeModelIsTunedFromWhereItWasAndKeepsItsRotation) {
             });
   const RunResult imported = cluster->Enigma({"models", "import", stretched, "--name", "stretched"});
   ASSERT_EQ(imported.status, 0) << imported.err;
-  const uint64_t job = Submit(
+  const uint64_t job = TrainJob(
       *cluster,
       {"train", "--data",   data,    "--base",    "stretched", "--name", "tuned", "--steps", "40", "--batch",
        "12",    "--slots",  "6",     "--context", "64",        "--lr",   "0.001", "--seed",  "7",  "--validation-share",
@@ -384,12 +350,10 @@ std::string WriteIntents(const Cluster& cluster) {
 }
 
 TEST(TrainingTest, ARouterIsTrainedCalibratedAndMeasured) {
-  const auto cluster = Cluster::Start({});
+  const auto cluster = Cluster::StartWithWorkers(2);
   ASSERT_NE(cluster, nullptr);
-  for (int i = 0; i < 2; ++i) cluster->StartWorker(i, 0, {"--threads", "1"});
-  ASSERT_TRUE(cluster->WaitForNodes(2));
   const std::string data = WriteIntents(*cluster);
-  const uint64_t job = Submit(
+  const uint64_t job = TrainJob(
       *cluster,
       {"train",           "--data", data,       "--task", "router", "--size", "pi_zero", "--name", "router",
        "--vocab-size",    "400",    "--steps",  "80",     "--seed", "7",      "--lr",    "0.005",  "--answers-only",

@@ -32,10 +32,8 @@ class ClusterVisionTest : public ::testing::Test {
     WriteVisionModel(Path("encoder.gguf"), spec, weights, engine::DType::kF32);
     WritePicture("red.png", 220, 10);
     WritePicture("blue.png", 10, 220);
-    cluster_ = Cluster::Start({});
+    cluster_ = Cluster::StartWithWorkers(2);
     ASSERT_NE(cluster_, nullptr);
-    for (int i = 0; i < 2; ++i) cluster_->StartWorker(i);
-    ASSERT_TRUE(cluster_->WaitForNodes(2)) << cluster_->Logs();
     const RunResult imported =
         cluster_->Enigma({"models", "import", decoder_, "--encoder", Path("encoder.gguf"), "--name", "eye"});
     ASSERT_EQ(imported.status, 0) << imported.err;

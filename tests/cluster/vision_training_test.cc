@@ -34,13 +34,6 @@ std::vector<std::string> TrainArguments(const std::string& data, const std::stri
           "7",     "--json",  "--lr",   "0.002",   "--flip", "--crop-side", "0.9"};
 }
 
-// Trains to the end; the job as it is then, null and a failure where it did not come to that.
-nlohmann::json Train(const Cluster& cluster, const std::vector<std::string>& arguments) {
-  const RunResult result = cluster.Enigma(arguments);
-  EXPECT_EQ(result.status, 0) << result.err << cluster.Logs();
-  return nlohmann::json::parse(result.out, nullptr, false);
-}
-
 // What a job exported. Names have one length, and are taken for the same.
 std::string Exported(const Cluster& cluster, uint64_t job, const std::string& file, const std::string& name) {
   const std::string path = cluster.data_dir() + "/jobs/" + std::to_string(job) + "/exports/" + file;
@@ -53,10 +46,8 @@ std::string Exported(const Cluster& cluster, uint64_t job, const std::string& fi
 }
 
 TEST(VisionTrainingTest, TwoWorkersOneAndOneThatIsKilledMakeTheSameFiles) {
-  const auto cluster = Cluster::Start({});
+  const auto cluster = Cluster::StartWithWorkers(2);
   ASSERT_NE(cluster, nullptr);
-  for (int i = 0; i < 2; ++i) cluster->StartWorker(i, 0, {"--threads", "1"});
-  ASSERT_TRUE(cluster->WaitForNodes(2));
   const std::string scenes = WriteScenes(*cluster);
 
   const RunResult estimate = cluster->Enigma(
@@ -64,19 +55,19 @@ TEST(VisionTrainingTest, TwoWorkersOneAndOneThatIsKilledMakeTheSameFiles) {
   EXPECT_EQ(estimate.status, 0) << estimate.err;
   EXPECT_THAT(estimate.out, HasSubstr("image encoder: 64 x 64 pixels"));
 
-  const nlohmann::json two = Train(*cluster, TrainArguments(scenes, "seer-2"));
+  const nlohmann::json two = cluster->Json(TrainArguments(scenes, "seer-2"));
   ASSERT_TRUE(two.is_object());
   EXPECT_EQ(two.at("state"), "done") << two.dump(1);
   EXPECT_EQ(two.at("ranks").size(), 2u);
   EXPECT_GT(two.at("validation_loss").get<double>(), 0);
   std::vector<std::string> alone = TrainArguments(scenes, "seer-1");
   alone.insert(alone.end(), {"--workers", "1"});
-  const nlohmann::json one = Train(*cluster, alone);
+  const nlohmann::json one = cluster->Json(alone);
   ASSERT_TRUE(one.is_object());
   EXPECT_EQ(one.at("ranks").size(), 1u);
 
   nlohmann::json disturbed;
-  std::thread training([&] { disturbed = Train(*cluster, TrainArguments(scenes, "seer-3")); });
+  std::thread training([&] { disturbed = cluster->Json(TrainArguments(scenes, "seer-3")); });
   uint64_t step = 0;
   for (int look = 0; look < 1200 && step < 3; ++look) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));

@@ -39,10 +39,8 @@ TEST(ClusterCommandsTest, ABusyCoordinatorIsWaitedForAndAStoppedOneIsNamed) {
 
 TEST(ClusterCommandsTest, ManyRequestsAtOnceAllAnswer) {
   ENIGMA_REQUIRE_DATA(model, "models/stories260K-f32.gguf");
-  auto cluster = Cluster::Start({});
+  auto cluster = Cluster::StartWithWorkers(1);
   ASSERT_NE(cluster, nullptr);
-  cluster->StartWorker(0);
-  ASSERT_TRUE(cluster->WaitForNodes(1));
   ASSERT_EQ(cluster->Enigma({"models", "import", model, "--name", "stories"}).status, 0) << cluster->Logs();
   ASSERT_EQ(cluster->Enigma({"load", "stories"}).status, 0) << cluster->Logs();
   std::vector<std::unique_ptr<Process>> clients;
@@ -145,10 +143,8 @@ void ChangeLastByte(const std::string& path) {
 
 TEST(ClusterCommandsTest, AChangedFileTakesItsOldNameAsTheMessagesSay) {
   ENIGMA_REQUIRE_DATA(model, "models/stories260K-f32.gguf");
-  auto cluster = Cluster::Start({});
+  auto cluster = Cluster::StartWithWorkers(1);
   ASSERT_NE(cluster, nullptr);
-  cluster->StartWorker(0);
-  ASSERT_TRUE(cluster->WaitForNodes(1));
   const std::string path = cluster->directory() + "/m.gguf";
   std::filesystem::copy_file(model, path);
   std::filesystem::permissions(path, std::filesystem::perms::owner_write, std::filesystem::perm_options::add);
@@ -177,10 +173,8 @@ TEST(ClusterCommandsTest, AChangedFileTakesItsOldNameAsTheMessagesSay) {
 
 TEST(ClusterCommandsTest, LayersAreCountedToTheLastOneInJsonAndInLogs) {
   ENIGMA_REQUIRE_DATA(model, "models/stories260K-f32.gguf");
-  auto cluster = Cluster::Start({});
+  auto cluster = Cluster::StartWithWorkers(2);
   ASSERT_NE(cluster, nullptr);
-  for (int i = 0; i < 2; ++i) cluster->StartWorker(i);
-  ASSERT_TRUE(cluster->WaitForNodes(2));
   ASSERT_EQ(cluster->Enigma({"models", "import", model, "--name", "stories"}).status, 0) << cluster->Logs();
   const auto plan = cluster->Json({"plan", "stories", "--stages", "2"});
   const auto load = cluster->Json({"load", "stories", "--stages", "2"});
@@ -197,10 +191,8 @@ TEST(ClusterCommandsTest, LayersAreCountedToTheLastOneInJsonAndInLogs) {
 
 TEST(ClusterCommandsTest, TooFewNodesIsSaidOfEachNode) {
   ENIGMA_REQUIRE_DATA(model, "models/stories260K-f32.gguf");
-  auto cluster = Cluster::Start({});
+  auto cluster = Cluster::StartWithWorkers(1);
   ASSERT_NE(cluster, nullptr);
-  cluster->StartWorker(0);
-  ASSERT_TRUE(cluster->WaitForNodes(1));
   ASSERT_EQ(cluster->Enigma({"models", "import", model, "--name", "stories"}).status, 0) << cluster->Logs();
   const RunResult plan = cluster->Enigma({"plan", "stories", "--stages", "2"});
   EXPECT_EQ(plan.status, 1);

@@ -12,10 +12,8 @@ using ::testing::HasSubstr;
 
 TEST(EvalOnClusterTest, AModelOfTheClusterIsJudgedAsItsFileIs) {
   ENIGMA_REQUIRE_DATA(model, "models/stories260K-f32.gguf");
-  auto cluster = Cluster::Start({});
+  auto cluster = Cluster::StartWithWorkers(1);
   ASSERT_NE(cluster, nullptr);
-  cluster->StartWorker(0);
-  ASSERT_TRUE(cluster->WaitForNodes(1));
   ASSERT_EQ(cluster->Enigma({"models", "import", model, "--name", "stories"}).status, 0) << cluster->Logs();
   ASSERT_EQ(cluster->Enigma({"load", "stories"}).status, 0) << cluster->Logs();
   const std::vector<std::string> math = {"eval", "math", "--count", "4", "--max-tokens", "12"};
