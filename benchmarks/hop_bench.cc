@@ -20,6 +20,7 @@
 #include <absl/synchronization/mutex.h>
 
 #include "base/clock.h"
+#include "benchmarks/or_die.h"
 #include "rpc/certificate_authority.h"
 #include "rpc/channel.h"
 #include "rpc/server.h"
@@ -39,15 +40,6 @@ struct Node {
   std::unique_ptr<RpcServer> server;
   std::unique_ptr<StageLink> out;
 };
-
-template <typename T>
-T OrDie(absl::StatusOr<T> value) {
-  if (!value.ok()) {
-    std::fprintf(stderr, "%s\n", value.status().ToString().c_str());
-    std::exit(1);
-  }
-  return *std::move(value);
-}
 
 void Serve(Node& node, const std::string& cluster_id, bool insecure) {
   node.links =

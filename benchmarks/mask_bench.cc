@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "benchmarks/or_die.h"
 #include "engine/sampling/constraint/constraint_cache.h"
 #include "engine/sampling/constraint/token_matcher.h"
 #include "engine/spec/gguf.h"
@@ -21,15 +22,6 @@ namespace enigma::engine {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-template <typename T>
-T OrDie(absl::StatusOr<T> value) {
-  if (!value.ok()) {
-    std::fprintf(stderr, "%s\n", value.status().ToString().c_str());
-    std::exit(1);
-  }
-  return *std::move(value);
-}
 
 double MicrosecondsSince(Clock::time_point start) {
   return std::chrono::duration<double, std::micro>(Clock::now() - start).count();

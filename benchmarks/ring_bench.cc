@@ -19,6 +19,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/clock.h"
+#include "benchmarks/or_die.h"
 #include "engine/collective/gloo_communicator.h"
 #include "engine/collective/in_process_links.h"
 #include "engine/collective/ring_communicator.h"
@@ -35,19 +36,6 @@ namespace {
 constexpr size_t kBucket = 1 << 20;  // values
 constexpr uint32_t kRanks = 2;
 constexpr int kBits = 43;  // of the magnitude of the largest gradients
-
-template <typename T>
-T OrDie(absl::StatusOr<T> value) {
-  if (!value.ok()) {
-    std::fprintf(stderr, "%s\n", value.status().ToString().c_str());
-    std::exit(1);
-  }
-  return *std::move(value);
-}
-
-void OrDie(const absl::Status& status) {
-  if (!status.ok()) OrDie(absl::StatusOr<int>(status));
-}
 
 struct Node {
   explicit Node(NodeIdentity who) : identity(std::move(who)), channels(&identity) {}
