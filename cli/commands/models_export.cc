@@ -1,6 +1,4 @@
 // `enigma models export NAME`: a registered model as a file, quantised on the way where asked.
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -15,6 +13,7 @@
 #include "cli/commands/commands.h"
 #include "cli/output/format.h"
 #include "cli/output/output_file.h"
+#include "cli/output/unfinished_folder.h"
 #include "engine/weights/quantise_model.h"
 #include "engine/weights/weight_types.h"
 
@@ -36,6 +35,9 @@ absl::Status TakePlace(const std::string& from, const std::string& to) {
   return absl::FailedPreconditionError(absl::StrCat(to, " cannot be written: ", std::strerror(errno)));
 }
 
+// "org/tale" is a model's name, and "tale" that of a file here.
+std::string FileNameOf(const std::string& model) { return model.substr(model.rfind('/') + 1); }
+
 // "vision.gguf" to "vision.encoder.gguf".
 std::string EncoderPathOf(const std::string& path) {
   return std::filesystem::path(path).replace_extension(".encoder.gguf").string();
@@ -51,29 +53,29 @@ absl::StatusOr<bool> HasEncoder(ClusterClient& client, const std::string& name) 
 }
 
 absl::StatusOr<uint64_t> ExportPart(const ExportFlags& flags, ClusterClient& client, ModelPart part,
-                                    const std::string& out) {
-  const std::string fetched = absl::StrCat(out, ".", ::getpid(), ".part");
+                                    const UnfinishedFolder& unfinished, const std::string& out) {
+  const std::string fetched = unfinished.PathOf("fetched.gguf");
+  const std::string made = flags.type.empty() ? fetched : unfinished.PathOf("quantised.gguf");
   ENIGMA_RETURN_IF_ERROR(FetchModelFile(client, flags.name, part, fetched));
-  const absl::Status stored =
-      flags.type.empty() ? TakePlace(fetched, out) : engine::QuantiseModel(fetched, flags.type, out).status();
-  std::remove(fetched.c_str());
-  ENIGMA_RETURN_IF_ERROR(stored);
+  if (!flags.type.empty()) ENIGMA_RETURN_IF_ERROR(engine::QuantiseModel(fetched, flags.type, made).status());
+  ENIGMA_RETURN_IF_ERROR(TakePlace(made, out));
   std::error_code error;  // then it is nothing any more
   return std::filesystem::file_size(out, error);
 }
 
 absl::Status RunExport(const ExportFlags& flags) {
-  const std::string out = flags.out.empty() ? flags.name + ".gguf" : flags.out;
+  const std::string out = flags.out.empty() ? FileNameOf(flags.name) + ".gguf" : flags.out;
   const std::string encoder_out = EncoderPathOf(out);
   ENIGMA_RETURN_IF_ERROR(CheckOutputFile("--out", out, flags.force));
+  ENIGMA_ASSIGN_OR_RETURN(const auto unfinished, UnfinishedFolder::MakeBeside(out));
   ENIGMA_ASSIGN_OR_RETURN(const auto client, ClusterClient::Open(flags.cluster));
   ENIGMA_ASSIGN_OR_RETURN(const bool has_encoder, HasEncoder(*client, flags.name));
   // Also of a model without one: what is there would be taken for its encoder.
   ENIGMA_RETURN_IF_ERROR(CheckOutputFile("--out", encoder_out, flags.force));
-  ENIGMA_ASSIGN_OR_RETURN(const uint64_t bytes, ExportPart(flags, *client, ModelPart::kDecoder, out));
+  ENIGMA_ASSIGN_OR_RETURN(const uint64_t bytes, ExportPart(flags, *client, ModelPart::kDecoder, *unfinished, out));
   uint64_t encoder_bytes = 0;
   if (has_encoder) {
-    ENIGMA_ASSIGN_OR_RETURN(encoder_bytes, ExportPart(flags, *client, ModelPart::kEncoder, encoder_out));
+    ENIGMA_ASSIGN_OR_RETURN(encoder_bytes, ExportPart(flags, *client, ModelPart::kEncoder, *unfinished, encoder_out));
   } else if (std::remove(encoder_out.c_str()) != 0 && errno != ENOENT) {
     return absl::FailedPreconditionError(
         absl::StrCat(encoder_out, " is no encoder of ", flags.name, " and cannot be removed: ", std::strerror(errno)));
@@ -107,8 +109,8 @@ void AddModelsExport(Command& models) {
             "TYPE")
       .Among(engine::PlainWeightTypeNames());
   command.Text("--out,-o", flags->out,
-               "GGUF file to write (default: MODEL.gguf); an image encoder goes beside it, as FILE with .encoder.gguf "
-               "at its end",
+               "GGUF file to write (default: MODEL.gguf, from behind the last '/' of its name); an image encoder goes "
+               "beside it, as FILE with .encoder.gguf at its end",
                "FILE");
   command.Switch("--force", flags->force, "replace what is there, also the image encoder of another model");
   command.Switch("--json", flags->json, "as JSON");

@@ -127,6 +127,13 @@ TEST(ClusterCommandsTest, AModelIsExportedAsItIsOrQuantised) {
   const RunResult absent = cluster->Enigma({"models", "export", "nobody", "--out", cluster->directory() + "/no.gguf"});
   EXPECT_EQ(absent.status, 1);
   EXPECT_THAT(absent.err, HasSubstr("known: tale"));
+  ASSERT_EQ(cluster->Enigma({"models", "import", model, "--name", "org/tale"}).status, 0);
+  const std::filesystem::path here = std::filesystem::current_path();
+  std::filesystem::current_path(cluster->directory());
+  const RunResult named = cluster->Enigma({"models", "export", "org/tale"});
+  std::filesystem::current_path(here);
+  EXPECT_EQ(named.status, 0) << named.err;
+  EXPECT_EQ(BytesOf(cluster->directory() + "/tale.gguf"), BytesOf(model));
   for (const auto& entry : std::filesystem::directory_iterator(cluster->directory())) {
     EXPECT_NE(entry.path().extension(), ".part") << "something is left over";
   }
