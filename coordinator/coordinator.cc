@@ -9,7 +9,6 @@
 #include <absl/synchronization/mutex.h>
 #include <absl/synchronization/notification.h>
 
-#include "base/absolute_path.h"
 #include "base/status_macros.h"
 #include "coordinator/addresses.h"
 #include "coordinator/background/failure_watcher.h"
@@ -31,6 +30,7 @@
 #include "coordinator/gateway/specialists_office.h"
 #include "coordinator/gateway/training_service.h"
 #include "coordinator/jobs/job_keeper.h"
+#include "coordinator/operations/absolute_path.h"
 #include "coordinator/operations/create_token.h"
 #include "coordinator/operations/shipped_models.h"
 #include "coordinator/store/rocksdb_store.h"

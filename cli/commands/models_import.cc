@@ -2,12 +2,12 @@
 #include <cstdio>
 #include <memory>
 
-#include "base/absolute_path.h"
 #include "base/status_macros.h"
 #include "cli/cluster/cluster_client.h"
 #include "cli/cluster/cluster_json.h"
 #include "cli/cluster/model_operations.h"
 #include "cli/commands/commands.h"
+#include "coordinator/operations/absolute_path.h"
 
 namespace enigma::cli {
 
@@ -25,8 +25,8 @@ struct ImportFlags {
 absl::Status RunImport(const ImportFlags& flags) {
   ENIGMA_ASSIGN_OR_RETURN(const auto client, ClusterClient::Open(flags.cluster));
   v1::ImportModelRequest request;
-  request.set_path(AbsolutePath(flags.path));
-  if (!flags.encoder.empty()) request.set_encoder_path(AbsolutePath(flags.encoder));
+  request.set_path(coordinator::AbsolutePath(flags.path));
+  if (!flags.encoder.empty()) request.set_encoder_path(coordinator::AbsolutePath(flags.encoder));
   request.set_name(flags.name);
   request.set_replace(flags.replace);
   ENIGMA_ASSIGN_OR_RETURN(const v1::ModelInfo model, ImportModel(*client, request));

@@ -1,5 +1,4 @@
 // `enigma up`: a whole cluster on this machine.
-#include <filesystem>
 #include <memory>
 #include <set>
 
@@ -10,6 +9,7 @@
 #include "cli/settings/daemon_flags.h"
 #include "cli/up/local_cluster.h"
 #include "cli/usage_error.h"
+#include "coordinator/operations/absolute_path.h"
 
 namespace enigma::cli {
 
@@ -45,9 +45,7 @@ absl::Status Check(const LocalClusterOptions& options) {
 absl::Status RunUp(LocalClusterOptions options) {
   ENIGMA_RETURN_IF_ERROR(Check(options));
   if (options.data_dir.empty()) options.data_dir = DefaultDataDir();
-  std::error_code error;
-  const auto absolute = std::filesystem::absolute(options.data_dir, error);
-  if (!error) options.data_dir = absolute.string();
+  options.data_dir = coordinator::AbsolutePath(options.data_dir);
   return RunLocalCluster(options);
 }
 

@@ -6,12 +6,12 @@
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
 
-#include "base/absolute_path.h"
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "cli/cluster/announcement.h"
 #include "cli/cluster/model_operations.h"
 #include "cli/generation/cluster_generation.h"
+#include "coordinator/operations/absolute_path.h"
 #include "rpc/private_file.h"
 
 namespace enigma::cli {
@@ -119,9 +119,9 @@ absl::StatusOr<std::string> BringUp::LoadOne(size_t index) {
       client_->Explain(client_->cluster().Unload(QuickCall(absl::Minutes(1)).get(), unload, &unloaded));
   if (!gone.ok() && !absl::IsFailedPrecondition(gone) && !absl::IsNotFound(gone)) return gone;
   v1::ImportModelRequest import;
-  import.set_path(AbsolutePath(path));
+  import.set_path(coordinator::AbsolutePath(path));
   if (const std::string encoder = options_.EncoderOf(index); !encoder.empty()) {
-    import.set_encoder_path(AbsolutePath(encoder));
+    import.set_encoder_path(coordinator::AbsolutePath(encoder));
   }
   import.set_name(name);
   import.set_replace(true);

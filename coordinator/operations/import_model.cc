@@ -10,8 +10,8 @@
 #include <absl/strings/str_cat.h>
 #include <absl/synchronization/mutex.h>
 
-#include "base/absolute_path.h"
 #include "base/status_macros.h"
+#include "coordinator/operations/absolute_path.h"
 #include "coordinator/operations/remove_model.h"
 #include "coordinator/operations/unload_model.h"
 #include "coordinator/state/picture_rows.h"

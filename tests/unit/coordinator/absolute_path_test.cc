@@ -1,10 +1,10 @@
-#include "base/absolute_path.h"
+#include "coordinator/operations/absolute_path.h"
 
 #include <filesystem>
 
 #include <gtest/gtest.h>
 
-namespace enigma {
+namespace enigma::coordinator {
 namespace {
 
 TEST(AbsolutePathTest, StartsWhereTheProgramRunsAndChangesNothingElse) {
@@ -16,4 +16,4 @@ TEST(AbsolutePathTest, StartsWhereTheProgramRunsAndChangesNothingElse) {
 }
 
 }  // namespace
-}  // namespace enigma
+}  // namespace enigma::coordinator

@@ -2,10 +2,10 @@
 
 #include <string>
 
-namespace enigma {
+namespace enigma::coordinator {
 
 // From the working directory on, where it is relative. "" stays "", and where there is no working directory any path
 // stays as it was given.
 std::string AbsolutePath(const std::string& path);
 
-}  // namespace enigma
+}  // namespace enigma::coordinator

@@ -1,9 +1,9 @@
-#include "base/absolute_path.h"
+#include "coordinator/operations/absolute_path.h"
 
 #include <filesystem>
 #include <system_error>
 
-namespace enigma {
+namespace enigma::coordinator {
 
 std::string AbsolutePath(const std::string& path) {
   if (path.empty()) return path;
@@ -12,4 +12,4 @@ std::string AbsolutePath(const std::string& path) {
   return error ? path : absolute.string();
 }
 
-}  // namespace enigma
+}  // namespace enigma::coordinator
