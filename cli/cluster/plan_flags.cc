@@ -18,7 +18,10 @@ PlanFlags::PlanFlags(Command& command) {
       .Text("--wire-type", wire_type_,
             "hidden states between nodes: f32, f16 or bf16 (default f32: cutting changes no bit)", "TYPE")
       .Among({"f32", "f16", "bf16"});
-  command.Texts("--node", nodes_, "place on this node only (id, its beginning, or host name); may be repeated", "NODE")
+  command
+      .Texts("--node", nodes_,
+             "place on this node only (id, four or more characters of its beginning, or host name); may be repeated",
+             "NODE")
       .Utf8();
 }
 

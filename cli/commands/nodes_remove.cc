@@ -33,7 +33,9 @@ void AddNodesRemove(Command& nodes) {
   auto node = std::make_shared<std::string>();
   auto json = std::make_shared<bool>(false);
   flags->AddTo(command);
-  command.Text("NODE", *node, "its id, the beginning of it, or its host name, as `enigma nodes` lists them", "")
+  command
+      .Text("NODE", *node,
+            "its id, the beginning of it (four or more characters), or its host name, as `enigma nodes` lists them", "")
       .Required()
       .Utf8();
   command.Switch("--json", *json, "as JSON");

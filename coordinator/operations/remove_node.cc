@@ -5,8 +5,8 @@
 
 namespace enigma::coordinator {
 
-absl::StatusOr<std::string> RemoveNode(ControlPlane& plane, std::string_view id_or_host) {
-  ENIGMA_ASSIGN_OR_RETURN(const Node node, plane.nodes.Resolve(id_or_host));
+absl::StatusOr<std::string> RemoveNode(ControlPlane& plane, std::string_view name) {
+  ENIGMA_ASSIGN_OR_RETURN(const Node node, plane.nodes.Resolve(name));
   ENIGMA_RETURN_IF_ERROR(plane.nodes.Remove(node.id));
   plane.channels.Forget(node.id);
   plane.links.Forget(node.id);

@@ -9,8 +9,8 @@
 
 namespace enigma::coordinator {
 
-// Forgets a node, named by id or host, and revokes its certificate: to come back it needs a new token. Its id.
-// FAILED_PRECONDITION while it is attached.
-absl::StatusOr<std::string> RemoveNode(ControlPlane& plane, std::string_view id_or_host);
+// Forgets a node, named as NodeRegistry::Resolve takes it, and revokes its certificate: to come back it needs a new
+// token. Its id. FAILED_PRECONDITION while it is attached.
+absl::StatusOr<std::string> RemoveNode(ControlPlane& plane, std::string_view name);
 
 }  // namespace enigma::coordinator

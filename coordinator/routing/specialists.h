@@ -17,7 +17,7 @@ struct Task {
   std::string model = {};
   std::vector<std::string> intents = {};   // labels of the router that mean this task
   std::vector<std::string> keywords = {};  // words and phrases that do, where no router decides
-  std::vector<std::string> nodes = {};     // where the model may be placed, by id or host name; empty: anywhere
+  std::vector<std::string> nodes = {};     // where it may be: ids, their beginnings or host names; empty: anywhere
   std::vector<std::string> fallback = {};  // models that are tried in its place, in this order
 };
 
