@@ -71,10 +71,15 @@ enum class Metric {
   // Training
   kJobs,
   kJobStep,
+  kJobSteps,
+  kJobSecondsLeft,
   kJobLoss,
   kJobValidationLoss,
   kJobTokensPerSecond,
   kJobGradientNorm,
+  kJobLearningRate,
+  kJobMfu,
+  kJobWireShare,
   kJobEpochs,
   kJobRanksLost,
   // Build

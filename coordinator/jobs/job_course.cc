@@ -29,6 +29,13 @@ JobCourse::JobCourse(ControlPlane& plane, JobRegistry& jobs, const Job& job)
   SetMembers(job.members);
 }
 
+JobCourse::~JobCourse() {
+  for (const Metric metric :
+       {Metric::kJobSecondsLeft, Metric::kJobTokensPerSecond, Metric::kJobMfu, Metric::kJobWireShare}) {
+    plane_.metrics.Gauge(metric, Labels()).Set(0);
+  }
+}
+
 void JobCourse::SetMembers(const std::vector<std::string>& members) {
   members_ = members;
   labels_.clear();
@@ -69,6 +76,8 @@ void JobCourse::Note(const enigma::v1::StepDone& step) {
   waited_ = waited_ * kKept + step.wait_seconds();
   const double tokens_per_second = seconds_ > 0 ? tokens_ / seconds_ : 0;
   const double flops = FlopsOfMembers();
+  JobProgress noted;
+  uint64_t steps = 0;
   jobs_.Note(id_, [&](Job& job, JobHistory& history) {
     JobProgress& progress = job.progress;
     progress.step = step.step();
@@ -86,12 +95,24 @@ void JobCourse::Note(const enigma::v1::StepDone& step) {
                  .gradient_norm = step.gradient_norm(),
                  .learning_rate = step.learning_rate(),
                  .tokens_per_second = tokens_per_second});
+    noted = progress;
+    steps = job.steps;
   });
-  plane_.metrics.Gauge(Metric::kJobStep, Labels()).Set(static_cast<double>(step.step()));
-  plane_.metrics.Gauge(Metric::kJobLoss, Labels()).Set(step.loss());
-  plane_.metrics.Gauge(Metric::kJobTokensPerSecond, Labels()).Set(tokens_per_second);
-  plane_.metrics.Gauge(Metric::kJobGradientNorm, Labels()).Set(step.gradient_norm());
+  Show(noted, steps);
   unsaved_ = true;
+}
+
+void JobCourse::Show(const JobProgress& progress, uint64_t steps) {
+  const auto set = [this](Metric metric, double value) { plane_.metrics.Gauge(metric, Labels()).Set(value); };
+  set(Metric::kJobStep, static_cast<double>(progress.step));
+  set(Metric::kJobSteps, static_cast<double>(steps));
+  set(Metric::kJobSecondsLeft, progress.step_seconds * static_cast<double>(steps - std::min(steps, progress.step)));
+  set(Metric::kJobLoss, progress.loss);
+  set(Metric::kJobTokensPerSecond, progress.tokens_per_second);
+  set(Metric::kJobGradientNorm, progress.gradient_norm);
+  set(Metric::kJobLearningRate, progress.learning_rate);
+  set(Metric::kJobMfu, progress.mfu);
+  set(Metric::kJobWireShare, progress.wire_share);
 }
 
 void JobCourse::Note(const enigma::v1::ValidationDone& validation) {

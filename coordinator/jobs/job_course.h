@@ -20,6 +20,10 @@ class JobCourse {
  public:
   // `job`: as it stands in the registry.
   JobCourse(ControlPlane& plane, JobRegistry& jobs, const Job& job);
+  // What is said of its speed is 0 from now on.
+  ~JobCourse();
+  JobCourse(const JobCourse&) = delete;
+  JobCourse& operator=(const JobCourse&) = delete;
 
   // From now on steps are those of these nodes, in their order.
   void EpochBegins(const std::vector<std::string>& members, size_t ranks_lost);
@@ -35,6 +39,7 @@ class JobCourse {
   void SetFlops(const std::string& node, double flops_per_second);
 
  private:
+  void Show(const JobProgress& progress, uint64_t steps);
   void SetMembers(const std::vector<std::string>& members);
   [[nodiscard]] MetricLabels Labels() const { return {{"model_name", model_}}; }
   [[nodiscard]] double FlopsOfMembers() const;  // 0 where not all are known
