@@ -100,6 +100,10 @@ absl::StatusOr<ToolPlan> MakeChatPrompt(ControlPlane& plane, const Model& model,
     }
   }
   ENIGMA_ASSIGN_OR_RETURN(const ChatTemplatePtr chat_template, plane.files.Chat(model));
+  if (!has_pictures && model.encoder && !chat_template->abilities().user_text) {
+    return absl::InvalidArgumentError(absl::StrCat("messages: '", model.name, "' answers about pictures alone, and ",
+                                                   "none was sent; send one, or name another model"));
+  }
   ENIGMA_ASSIGN_OR_RETURN(const std::string prompt, RenderChat(*chat_template, chat));
   ENIGMA_ASSIGN_OR_RETURN(ToolPlan plan, PlanTools(plane, *chat_template, tokenizer, tools, request));
   SetPrompt(prompt + plan.prefill, /*rendered=*/true, request);

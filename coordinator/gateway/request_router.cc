@@ -73,9 +73,10 @@ ModelView RequestRouter::ViewFor(const RouteQuestion& question) {
     abilities.images = (*model)->encoder.has_value();
     abilities.allowed = caller.MayUse(name);
     abilities.context = served.ok() ? served->context : std::min((*model)->context, kDefaultContextMax);
-    if (request.features.wants_tools) {
+    if (request.features.wants_tools || abilities.images) {
       const absl::StatusOr<ChatTemplatePtr> chat = plane_.files.Chat(**model);
       abilities.tools = chat.ok() && (*chat)->abilities().tools;
+      abilities.text = !chat.ok() || (*chat)->abilities().user_text;
     }
     return abilities;
   };

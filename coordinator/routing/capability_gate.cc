@@ -58,6 +58,7 @@ std::vector<std::string> ThatTakeImages(std::vector<std::string> names, const Mo
 std::string ReasonAgainst(const std::string& model, const RequestFeatures& features, const ModelView& models) {
   const std::optional<ModelAbilities> abilities = models.abilities(model);
   if (!abilities) return "is not there";
+  if (!abilities->text && !features.has_image) return "answers about pictures alone, and none was sent";
   if (features.wants_tools && !abilities->tools) return "has no place for tools";
   // Counting tokens costs; most prompts are short enough whatever their tokens are.
   if (features.prompt_bytes + kTemplateTokens < abilities->context) return "";

@@ -19,6 +19,7 @@ struct ModelAbilities {
   uint32_t context = 0;  // longest sequence in tokens
   bool tools = false;    // its chat template has a place for tools
   bool images = false;   // it has an image encoder
+  bool text = true;      // it reads what is said; false: it answers about pictures alone
   bool allowed = true;   // who asks may use it
 };
 
@@ -59,11 +60,11 @@ bool WantsVerdict(const Specialists& specialists, const RequestFeatures& feature
 
 // Which specialist answers. In this order: the task that the client names; the default where it forbids routing; the
 // task "vision" for an image, or one whose model takes images and is allowed where that one's is not; the one that the
-// conversation began with; the router's intent, where it is sure; keywords; the default. A model that has no place for
-// tools that were given, or whose context is too short, gives way to another that can (the default's first, then in the
-// order of the registry), unless the client named the task. `verdict`: empty where there is no router, or it did not
-// answer, for which `no_verdict` is the reason. INVALID_ARGUMENT for a task that there is none of, and for an image
-// where no task takes any. Pure.
+// conversation began with; the router's intent, where it is sure; keywords; the default. A model that answers about
+// pictures alone, or has no place for tools that were given, or whose context is too short, gives way to another that
+// can (the default's first, then in the order of the registry), unless the client named the task. `verdict`: empty
+// where there is no router, or it did not answer, for which `no_verdict` is the reason. INVALID_ARGUMENT for a task
+// that there is none of, and for an image where no task takes any. Pure.
 absl::StatusOr<Decision> Decide(const Specialists& specialists, const KeywordRules& keywords,
                                 const RequestFeatures& features, const std::optional<RouterVerdict>& verdict,
                                 std::string_view no_verdict, const ModelView& models);

@@ -80,11 +80,15 @@ std::string ChatTemplate::Probe(Json messages, Json tools) const {
 }
 
 void ChatTemplate::FindAbilities() {
-  const std::string text = Probe(Json::array({User(kUserMark)}));
+  const absl::StatusOr<std::string> rendered = RenderAdapted(Json::array({User(kUserMark)}), {});
+  const std::string text = rendered.value_or("");
   const std::string typed = Probe(Json::array({User(TextParts(kUserMark))}));
   // A template that prints the list itself does not know parts.
   abilities_.typed_content = Contains(typed, kUserMark) && !Contains(typed, "'type'") && !Contains(typed, "\"type\"");
   abilities_.text_content = Contains(text, kUserMark) || !abilities_.typed_content;
+
+  // One that refuses so short a conversation has not left it out.
+  abilities_.user_text = !rendered.ok() || Contains(text, kUserMark) || Contains(typed, kUserMark);
 
   const Json system = {{"role", "system"}, {"content", ContentOf(kSystemMark)}};
   const Json user = User(ContentOf(kUserMark));

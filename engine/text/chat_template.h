@@ -18,6 +18,7 @@ namespace enigma::engine {
 // What a chat template can do. Nothing in a model's files says so; it is found out by rendering small conversations
 // with marked texts in them and looking where the marks come out.
 struct ChatAbilities {
+  bool user_text = true;       // what the user says comes out; false: it is left out (kCaptionTemplate)
   bool text_content = true;    // the content of a message may be a string
   bool typed_content = false;  // ... or a list of parts, [{"type": "text", "text": ...}]
   bool empty_content = false;  // ... or null, beside tool calls

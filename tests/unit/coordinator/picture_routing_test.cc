@@ -2,8 +2,10 @@
 #include <fstream>
 #include <thread>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/text/tokenizer_file.h"
 #include "tests/unit/coordinator/vision_fixture.h"
 
 namespace enigma::coordinator::testing {
@@ -51,6 +53,30 @@ TEST_F(PictureRoutingTest, AnImageGoesToTheSpecialistThatTakesOne) {
   ASSERT_EQ(answer.status, 200) << answer.body;
   EXPECT_EQ(answer.headers.at("x-enigma-model"), "eye");
   EXPECT_EQ(answer.headers.at("x-enigma-route-method"), "capability");
+}
+
+// As those trained here on captions: they have learned to read nothing, and would tell of a picture that is not there.
+TEST_F(PictureRoutingTest, ATextGoesToNoModelThatReadsNone) {
+  BeginRouting();
+  const std::string captions = folder_ + "/captions.gguf";
+  enigma::testing::EditModel(model_path_, captions, [](enigma::testing::EditableModel& model) {
+    model.metadata.Set("tokenizer.chat_template", std::string(engine::kCaptionTemplate));
+  });
+  enigma::v1::ImportModelRequest teller;
+  teller.set_path(captions);
+  teller.set_encoder_path(folder_ + "/encoder-64.gguf");
+  teller.set_name("teller");
+  ASSERT_TRUE(Import(teller).ok());
+  WriteRegistry("teller", "  asked: {model: teller, keywords: [picture]}\n");
+  ASSERT_TRUE(Eventually([&] { return Specialist("asked") == "teller"; }));
+  const PictureJson text = PictureJson::array({{{"role", "user"}, {"content", "What do you see in this picture?"}}});
+  const HttpAnswer routed = Chat(text, "auto");
+  EXPECT_EQ(routed.status, 200) << routed.body;
+  EXPECT_EQ(routed.headers.at("x-enigma-model"), "blind");
+  EXPECT_EQ(routed.headers.at("x-enigma-route-method"), "capability");
+  const HttpAnswer about_one = Chat(Parts({ImagePart(Png(8, 8))}), "auto");
+  EXPECT_EQ(about_one.headers.at("x-enigma-model"), "teller") << "it is in service";
+  EXPECT_THAT(Refusal(Chat(text, "teller")), ::testing::HasSubstr("'teller' answers about pictures alone"));
 }
 
 TEST_F(PictureRoutingTest, AnImageGoesToNoModelThatTheKeyMayNotUse) {

@@ -57,6 +57,17 @@ TEST_F(DecideTest, ASureRouterDecides) {
   EXPECT_THAT(decision.why, HasSubstr("0.90"));
 }
 
+TEST_F(DecideTest, AModelForPicturesAloneGivesWayWhereThereIsNone) {
+  models_["coder"] = {.context = 1000, .images = true, .text = false};
+  const Decision decision = Decided(RouterVerdict{"code", 0.9, 0.5});
+  EXPECT_EQ(decision.model, "talker");
+  EXPECT_EQ(decision.method, RouteMethod::kCapability);
+  EXPECT_EQ(decision.intent, "code");
+  EXPECT_THAT(decision.why, HasSubstr("'coder' answers about pictures alone, and none was sent"));
+  request_.has_image = true;
+  EXPECT_EQ(Decided().model, "coder");
+}
+
 TEST_F(DecideTest, AnIntentThatNoTaskClaimsGoesToTheDefault) {
   const Decision decision = Decided(RouterVerdict{"search", 0.99, 0.5});
   EXPECT_EQ(decision.task, "chat");

@@ -145,6 +145,9 @@ TEST(ChatTemplateTest, QuestionsArePutAsTheyAreLearned) {
 
 TEST(ChatTemplateTest, WordsBesidePicturesAreLeftOutWhereNoneWereLearned) {
   EXPECT_EQ(*Prompt(Make(kCaptionTemplate), R"([{"role": "user", "content": "What is this?"}])"), "<s>");
+  EXPECT_FALSE(Make(kCaptionTemplate).abilities().user_text);
+  EXPECT_TRUE(Make(kQuestionTemplate).abilities().user_text);
+  EXPECT_TRUE(Make("{{ raise_exception('no') }}").abilities().user_text) << "nobody knows";
 }
 
 TEST(ChatTemplateTest, RefusesWhatAreNoMessages) {
