@@ -3,12 +3,14 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "coordinator/gateway/openai/api_error.h"
+#include "coordinator/gateway/openai/body.h"
 
 namespace enigma::coordinator {
 namespace {
@@ -25,7 +27,12 @@ struct RouteEntry {
   bool prefix = false;  // the path and whatever follows
 };
 
+boost::asio::awaitable<void> AboutApi(ApiContext& api, HttpExchange& exchange);
+
 constexpr std::array kRoutes = {
+    RouteEntry{"GET", "/", &AboutApi, Open::kToAll},
+    RouteEntry{"GET", "/v1", &AboutApi, Open::kToAll},
+    RouteEntry{"GET", "/v1/", &AboutApi, Open::kToAll},
     RouteEntry{"GET", "/v1/models", &ListModelsEndpoint},
     RouteEntry{"GET", "/v1/models/", &ShowModel, Open::kToCallers, /*prefix=*/true},
     RouteEntry{"POST", "/v1/chat/completions", &ChatCompletions},
@@ -39,6 +46,24 @@ constexpr std::array kRoutes = {
     RouteEntry{"GET", "/health/ready", &Ready, Open::kToAll},
     RouteEntry{"GET", "/metrics", &MetricsText, Open::kToAll},
 };
+
+// For whoever opens the address that was printed: what this is, and where it answers.
+boost::asio::awaitable<void> AboutApi(ApiContext&, HttpExchange& exchange) {
+  Json endpoints = Json::array();
+  for (const RouteEntry& route : kRoutes) {
+    if (route.endpoint == &AboutApi) continue;
+    endpoints.push_back(absl::StrCat(ToAbsl(route.method), " ", ToAbsl(route.path), route.prefix ? "{model}" : ""));
+  }
+  HttpReply reply;
+  reply.body = Json{{"name", "Enigma"},
+                    {"about", "An OpenAI-compatible API is at /v1: give this address with /v1 as a client's base URL."},
+                    {"endpoints", std::move(endpoints)},
+                    {"example",
+                     {{"request", "POST /v1/chat/completions"},
+                      {"body", {{"model", "auto"}, {"messages", {{{"role", "user"}, {"content", "Hello"}}}}}}}}}
+                   .dump(2);
+  co_await exchange.Reply(std::move(reply));
+}
 
 bool Matches(const RouteEntry& route, std::string_view path) {
   return route.prefix ? path.starts_with(route.path) && path.size() > route.path.size() : path == route.path;

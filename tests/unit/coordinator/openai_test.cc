@@ -196,6 +196,11 @@ TEST_F(OpenAiTest, StatusesSayWhoseFaultItIs) {
   EXPECT_TRUE(not_loaded.headers.contains("retry-after"));
   EXPECT_TRUE(not_loaded.headers.contains("retry-after-ms"));
   EXPECT_EQ(Get(port(), "/v1/nothing").status, 404);
+  for (const char* path : {"/", "/v1", "/v1/"}) {
+    const HttpAnswer about = Get(port(), path);
+    EXPECT_EQ(about.status, 200) << path;
+    EXPECT_NE(about.body.find("POST /v1/chat/completions"), std::string::npos) << about.body;
+  }
   EXPECT_EQ(Get(port(), "/v1/completions").status, 405);
   EXPECT_EQ(Get(port(), "/v1/completions").headers.at("allow"), "POST");
   EXPECT_EQ(Get(port(), "/health").status, 200);
