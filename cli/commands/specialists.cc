@@ -1,7 +1,9 @@
 // `enigma specialists`: the registry behind the model auto, shown or replaced.
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
@@ -17,6 +19,7 @@ namespace enigma::cli {
 namespace {
 
 constexpr size_t kRegistryBytesMax = size_t{1} << 20;
+constexpr size_t kNodeIdBeginning = 4;  // that may stand for an id, at least
 
 struct SpecialistsFlags {
   ClusterFlags cluster;
@@ -65,6 +68,36 @@ void PrintSpecialists(const v1::SpecialistsReply& reply) {
               reply.router_ready() ? "in service" : "not in service yet");
 }
 
+// What a message calls the text that it is about.
+grpc::Status NameFile(const grpc::Status& status, const std::string& file) {
+  constexpr std::string_view kText = "body:";
+  const std::string& message = status.error_message();
+  if (status.ok() || !message.starts_with(kText)) return status;
+  return {status.error_code(), absl::StrCat(file == "-" ? "standard input" : file, ":", message.substr(kText.size()))};
+}
+
+// As the coordinator resolves it: by id, host name or the beginning of an id.
+bool IsNode(const v1::ListNodesReply& nodes, const std::string& name) {
+  return std::any_of(nodes.nodes().begin(), nodes.nodes().end(), [&](const v1::NodeInfo& node) {
+    return node.node_id() == name || node.host_name() == name ||
+           (name.size() >= kNodeIdBeginning && node.node_id().starts_with(name));
+  });
+}
+
+// A model that may only stand where nobody is cannot be placed, which is no error: the node may still come.
+absl::Status WarnOfUnknownNodes(ClusterClient& client, const v1::SpecialistsReply& reply) {
+  v1::ListNodesReply nodes;
+  ENIGMA_RETURN_IF_ERROR(client.Explain(client.cluster().ListNodes(QuickCall().get(), {}, &nodes)));
+  for (const v1::SpecialistTask& task : reply.tasks()) {
+    for (const std::string& name : task.nodes()) {
+      if (IsNode(nodes, name)) continue;
+      std::fprintf(stderr, "warning: tasks.%s.nodes: no node is called '%s'; `enigma nodes` lists those there are\n",
+                   task.name().c_str(), name.c_str());
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status RunSpecialists(const SpecialistsFlags& flags) {
   v1::ReplaceSpecialistsRequest request;
   if (!flags.file.empty()) {
@@ -75,7 +108,8 @@ absl::Status RunSpecialists(const SpecialistsFlags& flags) {
   const auto context = QuickCall();
   const grpc::Status called = flags.file.empty() ? client->cluster().ShowSpecialists(context.get(), {}, &reply)
                                                  : client->cluster().ReplaceSpecialists(context.get(), request, &reply);
-  ENIGMA_RETURN_IF_ERROR(client->Explain(called));
+  ENIGMA_RETURN_IF_ERROR(client->Explain(NameFile(called, flags.file)));
+  ENIGMA_RETURN_IF_ERROR(WarnOfUnknownNodes(*client, reply));
   if (flags.json) {
     PrintJson(SpecialistsJson(reply));
   } else {
