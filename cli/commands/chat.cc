@@ -88,6 +88,9 @@ absl::Status RunChat(const ChatCommand& flags) {
       std::fprintf(stderr, "(The answer was cut after %zu tokens, by --max-tokens or by the model's context.)\n",
                    result->ids.size());
     }
+    if (const std::string who = DescribeRoute(*result); !who.empty()) {
+      std::fprintf(stderr, "(Answered by %s.)\n", who.c_str());
+    }
     conversation.Remember(result->text);
   }
 }
@@ -99,7 +102,8 @@ void AddChat(Command& root) {
   auto flags = std::make_shared<ChatCommand>(command);
   command.Text("--system", flags->system, "what the model is told before the conversation", "TEXT").Utf8();
   command.Switch("--raw", flags->raw, "the model continues the bare transcript, without its chat template");
-  command.Examples({"enigma chat --model demo", "enigma chat --model demo --system \"Answer in one sentence.\"",
+  command.Examples({"enigma chat", "enigma chat --model demo",
+                    "enigma chat --model demo --system \"Answer in one sentence.\"",
                     "enigma chat --local model.gguf --temperature 0.8"});
   command.Does([flags] { return RunChat(*flags); });
 }

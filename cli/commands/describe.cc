@@ -60,14 +60,21 @@ absl::Status DescribeOnCluster(const DescribeCommand& flags, const engine::Sampl
   const auto result = GenerateOnCluster(*client, flags.model, request, show);
   if (!flags.json && result.ok()) std::fputc('\n', stdout);
   ENIGMA_RETURN_IF_ERROR(result.status());
-  if (!flags.json) return absl::OkStatus();
-  PrintJson({{"image", flags.image},
-             {"rows", std::count(result->prompt_ids.begin(), result->prompt_ids.end(), engine::kGivenRow)},
-             {"model", result->model},
-             {"nodes", result->nodes},
-             {"ids", result->ids},
-             {"text", result->text},
-             {"finish_reason", result->finish_reason}});
+  if (!flags.json) {
+    if (const std::string who = DescribeRoute(*result); !who.empty()) {
+      std::fprintf(stderr, "Answered by %s.\n", who.c_str());
+    }
+    return absl::OkStatus();
+  }
+  Json json = {{"image", flags.image},
+               {"rows", std::count(result->prompt_ids.begin(), result->prompt_ids.end(), engine::kGivenRow)},
+               {"model", result->model},
+               {"nodes", result->nodes},
+               {"ids", result->ids},
+               {"text", result->text},
+               {"finish_reason", result->finish_reason}};
+  AddRoute(result->route, json);
+  PrintJson(json);
   return absl::OkStatus();
 }
 

@@ -78,6 +78,9 @@ absl::Status RunGenerate(const GenerateCommand& flags, bool has_prompt) {
   if (shown || (!flags.json && result.ok())) std::fputc('\n', stdout);
   ENIGMA_RETURN_IF_ERROR(result.status());
   if (flags.json) PrintJson(ToJson(*result));
+  if (const std::string who = DescribeRoute(*result); !flags.json && !who.empty()) {
+    std::fprintf(stderr, "Answered by %s.\n", who.c_str());
+  }
   return absl::OkStatus();
 }
 
@@ -97,7 +100,7 @@ void AddGenerate(Command& root) {
   command.Switch("--raw", flags->raw, "continue the text as it stands, without the model's chat template");
   command.Switch("--json", flags->json, "print everything as JSON at the end");
   command.Examples(
-      {"enigma generate --model demo \"Once upon a time\"",
+      {"enigma generate \"What is 47 plus 38?\"", "enigma generate --model demo \"Once upon a time\"",
        "enigma generate --model demo --raw --temperature 0.8 --top-p 0.95 --seed 7 --max-tokens 400 - < story.txt",
        "enigma generate --local model.gguf --json \"Once upon a time\""});
   command.Does([flags, prompt] { return RunGenerate(*flags, prompt.given()); });

@@ -75,6 +75,16 @@ void Add(const v1::GenerateChunk& chunk, GenerationResult& result) {
                    .total_seconds = chunk.total_seconds()};
 }
 
+// What the answer's metadata say; once it has begun.
+GenerationRoute RouteOf(const grpc::ClientContext& context) {
+  const auto& metadata = context.GetServerInitialMetadata();
+  const auto value = [&metadata](const char* name) {
+    const auto found = metadata.find(name);
+    return found == metadata.end() ? std::string() : std::string(found->second.data(), found->second.size());
+  };
+  return {value("x-enigma-route-method"), value("x-enigma-intent"), value("x-enigma-confidence")};
+}
+
 }  // namespace
 
 absl::StatusOr<GenerationResult> GenerateOnCluster(ClusterClient& client, const std::string& model,
@@ -87,6 +97,7 @@ absl::StatusOr<GenerationResult> GenerateOnCluster(ClusterClient& client, const 
   v1::GenerateChunk chunk;
   bool wanted = true;
   while (reader->Read(&chunk)) {
+    if (result.route.method.empty()) result.route = RouteOf(context);
     wanted = wanted && (chunk.text().empty() || sink(chunk.text()));
     if (!wanted) context.TryCancel();
     Add(chunk, result);

@@ -1,6 +1,25 @@
 #include "cli/generation/generation.h"
 
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+
 namespace enigma::cli {
+
+std::string DescribeRoute(const GenerationResult& result) {
+  const GenerationRoute& route = result.route;
+  if (route.method.empty() || route.method == "explicit") return "";
+  return absl::StrCat(
+      result.model, ", by ", route.method,
+      route.intent.empty() ? "" : absl::StrCat(" (intent ", route.intent, ", confidence ", route.confidence, ")"));
+}
+
+void AddRoute(const GenerationRoute& route, Json& json) {
+  if (route.method.empty()) return;
+  double confidence = 0;
+  json["method"] = route.method;
+  json["intent"] = route.intent.empty() ? Json() : Json(route.intent);
+  json["confidence"] = absl::SimpleAtod(route.confidence, &confidence) ? Json(confidence) : Json();
+}
 
 Json ToJson(const GenerationResult& result) {
   const GenerationTiming& timing = result.timing;
@@ -21,6 +40,7 @@ Json ToJson(const GenerationResult& result) {
   };
   if (!result.nodes.empty()) json["nodes"] = result.nodes;
   if (!result.contract.empty()) json["contract"] = result.contract;
+  AddRoute(result.route, json);
   return json;
 }
 

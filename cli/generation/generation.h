@@ -36,6 +36,13 @@ struct GenerationTiming {
   double total_seconds = 0;
 };
 
+// Who was chosen to answer, and what decided that (docs/routing.md).
+struct GenerationRoute {
+  std::string method;      // "model", "keyword", ...; empty: nobody said
+  std::string intent;      // that a router read; empty: none did
+  std::string confidence;  // of it, as it was written
+};
+
 struct GenerationResult {
   std::string model;
   std::vector<engine::TokenId> prompt_ids;
@@ -45,6 +52,7 @@ struct GenerationResult {
   GenerationTiming timing;
   std::vector<std::string> nodes;  // stage by stage; empty without a cluster
   std::string contract;            // numeric contract that made the tokens
+  GenerationRoute route;           // of the cluster's answer
 };
 
 // Takes text as it is made. False ends the answer: nobody wants the rest.
@@ -60,6 +68,12 @@ class AnsweringModel {
   virtual absl::StatusOr<GenerationResult> Generate(const GenerationRequest& request, const TextSink& sink) = 0;
   virtual absl::StatusOr<bool> HasChatTemplate() = 0;
 };
+
+// "math, by model (intent math, confidence 0.9931)": who answered and why. Empty where the client named the model.
+std::string DescribeRoute(const GenerationResult& result);
+
+// Adds "method", "intent" and "confidence", the latter null without a router; nothing where nobody said.
+void AddRoute(const GenerationRoute& route, Json& json);
 
 // {"model","prompt_ids","ids","text","finish_reason","timing",...}
 Json ToJson(const GenerationResult& result);

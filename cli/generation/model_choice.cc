@@ -11,13 +11,20 @@
 
 namespace enigma::cli {
 
+namespace {
+
+constexpr char kAutoModelName[] = "auto";  // docs/routing.md
+
+}  // namespace
+
 ModelChoice::ModelChoice(Command& command, Files files) : files_(files) {
   cluster_.AddTo(command);
   const bool by_either = files == Files::kByEitherFlag;
   command
       .Text("--model,-m", model_,
             absl::StrCat("the model's name in the cluster, as `enigma models` lists it",
-                         by_either ? "; one that ends with .gguf is a file, as with --local" : ""),
+                         by_either ? "; one that ends with .gguf is a file, as with --local"
+                                   : " (default: auto, the specialist that suits what is asked)"),
             "NAME")
       .Utf8();
   command.Text("--local", local_, "run this GGUF file in this process, without a cluster", "PATH");
@@ -39,7 +46,8 @@ std::string ModelChoice::file() const {
 }
 
 absl::Status ModelChoice::Check() const {
-  if (model_.empty() == local_.empty()) {
+  const bool names_none = model_.empty() && local_.empty();
+  if ((names_none && !routes_by_default()) || (!model_.empty() && !local_.empty())) {
     return UsageError("name a model of the cluster with --model NAME, or a file with --local PATH");
   }
   for (const Argument& argument : local_only_) {
@@ -58,7 +66,7 @@ absl::StatusOr<std::unique_ptr<AnsweringModel>> ModelChoice::Open() const {
     return LocalModel::Open({.path = file(), .threads = threads_, .context = context_});
   }
   ENIGMA_ASSIGN_OR_RETURN(auto client, ClusterClient::Open(cluster_));
-  return std::make_unique<ClusterModel>(std::move(client), model_);
+  return std::make_unique<ClusterModel>(std::move(client), model_.empty() ? kAutoModelName : model_);
 }
 
 }  // namespace enigma::cli

@@ -19,14 +19,15 @@ class ModelChoice {
   // ".gguf".
   enum class Files { kByLocal, kByEitherFlag };
   explicit ModelChoice(Command& command, Files files = Files::kByLocal);
-  // Usage error unless exactly one of --model and --local was given, and no flag that has no effect there. Opens the
-  // model or finds the cluster.
+  // Usage error where both --model and --local were given, or, for `eval`, neither, and for a flag that has no effect
+  // there. Opens the model or finds the cluster, whose model is "auto" where none is named.
   absl::StatusOr<std::unique_ptr<AnsweringModel>> Open() const;
   // The usage errors alone, before anything is read or opened.
   absl::Status Check() const;
 
  private:
   std::string file() const;  // empty for a model of the cluster
+  bool routes_by_default() const { return files_ == Files::kByLocal; }
 
   const Files files_;
   ClusterFlags cluster_;

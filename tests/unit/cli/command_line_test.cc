@@ -32,7 +32,7 @@ TEST(CommandLineTest, WrongUsageIsStatusTwoOnStderr) {
       {},
       {"no-such-command"},
       {"generate", "--no-such-flag"},
-      {"generate", "hello"},                                  // neither --model nor --local
+      {"eval", "math"},                                       // neither --model nor --local
       {"generate", "--model", "m", "--local", "p", "hello"},  // both
       {"generate", "--local", "p", "--max-tokens", "many", "hello"},
       {"tokenize", "--text", "a"},

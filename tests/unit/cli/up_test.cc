@@ -208,7 +208,7 @@ TEST_F(UpTest, ModelsOfAFolderAnswerBehindAuto) {
   ASSERT_TRUE(WaitUntilReady(*up)) << up->Stderr();
   EXPECT_TRUE(up->WaitForOutput("enigma generate --model auto", seconds(10))) << up->Stdout();
   const auto answered_by = [this](const char* prompt) {
-    const RunResult answer = Enigma({"generate", "--model", "auto", "--raw", "--max-tokens", "2", "--json", prompt});
+    const RunResult answer = Enigma({"generate", "--raw", "--max-tokens", "2", "--json", prompt});
     EXPECT_EQ(answer.status, 0) << answer.err;
     return answer.status == 0 ? nlohmann::json::parse(answer.out) : nlohmann::json();
   };
@@ -216,6 +216,19 @@ TEST_F(UpTest, ModelsOfAFolderAnswerBehindAuto) {
   const auto chat = answered_by("Once upon a time");
   EXPECT_EQ(code.at("model"), "coder") << code;
   EXPECT_EQ(chat.at("model"), "talker") << chat;
+  EXPECT_EQ(code.at("method"), "keyword") << code;
+  EXPECT_TRUE(code.at("intent").is_null()) << "there is no router";
+  EXPECT_THAT(Enigma({"generate", "--raw", "--max-tokens", "2", "write python"}).err,
+              HasSubstr("Answered by coder, by keyword."));
+  EXPECT_THAT(Enigma({"generate", "--model", "coder", "--raw", "--max-tokens", "2", "write python"}).err,
+              ::testing::Not(HasSubstr("Answered by")));
+  const std::string own = directory_.path() + "/own.yaml";
+  std::ofstream(own) << "tasks:\n  chat: {model: talkr}\n";
+  EXPECT_THAT(Enigma({"specialists", "--set", own}).err, HasSubstr(own + ":2: tasks.chat.model"));
+  std::ofstream(own) << "tasks:\n  chat: {model: talker, nodes: [mars]}\n";
+  const RunResult set = Enigma({"specialists", "--set", own});
+  EXPECT_EQ(set.status, 0) << set.err;
+  EXPECT_THAT(set.err, HasSubstr("warning: tasks.chat.nodes: no node is called 'mars'"));
 }
 
 TEST_F(UpTest, WhatIsSaidNearerDecidesAboutTheModelsThatAreThereFromTheStart) {
