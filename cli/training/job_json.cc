@@ -48,6 +48,7 @@ Json ToJson(const v1::JobInfo& job) {
                {"priority", job.priority()},
                {"queue_place", job.queue_place()},
                {"checkpoint_step", job.checkpoint_step()},
+               {"model_step", job.model_step()},
                {"data_epoch", Number(job.data_epoch())},
                {"flops_per_token", Number(job.flops_per_token())}};
   if (!job.config_json().empty()) json["config"] = Parsed(job.config_json());

@@ -201,9 +201,13 @@ std::string WhatNext(const v1::JobInfo& job) {
                                  ? std::string()
                                  : absl::StrCat(", best validation loss ", LossText(job.best_validation_loss()),
                                                 " at step ", job.best_step());
-    return absl::StrCat(job.model(), " is registered (loss ", LossText(job.loss()), best,
-                        "). To use it:\n  enigma load ", job.model(), "\n  enigma generate --model ", job.model(),
-                        " \"...\"\n");
+    const std::string what = job.model_step() == 0 || job.model_step() >= job.step()
+                                 ? absl::StrCat("loss ", LossText(job.loss()), best)
+                                 : absl::StrCat("the weights of step ", job.model_step(), " of ", job.step(),
+                                                ", whose validation loss ", LossText(job.best_validation_loss()),
+                                                " is the best; the last is ", LossText(job.validation_loss()));
+    return absl::StrCat(job.model(), " is registered (", what, "). To use it:\n  enigma load ", job.model(),
+                        "\n  enigma generate --model ", job.model(), " \"...\"\n");
   }
   return absl::StrCat("Job ", job.job(), " goes on. To see it again, or to end it:\n  enigma jobs watch ", job.job(),
                       "\n  enigma jobs cancel ", job.job(), "\n");

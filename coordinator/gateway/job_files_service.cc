@@ -1,6 +1,7 @@
 #include "coordinator/gateway/job_files_service.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 
 #include "base/status_macros.h"
 #include "base/text.h"
+#include "coordinator/jobs/describe_job.h"
 #include "coordinator/jobs/mapped_text.h"
 #include "coordinator/jobs/received_file.h"
 #include "engine/checkpoint/checkpoint_writer.h"
@@ -119,7 +121,10 @@ absl::Status JobFilesService::TakeCheckpoint(const Job& job, const enigma::v1::S
     return absl::FailedPreconditionError(
         absl::StrCat("job ", job.id, " is ", ToAbsl(JobStateName(job.state)), " and takes no checkpoint"));
   }
-  if (head.step() < job.checkpoint_step) return absl::OkStatus();  // a newer one is here
+  ValidationBook validation = job.validation;
+  validation.Note(BookOf(head.validations()));
+  const bool best = head.step() == validation.best_step;
+  if (head.step() < job.checkpoint_step && !best) return absl::OkStatus();  // a newer one is here
   ENIGMA_ASSIGN_OR_RETURN(const auto folder, folders_.Checkpoints(job.id));
   auto begun = folder->Begin(head.step(), head.total_bytes());
   if (absl::IsAlreadyExists(begun.status())) return absl::OkStatus();
@@ -132,15 +137,23 @@ absl::Status JobFilesService::TakeCheckpoint(const Job& job, const enigma::v1::S
   manifest.step = head.step();
   manifest.made_by = head.node_id();
   manifest.time = plane_.clock.Now();
-  if (job.validation.step == head.step() && job.validation.step > 0) manifest.validation_loss = job.validation.loss;
+  if (best) {
+    manifest.validation_loss = validation.best_loss;
+  } else if (validation.step == head.step() && std::isfinite(validation.loss)) {
+    manifest.validation_loss = validation.loss;
+  }
   engine::CheckpointFile file{kStateFile, head.total_bytes(), {}};
   std::copy(head.sha256().begin(), head.sha256().end(), file.hash.begin());
   manifest.files.push_back(file);
   ENIGMA_RETURN_IF_ERROR(writer->Commit(manifest).status());
-  ENIGMA_RETURN_IF_ERROR(
-      jobs_.Update(job.id, [&](Job& its) { its.checkpoint_step = std::max(its.checkpoint_step, head.step()); }));
   engine::PrunePolicy policy;
   policy.keep_newest = job.keep_checkpoints;
+  policy.keep_best = false;  // the book knows of more validations than there are checkpoints
+  ENIGMA_RETURN_IF_ERROR(jobs_.Update(job.id, [&](Job& its) {
+    its.checkpoint_step = std::max(its.checkpoint_step, head.step());
+    its.validation.Note(BookOf(head.validations()));
+    policy.keep_steps = {its.validation.best_step};
+  }));
   if (const auto pruned = folder->Prune(policy); !pruned.ok()) {
     LogWarn("job {}: old checkpoints stay: {}", job.id, Describe(pruned.status()));
   }

@@ -38,6 +38,7 @@ enigma::v1::JobInfo DescribeJob(const Job& job, bool whole) {
   info.set_flops_per_token(job.flops_per_token);
   info.set_priority(job.priority);
   info.set_checkpoint_step(job.checkpoint_step);
+  info.set_model_step(job.model_step);
   info.set_data_epoch(progress.data_epoch);
   if (!whole) return info;
   info.set_config_json(job.config_json);
@@ -55,6 +56,14 @@ enigma::v1::JobPoint DescribePoint(const JobPoint& point) {
   told.set_learning_rate(point.learning_rate);
   told.set_tokens_per_second(point.tokens_per_second);
   return told;
+}
+
+ValidationBook BookOf(const enigma::v1::ValidationRecord& told) {
+  return {.step = told.step(),
+          .loss = told.loss(),
+          .best_step = told.best_step(),
+          .best_loss = told.best_loss(),
+          .since_best = told.since_best()};
 }
 
 }  // namespace enigma::coordinator

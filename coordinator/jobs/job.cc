@@ -132,6 +132,7 @@ void CourseFrom(const nlohmann::json& json, Job& job) {
   json.at("epoch").get_to(job.epoch);
   json.at("members").get_to(job.members);
   json.at("checkpoint_step").get_to(job.checkpoint_step);
+  job.model_step = json.value("model_step", uint64_t{0});  // records from before the best was chosen have none
   BookFrom(json.at("validation"), job.validation);
   ProgressFrom(json.at("progress"), job.progress);
 }
@@ -166,6 +167,10 @@ void ValidationBook::Note(uint64_t at_step, double at_loss) {
   since_best = 0;
 }
 
+void ValidationBook::Note(const ValidationBook& told) {
+  if (told.step > step) *this = told;
+}
+
 std::string RecordOfJob(const Job& job) {
   nlohmann::json json = {{"id", job.id},
                          {"model", job.model},
@@ -193,6 +198,7 @@ std::string RecordOfJob(const Job& job) {
                          {"epoch", job.epoch},
                          {"members", job.members},
                          {"checkpoint_step", job.checkpoint_step},
+                         {"model_step", job.model_step},
                          {"validation", JsonOf(job.validation)},
                          {"progress", JsonOf(job.progress)}};
   // Reasons come from other machines, and may hold anything.

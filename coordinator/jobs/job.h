@@ -47,6 +47,8 @@ struct ValidationBook {
   uint32_t since_best = 0;  // validations without an improvement
   // Told twice, as after a lost step, it counts once.
   void Note(uint64_t at_step, double at_loss);
+  // All validations up to a later step, in short.
+  void Note(const ValidationBook& told);
 };
 
 // Where a job stands: of the last step, and measured over the last steps.
@@ -96,6 +98,7 @@ struct Job {
   std::vector<std::string> members;  // node ids in order; empty: none is under way
 
   uint64_t checkpoint_step = 0;  // of the newest one that is whole; 0: none
+  uint64_t model_step = 0;       // whose weights are in the model; 0: there is none yet
   ValidationBook validation;
   JobProgress progress;
 };

@@ -1,7 +1,11 @@
 #include "coordinator/jobs/job_end.h"
 
+#include <string>
+#include <vector>
+
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 
 #include "base/status_macros.h"
 #include "coordinator/operations/import_model.h"
@@ -41,8 +45,13 @@ JobEnd EndOfExport(ControlPlane& plane, JobFolders& folders, const Job& job, con
   }
   LogInfo("job {}: {} is registered; its logits differ from the trainer's by {} at most", job.id, job.model,
           exported.largest_difference());
-  const bool both = !job.reason.empty() && !exported.remark().empty();
-  return {JobState::kDone, absl::StrCat(job.reason, both ? "; " : "", exported.remark())};
+  std::vector<std::string> said;
+  if (!job.reason.empty()) said.push_back(job.reason);
+  if (exported.step() > 0 && exported.step() < job.progress.step) {
+    said.push_back(absl::StrCat("the model is that of step ", exported.step(), ", the best by validation"));
+  }
+  if (!exported.remark().empty()) said.push_back(exported.remark());
+  return {JobState::kDone, absl::StrJoin(said, "; ")};
 }
 
 }  // namespace enigma::coordinator

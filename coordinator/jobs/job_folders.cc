@@ -34,6 +34,18 @@ absl::Status MakeFolder(const std::string& path) {
   return error ? FileError("make the folder", path, error) : absl::OkStatus();
 }
 
+absl::StatusOr<JobFolders::Checkpoint> DescribeCheckpoint(uint64_t job, const engine::CheckpointManifest& manifest) {
+  const auto file = std::find_if(manifest.files.begin(), manifest.files.end(),
+                                 [](const engine::CheckpointFile& its) { return its.name == kStateFile; });
+  if (file == manifest.files.end()) {
+    return absl::DataLossError(
+        absl::StrCat("job ", job, ": the checkpoint of step ", manifest.step, " holds no ", kStateFile));
+  }
+  return JobFolders::Checkpoint{manifest.step,
+                                {CheckpointFileName(manifest.step), file->bytes,
+                                 std::string(reinterpret_cast<const char*>(file->hash.data()), file->hash.size())}};
+}
+
 }  // namespace
 
 std::string CheckpointFileName(uint64_t step) { return absl::StrCat(ToAbsl(kCheckpointPrefix), step); }
@@ -98,6 +110,13 @@ absl::StatusOr<std::shared_ptr<engine::CheckpointFolder>> JobFolders::Checkpoint
   return folder;
 }
 
+absl::StatusOr<JobFolders::Checkpoint> JobFolders::CheckpointOf(uint64_t job, uint64_t step) {
+  ENIGMA_ASSIGN_OR_RETURN(const auto folder, Checkpoints(job));
+  ENIGMA_ASSIGN_OR_RETURN(const engine::CheckpointManifest manifest,
+                          folder->Read(step, engine::CheckpointCheck::kHashes));
+  return DescribeCheckpoint(job, manifest);
+}
+
 absl::StatusOr<JobFolders::Checkpoint> JobFolders::NewestCheckpoint(uint64_t job) {
   ENIGMA_ASSIGN_OR_RETURN(const auto folder, Checkpoints(job));
   auto newest = folder->NewestValid(engine::CheckpointCheck::kLengths);
@@ -110,18 +129,10 @@ absl::StatusOr<JobFolders::Checkpoint> JobFolders::NewestCheckpoint(uint64_t job
   if (absl::IsNotFound(newest.status())) return Checkpoint();
   ENIGMA_RETURN_IF_ERROR(newest.status());
   for (const std::string& why : newest->skipped) LogWarn("job {}: a checkpoint cannot be used: {}", job, why);
-  const engine::CheckpointManifest& manifest = newest->manifest;
-  const auto file = std::find_if(manifest.files.begin(), manifest.files.end(),
-                                 [](const engine::CheckpointFile& its) { return its.name == kStateFile; });
-  if (file == manifest.files.end()) {
-    return absl::DataLossError(
-        absl::StrCat("job ", job, ": the checkpoint of step ", manifest.step, " holds no ", kStateFile));
-  }
+  ENIGMA_ASSIGN_OR_RETURN(Checkpoint described, DescribeCheckpoint(job, newest->manifest));
   absl::MutexLock lock(&mutex_);
-  whole_[job] = manifest.step;
-  return Checkpoint{manifest.step,
-                    {CheckpointFileName(manifest.step), file->bytes,
-                     std::string(reinterpret_cast<const char*>(file->hash.data()), file->hash.size())}};
+  whole_[job] = described.step;
+  return described;
 }
 
 absl::StatusOr<std::string> JobFolders::FindFile(uint64_t job, std::string_view name) {

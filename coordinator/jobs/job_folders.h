@@ -60,6 +60,8 @@ class JobFolders {
     JobFileInfo file;
   };
   absl::StatusOr<Checkpoint> NewestCheckpoint(uint64_t job);
+  // That of one step, which is read for its hash. NOT_FOUND where there is none, DATA_LOSS where it is damaged.
+  absl::StatusOr<Checkpoint> CheckpointOf(uint64_t job, uint64_t step);
   // Where the file of that name lies. NOT_FOUND for names that no file of a job has.
   absl::StatusOr<std::string> FindFile(uint64_t job, std::string_view name);
 

@@ -10,6 +10,7 @@
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "coordinator/jobs/base_model.h"
+#include "coordinator/jobs/describe_job.h"
 #include "coordinator/jobs/job_end.h"
 #include "coordinator/jobs/job_planner.h"
 #include "engine/spec/training_memory.h"
@@ -64,6 +65,7 @@ JobRunner::JobRunner(ControlPlane& plane, JobRegistry& jobs, JobFolders& folders
       grace_until_(grace_until),
       options_(options),
       ranks_(plane, [this](const std::string& node_id) { return PreparationFor(node_id); }),
+      best_(folders, plane.clock, id, options.best_patience),
       left_out_(options.left_out),
       thread_([this] { Run(); }) {}
 
@@ -147,6 +149,7 @@ void JobRunner::Tick() {
   std::vector<RankView> views = ranks_.Look(&events);
   TakeEvents(events);
   if (ended_) return;
+  TakeValidations(views, job->validation.step);
   ChooseRanks(views);
   const EpochView view = MakeView(std::move(views));
   Act(view, DecideEpoch(view, options_.times));
@@ -192,6 +195,7 @@ void JobRunner::RankFailed(const std::string& node, const enigma::v1::RankFailed
 void JobRunner::Exported(const enigma::v1::ExportDone& exported) {
   const absl::StatusOr<Job> job = jobs_.Find(id_);
   if (!job.ok() || job->state != JobState::kExporting) return;
+  jobs_.Note(id_, [&](Job& its, JobHistory&) { its.model_step = exported.step(); });
   const JobEnd end = EndOfExport(plane_, folders_, *job, config_, exported);
   End(end.state, end.reason);
 }
@@ -325,7 +329,7 @@ void JobRunner::Act(const EpochView& view, const EpochDecision& decision) {
       break;
     case Kind::kFinish:
       if (view.stop) return End(JobState::kCancelled, "as asked");
-      Finish(decision);
+      Finish(view, decision);
       break;
     case Kind::kStopped:
       End(JobState::kCancelled, "as asked");
@@ -417,9 +421,48 @@ void JobRunner::SendBegin(const EpochPlan& plan, const Job& job) {
   }
 }
 
-void JobRunner::Finish(const EpochDecision& decision) {
+void JobRunner::Finish(const EpochView& view, const EpochDecision& decision) {
+  const auto exporter = std::find_if(view.ranks.begin(), view.ranks.end(),
+                                     [&](const RankView& rank) { return rank.node == decision.exporter; });
+  if (exporter == view.ranks.end()) return;
   MoveTo(JobState::kExporting, decision.reason);
-  ranks_.SendOnce(decision.exporter, absl::StrCat("export ", epoch_), FinishOrder(true, "all steps are done"));
+  const absl::StatusOr<Job> job = jobs_.Find(id_);
+  if (!job.ok()) return;
+  enigma::v1::RankOrder order = FinishOrder(true, "all steps are done");
+  const uint64_t best = job->validation.best_step;
+  if (best != 0 && best != exporter->standing.step()) {
+    const BestState::Place place = best_.Find(best);
+    if (place == BestState::Place::kLost) return GoBackTo(best);
+    if (place == BestState::Place::kOnItsWay) return;
+    FillFile(best_.file(), *order.mutable_finish()->mutable_state());
+  }
+  ranks_.SendOnce(decision.exporter, absl::StrCat("export ", epoch_), order);
+}
+
+// A stream that is new tells where its rank stands before it tells of validations.
+void JobRunner::TakeValidations(const std::vector<RankView>& views, uint64_t known_step) {
+  for (const RankView& rank : views) {
+    if (rank.standing.validations().step() <= known_step) continue;
+    const ValidationBook told = BookOf(rank.standing.validations());
+    jobs_.Note(id_, [&](Job& job, JobHistory&) { job.validation.Note(told); });
+  }
+}
+
+void JobRunner::GoBackTo(uint64_t step) {
+  std::string reason = absl::StrCat("the state of step ", step, ", the best by validation, was lost");
+  const absl::StatusOr<uint64_t> left = best_.GoBackTo(step);
+  if (!left.ok()) return End(JobState::kFailed, absl::StrCat(reason, ": ", ToString(left.status().message())));
+  absl::StrAppend(&reason, "; it is computed again from step ", *left);
+  LogWarn("job {}: {}", id_, reason);
+  for (const std::string& node : ranks_.Nodes()) LetGo(node, reason);
+  members_.clear();
+  halting_since_.reset();
+  const absl::Status stored = jobs_.Update(id_, [&](Job& job) {
+    job.members.clear();
+    job.checkpoint_step = *left;
+  });
+  if (!stored.ok()) LogWarn("job {}: {}", id_, Describe(stored));
+  MoveTo(JobState::kWaiting, reason);
 }
 
 void JobRunner::NobodyLeft(const EpochDecision& decision) {

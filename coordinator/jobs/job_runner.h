@@ -13,6 +13,7 @@
 #include <absl/synchronization/notification.h>
 #include <absl/time/time.h>
 
+#include "coordinator/jobs/best_state.h"
 #include "coordinator/jobs/epoch_policy.h"
 #include "coordinator/jobs/job_course.h"
 #include "coordinator/jobs/job_folders.h"
@@ -34,7 +35,8 @@ class JobRunner {
   struct Options {
     absl::Duration orphan_time = absl::Minutes(10);  // ranks go on so long without a coordinator
     absl::Duration period = absl::Milliseconds(100);
-    absl::Duration farewell = absl::Seconds(2);  // for ranks to take up that it is over
+    absl::Duration farewell = absl::Seconds(2);        // for ranks to take up that it is over
+    absl::Duration best_patience = absl::Seconds(40);  // see BestState
     EpochTimes times = {};
     LeftOut::Options left_out = {};
   };
@@ -68,7 +70,10 @@ class JobRunner {
   void Control(bool stop, const std::string& reason);
   void Begin(const EpochView& view, const EpochDecision& decision);
   void SendBegin(const EpochPlan& plan, const Job& job);
-  void Finish(const EpochDecision& decision);
+  void Finish(const EpochView& view, const EpochDecision& decision);
+  void TakeValidations(const std::vector<RankView>& views, uint64_t known_step);
+  // The best state was lost: it is computed again.
+  void GoBackTo(uint64_t step);
   void NobodyLeft(const EpochDecision& decision);
 
   // The job ends in this state.
@@ -91,6 +96,7 @@ class JobRunner {
   RankSet ranks_;
   // The thread's own.
   std::optional<JobCourse> course_;
+  BestState best_;
   LeftOut left_out_;
   LinkDoubts doubts_;
   std::string why_not_;  // why nodes may have no rank

@@ -115,16 +115,18 @@ absl::StatusOr<CheckpointManifest> ReadManifest(const std::string& path) {
 
 // Which of the usable ones in [0, newest] stay.
 std::set<uint64_t> StepsToKeep(const std::vector<ListedCheckpoint>& list, size_t newest, const PrunePolicy& policy) {
-  std::set<uint64_t> keep;
+  std::set<uint64_t> newest_ones;
   const CheckpointManifest* best = nullptr;
   for (size_t i = newest + 1; i-- > 0;) {
     if (!list[i].manifest.ok()) continue;
     const CheckpointManifest& manifest = *list[i].manifest;
-    if (keep.size() < std::max<size_t>(1, policy.keep_newest)) keep.insert(manifest.step);
+    if (newest_ones.size() < std::max<size_t>(1, policy.keep_newest)) newest_ones.insert(manifest.step);
     const bool better =
         manifest.validation_loss && (best == nullptr || *manifest.validation_loss < *best->validation_loss);
     if (better) best = &manifest;
   }
+  std::set<uint64_t> keep = policy.keep_steps;
+  keep.merge(newest_ones);
   if (policy.keep_best && best != nullptr) keep.insert(best->step);
   return keep;
 }
@@ -280,6 +282,20 @@ absl::StatusOr<std::vector<uint64_t>> CheckpointFolder::Prune(const PrunePolicy&
     removed.push_back(list[i].step);
   }
   return removed;
+}
+
+absl::Status CheckpointFolder::RemoveAfter(uint64_t step) {
+  absl::MutexLock lock(&mutex_);
+  ENIGMA_ASSIGN_OR_RETURN(const auto list, ListLocked());
+  for (const ListedCheckpoint& listed : list) {
+    if (listed.step > step) ENIGMA_RETURN_IF_ERROR(Remove(listed.step));
+  }
+  return absl::OkStatus();
+}
+
+bool CheckpointFolder::writing() const {
+  absl::MutexLock lock(&mutex_);
+  return writing_;
 }
 
 }  // namespace enigma::engine

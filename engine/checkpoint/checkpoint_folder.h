@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,7 @@ struct NewestCheckpoint {
 struct PrunePolicy {
   uint32_t keep_newest = 2;  // at least 1 is kept
   bool keep_best = true;     // the one of least validation loss besides; the newest of several
+  std::set<uint64_t> keep_steps = {};
 };
 
 // The checkpoints of one job: a folder "step-000000100" each, with named files and manifest.json. One is written under
@@ -68,6 +70,10 @@ class CheckpointFolder {
   // Removes what is older than the newest valid one and not to be kept, damaged ones too, and returns those steps. The
   // newest valid one, whose hashes are checked unless this process wrote it, always stays, as does anything newer.
   absl::StatusOr<std::vector<uint64_t>> Prune(const PrunePolicy& policy);
+
+  // Removes all that are newer than this step.
+  absl::Status RemoveAfter(uint64_t step);
+  bool writing() const;
 
   const std::string& path() const { return options_.path; }
 

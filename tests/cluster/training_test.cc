@@ -170,6 +170,44 @@ TEST(TrainingTest, WhateverHappensToWorkersTheBitsAreThoseOfAnUndisturbedRun) {
   EXPECT_EQ(FinalState(*cluster, job) == expected, true) << "the disturbed run ends with other bits" << cluster->Logs();
 }
 
+// Answers that nothing but memory can tell: what is held out is soon told worse and worse.
+TEST(TrainingTest, TheModelIsTheSameBestStateWhateverHappensToWorkers) {
+  const auto cluster = Cluster::StartWithWorkers(3);
+  ASSERT_NE(cluster, nullptr);
+  const std::string data = WriteQuestions(*cluster);
+  const auto submit = [&](const std::string& name, const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = TrainArguments(data, name, "300");
+    *(std::find(arguments.begin(), arguments.end(), "--validation-share") + 1) = "0.2";
+    *(std::find(arguments.begin(), arguments.end(), "--checkpoint-every") + 1) = "1000";
+    arguments.insert(arguments.end(), {"--validate-every", "20", "--keep-checkpoints", "1"});
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return TrainJob(*cluster, arguments);
+  };
+  const uint64_t alone = submit("alone", {"--workers", "1"});
+  ASSERT_GT(alone, 0u);
+  ExpectDone(*cluster, alone);
+  const nlohmann::json expected = JobNow(*cluster, alone);
+  const uint64_t best = expected.at("best_step");
+  ASSERT_GT(best, 0u);
+  ASSERT_LT(best, 300u) << "nothing is to be seen where the last is the best";
+  EXPECT_EQ(expected.at("model_step"), best);
+
+  const uint64_t job = submit("disturbed", {});
+  ASSERT_GT(job, 0u);
+  const uint64_t step = AwaitStep(*cluster, job, best + 5).at("step");
+  cluster->worker(0).Signal(SIGKILL);
+  AwaitStep(*cluster, job, std::min<uint64_t>(step + 30, 300));
+  cluster->coordinator().Signal(SIGKILL);
+  cluster->coordinator().Wait(seconds(10));
+  cluster->StartCoordinator();
+  ExpectDone(*cluster, job);
+  const nlohmann::json disturbed = JobNow(*cluster, job);
+  EXPECT_EQ(disturbed.at("best_step"), best);
+  EXPECT_EQ(disturbed.at("model_step"), best);
+  EXPECT_EQ(disturbed.at("best_validation_loss"), expected.at("best_validation_loss"));
+  EXPECT_EQ(StateOf(*cluster, job, best) == StateOf(*cluster, alone, best), true);
+}
+
 // Each on workers of its own, at the same time.
 TEST(TrainingTest, TwoJobsSideBySideEndWithTheBitsOfEachAlone) {
   const auto cluster = Cluster::StartWithWorkers(3);

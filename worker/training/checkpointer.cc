@@ -25,14 +25,14 @@ void Checkpointer::Lead(uint64_t step) {
 
 bool Checkpointer::Due(const engine::TrainingConfig& config, uint64_t step) const {
   absl::MutexLock lock(&mutex_);
-  if (storing_) return false;
+  if (storing_ || best_unsaved_) return false;
   if (failed_) return clock_.Monotonic() - failed_at_ >= options_.retry_after;
   return CheckpointDue(config, step, begun_step_, clock_.Monotonic() - begun_at_);
 }
 
 bool Checkpointer::Missing(uint64_t step) const {
   absl::MutexLock lock(&mutex_);
-  return !storing_ && stored_step_ < step && clock_.Monotonic() - failed_at_ >= options_.retry_after;
+  return !storing_ && !best_unsaved_ && stored_step_ < step && clock_.Monotonic() - failed_at_ >= options_.retry_after;
 }
 
 bool Checkpointer::idle() const {
@@ -40,18 +40,40 @@ bool Checkpointer::idle() const {
   return !storing_;
 }
 
-void Checkpointer::Start(const engine::TrainingState& state, uint64_t epoch) {
+bool Checkpointer::Free() const {
+  absl::MutexLock lock(&mutex_);
+  return !storing_ && !best_unsaved_;
+}
+
+bool Checkpointer::Has(uint64_t step) const {
+  absl::MutexLock lock(&mutex_);
+  return stored_step_ == step || ((storing_ || best_unsaved_) && begun_step_ == step);
+}
+
+void Checkpointer::Start(const engine::TrainingState& state, const CheckpointOccasion& occasion) {
   if (thread_.joinable()) thread_.join();  // it has stored already
   const absl::Duration start = clock_.Monotonic();
   CopyState(state, copy_);
+  occasion_ = occasion;
   const absl::Duration copying = clock_.Monotonic() - start;
   {
     absl::MutexLock lock(&mutex_);
     storing_ = true;
+    best_unsaved_ = occasion.best;
     begun_step_ = state.step;
     begun_at_ = start;
   }
-  thread_ = std::thread([this, epoch, copying] { Store(epoch, copying); });
+  thread_ = std::thread([this, copying] { Store(copying); });
+}
+
+void Checkpointer::RetryBest() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (storing_ || !best_unsaved_ || clock_.Monotonic() - failed_at_ < options_.retry_after) return;
+    storing_ = true;
+  }
+  if (thread_.joinable()) thread_.join();  // it has told of its failure
+  thread_ = std::thread([this] { Store(absl::ZeroDuration()); });
 }
 
 bool Checkpointer::AwaitIdle(const StopSignal& stop) const {
@@ -62,9 +84,9 @@ bool Checkpointer::AwaitIdle(const StopSignal& stop) const {
   return true;
 }
 
-void Checkpointer::Store(uint64_t epoch, absl::Duration copying) {
+void Checkpointer::Store(absl::Duration copying) {
   const absl::Duration start = clock_.Monotonic();
-  const absl::Status stored = options_.store(copy_, epoch, ending_);
+  const absl::Status stored = options_.store(copy_, occasion_, ending_);
   v1::CheckpointStored told;
   told.set_step(copy_.step);
   told.set_copy_seconds(absl::ToDoubleSeconds(copying));
@@ -78,6 +100,7 @@ void Checkpointer::Store(uint64_t epoch, absl::Duration copying) {
     failed_ = !stored.ok();
     if (stored.ok()) {
       stored_step_ = copy_.step;
+      best_unsaved_ = false;
       failed_at_ = -absl::InfiniteDuration();
     } else {
       failed_at_ = clock_.Monotonic();

@@ -107,18 +107,19 @@ EpochRun::End EpochRun::Steps() {
   while (true) {
     const uint64_t step = trainer().state().step;
     if (stop_.stopped()) return Halted(stop_.reason());
-    if (leads()) Checkpoint(step);
+    const BoundaryAction action = NextAction(parts_.config, step, control_, validations_);
+    parts_.checkpointer.RetryBest();
+    // After the validation of its step, so that the best state is known as such.
+    if (leads() && action != BoundaryAction::kValidate) Checkpoint(step);
     End end;
-    switch (NextAction(parts_.config, step, control_, validations_)) {
+    switch (action) {
       case BoundaryAction::kPause:
         return Pause();
       case BoundaryAction::kFinish:
-        return {.phase = RankPhase::kFinished, .reason = {}, .lost_node = {}};
+        return Finished(absl::OkStatus());
       case BoundaryAction::kFinishEarly:
-        return {.phase = RankPhase::kFinished,
-                .reason =
-                    absl::OutOfRangeError(absl::StrCat("no improvement in ", validations_.since_best, " validations")),
-                .lost_node = {}};
+        return Finished(
+            absl::OutOfRangeError(absl::StrCat("no improvement in ", validations_.since_best, " validations")));
       case BoundaryAction::kValidate:
         end = Validate();
         break;
@@ -166,15 +167,26 @@ EpochRun::End EpochRun::Validate() {
   return {.phase = RankPhase::kRunning, .reason = {}, .lost_node = {}};
 }
 
-// Asked for by the control word, or due. One that falls into the time in which another is being stored comes after it.
+EpochRun::End EpochRun::Finished(const absl::Status& reason) const {
+  return {.phase = RankPhase::kFinished,
+          .reason = reason,
+          .lost_node = {},
+          .unheard_nodes = {},
+          .validations = validations_};
+}
+
+// Of the best state, asked for by the control word, or due. One of these two that falls into the time in which another
+// is being stored comes after it; for the best state training waits, since it is here only now.
 void EpochRun::Checkpoint(uint64_t step) {
   Checkpointer& checkpointer = parts_.checkpointer;
   // The last one is begun by the runner, which tries until it is stored.
   if (step >= parts_.config.steps) return;
-  const bool asked = checkpoint_asked_ && checkpointer.idle();
-  if (!asked && !checkpointer.Due(parts_.config, step)) return;
+  const bool best = step > 0 && step == validations_.best_step && !checkpointer.Has(step);
+  if (best && !checkpointer.AwaitIdle(stop_)) return;
+  const bool asked = checkpoint_asked_ && checkpointer.Free();
+  if (!best && !asked && !checkpointer.Due(parts_.config, step)) return;
   checkpoint_asked_ = false;
-  checkpointer.Start(trainer().state(), begin_.epoch());
+  checkpointer.Start(trainer().state(), Occasion(best));
 }
 
 EpochRun::End EpochRun::Pause() {
@@ -182,11 +194,11 @@ EpochRun::End EpochRun::Pause() {
     // Whatever is under way first; then this step's, unless it was this one.
     Checkpointer& checkpointer = parts_.checkpointer;
     if (checkpointer.AwaitIdle(stop_) && checkpointer.Missing(trainer().state().step)) {
-      checkpointer.Start(trainer().state(), begin_.epoch());
+      checkpointer.Start(trainer().state(), Occasion(false));
     }
     checkpointer.AwaitIdle(stop_);
   }
-  return {.phase = RankPhase::kPaused, .reason = {}, .lost_node = {}};
+  return {.phase = RankPhase::kPaused, .reason = {}, .lost_node = {}, .unheard_nodes = {}, .validations = validations_};
 }
 
 void EpochRun::TellStep(const engine::StepResult& result, absl::Duration spent, uint64_t sent_bytes) const {
@@ -217,6 +229,7 @@ EpochRun::End EpochRun::Broken(const absl::Status& error) {
 
 EpochRun::End EpochRun::Halted(const absl::Status& reason) const {
   End end{.phase = RankPhase::kHalted, .reason = reason, .lost_node = {}};
+  end.validations = validations_;
   const std::optional<uint32_t> lost = engine::LostRank(reason);
   if (lost && *lost < static_cast<uint32_t>(begin_.ranks_size()) && *lost != begin_.rank()) {
     end.lost_node = begin_.ranks(static_cast<int>(*lost)).node_id();

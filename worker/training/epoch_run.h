@@ -43,6 +43,7 @@ class EpochRun {
     absl::Status reason;
     std::string lost_node;
     std::vector<std::string> unheard_nodes = {};
+    ValidationRecord validations = {};  // of an epoch that did not fail
   };
   EpochRun(const RankParts& parts, const RankOrders::Epoch& epoch)
       : parts_(parts), begin_(epoch.begin), stop_(*epoch.stop) {}
@@ -60,6 +61,10 @@ class EpochRun {
   absl::Status FirstOwners();
   void Checkpoint(uint64_t step);
   End Pause();
+  End Finished(const absl::Status& reason) const;
+  CheckpointOccasion Occasion(bool best) const {
+    return {.epoch = begin_.epoch(), .validations = validations_, .best = best};
+  }
   void TellStep(const engine::StepResult& result, absl::Duration spent, uint64_t sent_bytes) const;
   // Of an error: the epoch broke, or this rank cannot go on.
   End Broken(const absl::Status& error);

@@ -41,9 +41,10 @@ void RankOrders::Control(uint64_t bits) {
   if (running_ || waiting_) control_ |= bits;
 }
 
-void RankOrders::Export() {
+void RankOrders::Export(v1::JobFile state) {
   absl::MutexLock lock(&mutex_);
   if (export_taken_) return;
+  state_ = std::move(state);
   export_ = export_taken_ = true;
 }
 
@@ -76,6 +77,7 @@ RankOrders::Next RankOrders::Await(absl::Duration timeout) {
     next.epoch = running_;
   } else {
     next.export_model = std::exchange(export_, false);
+    next.state = state_;
   }
   return next;
 }

@@ -32,8 +32,8 @@ class RankOrders {
   // Bits for the next step of the epoch under way; dropped where there is none.
   void Control(uint64_t bits);
   // Dropped while an export is under way and after one that succeeded: a coordinator that starts anew orders it again,
-  // and hears from the first one.
-  void Export();
+  // and hears from the first one. `state`: see FinishRank.
+  void Export(v1::JobFile state = {});
   void ExportFailed();  // may be ordered again
   // The rank goes; ends the epoch, too.
   void End(const absl::Status& reason);
@@ -42,6 +42,7 @@ class RankOrders {
   struct Next {
     std::optional<Epoch> epoch;
     bool export_model = false;
+    v1::JobFile state = {};  // whose model is exported
   };
   Next Await(absl::Duration timeout);
   // The epoch that was handed out is over. False when a newer one has been told meanwhile.
@@ -58,6 +59,7 @@ class RankOrders {
   std::optional<Epoch> waiting_ ABSL_GUARDED_BY(mutex_);
   std::optional<Epoch> running_ ABSL_GUARDED_BY(mutex_);
   bool export_ ABSL_GUARDED_BY(mutex_) = false;        // waits
+  v1::JobFile state_ ABSL_GUARDED_BY(mutex_);          // of the export
   bool export_taken_ ABSL_GUARDED_BY(mutex_) = false;  // waits, is under way, or succeeded
   uint64_t control_ ABSL_GUARDED_BY(mutex_) = 0;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;

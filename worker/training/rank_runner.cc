@@ -25,18 +25,21 @@ RankRunner::RankRunner(Options options, const RankTools& tools, const Clock& clo
   standing.set_memory_bytes(options_.memory_bytes);
   reporter_.Stand(std::move(standing));
   checkpointer_ = std::make_unique<Checkpointer>(
-      Checkpointer::Options{.store =
-                                [this](const engine::TrainingState& state, uint64_t epoch, const StopSignal& stop) {
-                                  const StoredFile file{
-                                      .job = job(), .kind = "checkpoint", .step = state.step, .epoch = epoch};
-                                  return tools_.store_state(coordinator(), file, options_.config, rank_, state, stop);
-                                },
-                            .report =
-                                [this](const v1::CheckpointStored& stored) {
-                                  v1::RankEvent event;
-                                  *event.mutable_checkpoint() = stored;
-                                  reporter_.Report(std::move(event));
-                                }},
+      Checkpointer::Options{
+          .store =
+              [this](const engine::TrainingState& state, const CheckpointOccasion& occasion, const StopSignal& stop) {
+                StoredFile file{.job = job(), .kind = "checkpoint", .step = state.step, .epoch = occasion.epoch};
+                if (occasion.validations.best_step > 0) {
+                  file.validations = occasion.validations.ToProto();
+                }
+                return tools_.store_state(coordinator(), file, options_.config, rank_, state, stop);
+              },
+          .report =
+              [this](const v1::CheckpointStored& stored) {
+                v1::RankEvent event;
+                *event.mutable_checkpoint() = stored;
+                reporter_.Report(std::move(event));
+              }},
       clock);
   thread_ = std::thread([this] { Main(); });
 }
@@ -51,7 +54,7 @@ void RankRunner::Main() {
   while (!orders_.ending().stopped()) {
     const RankOrders::Next next = orders_.Await(kLookEvery);
     if (next.epoch) RunEpoch(*next.epoch);
-    if (next.export_model) Export();
+    if (next.export_model) Export(next.state);
     StoreLastCheckpoint();
   }
   LogInfo("job {}: the rank ends: {}", job(), ToString(orders_.ending().reason().message()));
@@ -103,6 +106,7 @@ void RankRunner::RunEpoch(const RankOrders::Epoch& epoch) {
     end = run.Run();
   }
   orders_.Over();
+  validations_ = end.validations;
   if (end.phase == RankPhase::kFailed) {
     Fail(end.reason);
     return;
@@ -113,17 +117,37 @@ void RankRunner::RunEpoch(const RankOrders::Epoch& epoch) {
 }
 
 void RankRunner::StoreLastCheckpoint() {
+  if (checkpointer_ != nullptr) checkpointer_->RetryBest();
   if (phase_ != RankPhase::kFinished || !led_) return;
   const engine::TrainingState& state = rank_.trainer->state();
-  if (checkpointer_->Missing(state.step)) checkpointer_->Start(state, epoch_);
+  if (!checkpointer_->Missing(state.step)) return;
+  checkpointer_->Start(state, {.epoch = epoch_, .validations = validations_, .best = false});
 }
 
-void RankRunner::Export() {
+absl::Status RankRunner::TakeState(const v1::JobFile& file) {
+  if (file.name().empty()) return absl::OkStatus();
+  if (!checkpointer_->AwaitIdle(orders_.ending())) return orders_.ending().reason();
+  ENIGMA_ASSIGN_OR_RETURN(
+      engine::TrainingState state,
+      tools_.load_checkpoint([this] { return coordinator(); }, job(), file, options_.config, rank_, orders_.ending()));
+  gate_.Close();
+  const absl::Status set = rank_.trainer->SetState(std::move(state));
+  gate_.Open(rank_.trainer->state());
+  v1::RankStanding standing = reporter_.standing();
+  standing.set_step(rank_.trainer->state().step);
+  reporter_.Stand(std::move(standing));
+  return set;
+}
+
+void RankRunner::Export(const v1::JobFile& state) {
   v1::RankEvent event;
   v1::ExportDone& done = *event.mutable_exported();
   if (rank_.trainer == nullptr) {
     done.set_error("this rank has no state to export");
+  } else if (const absl::Status taken = TakeState(state); !taken.ok()) {
+    done.set_error(absl::StrCat("the best state by validation cannot be had: ", ToString(taken.message())));
   } else {
+    done.set_step(rank_.trainer->state().step);
     const absl::StatusOr<ModelExport> made = tools_.export_model(
         options_.order, [this] { return coordinator(); }, options_.config, rank_, *pool_, orders_.ending());
     if (made.ok()) {
@@ -173,6 +197,7 @@ void RankRunner::Move(const EpochRun::End& end) {
     standing.mutable_held()->Assign(held.begin(), held.end());
   }
   if (!end.reason.ok()) standing.set_reason(ToString(end.reason.message()));
+  if (end.validations.best_step > 0) *standing.mutable_validations() = end.validations.ToProto();
   standing.set_lost_node(end.lost_node);
   standing.mutable_unheard_nodes()->Assign(end.unheard_nodes.begin(), end.unheard_nodes.end());
   standing.set_memory_bytes(options_.memory_bytes);
@@ -203,7 +228,7 @@ absl::Status RankRunner::Obey(const v1::RankOrder& order) {
       return absl::OkStatus();
     case v1::RankOrder::kFinish:
       if (order.finish().export_model()) {
-        orders_.Export();
+        orders_.Export(order.finish().state());
       } else {
         finished_ = true;
         End(absl::CancelledError(order.finish().reason().empty() ? "the job is done" : order.finish().reason()));

@@ -70,7 +70,9 @@ class RankRunner {
   absl::Status Prepare();
   void RunEpoch(const RankOrders::Epoch& epoch);
   void StoreLastCheckpoint();
-  void Export();
+  // Of the state in that file, where it has a name: the rank stands there then.
+  void Export(const v1::JobFile& state);
+  absl::Status TakeState(const v1::JobFile& file);
   void Fail(const absl::Status& reason);
   void Move(RankPhase to) { Move(EpochRun::End{.phase = to, .reason = {}, .lost_node = {}}); }
   void Move(const EpochRun::End& end);
@@ -91,8 +93,9 @@ class RankRunner {
   v1::PrepareRank order_ ABSL_GUARDED_BY(mutex_);  // the newest
 
   // Of the rank's thread.
-  uint64_t epoch_ = 0;  // the last one that was run
-  bool led_ = false;    // in that one
+  uint64_t epoch_ = 0;            // the last one that was run
+  bool led_ = false;              // in that one
+  ValidationRecord validations_;  // up to where it has ended
   std::unique_ptr<engine::ThreadPool> pool_;
   PreparedRank rank_;
   std::unique_ptr<Checkpointer> checkpointer_;

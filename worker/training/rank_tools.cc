@@ -95,6 +95,11 @@ RankTools MakeRankTools(const RankWorld& world) {
                               const engine::TrainingState& state, const StopSignal& stop) {
     return StoreState(world, coordinator, file, config, rank, state, stop);
   };
+  tools.load_checkpoint = [world](const std::function<v1::NodeAddress()>& coordinator, uint64_t job,
+                                  const v1::JobFile& file, const engine::TrainingConfig& config,
+                                  const PreparedRank& rank, const StopSignal& stop) {
+    return LoadCheckpoint(world, coordinator, job, file, config, rank, stop);
+  };
   tools.export_model = [world](const v1::PrepareRank& order, const std::function<v1::NodeAddress()>& coordinator,
                                const engine::TrainingConfig& config, const PreparedRank& rank, engine::ThreadPool& pool,
                                const StopSignal& stop) {

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -37,6 +38,7 @@ struct StoredFile {
   std::string kind;  // "checkpoint", "gguf", ...
   uint64_t step = 0;
   uint64_t epoch = 0;
+  std::optional<v1::ValidationRecord> validations = {};  // of a checkpoint
 };
 
 // What came of an export.
@@ -72,6 +74,11 @@ struct RankTools {
                              const engine::TrainingConfig& config, const PreparedRank& rank,
                              const engine::TrainingState& state, const StopSignal& stop)>
       store_state;
+  // A state that the coordinator has; where it is away for a while, that is waited for, and asked where it is by now.
+  std::function<absl::StatusOr<engine::TrainingState>(const std::function<v1::NodeAddress()>& coordinator, uint64_t job,
+                                                      const v1::JobFile& file, const engine::TrainingConfig& config,
+                                                      const PreparedRank& rank, const StopSignal& stop)>
+      load_checkpoint;
   // Writes the model, checks and stores it. `coordinator`: where that is by now, asked before each attempt to store.
   std::function<absl::StatusOr<ModelExport>(
       const v1::PrepareRank& order, const std::function<v1::NodeAddress()>& coordinator,

@@ -38,6 +38,10 @@ absl::StatusOr<engine::TrainingState> FetchState(const RankWorld& world, const v
 absl::Status StoreState(const RankWorld& world, const v1::NodeAddress& coordinator, const StoredFile& file,
                         const engine::TrainingConfig& config, const PreparedRank& rank,
                         const engine::TrainingState& state, const StopSignal& stop);
+absl::StatusOr<engine::TrainingState> LoadCheckpoint(const RankWorld& world,
+                                                     const std::function<v1::NodeAddress()>& coordinator, uint64_t job,
+                                                     const v1::JobFile& file, const engine::TrainingConfig& config,
+                                                     const PreparedRank& rank, const StopSignal& stop);
 absl::StatusOr<ModelExport> ExportModel(const RankWorld& world, uint64_t job,
                                         const std::function<v1::NodeAddress()>& coordinator,
                                         const engine::TrainingConfig& config, const PreparedRank& rank,

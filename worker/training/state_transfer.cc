@@ -1,18 +1,29 @@
+#include <unistd.h>
+
 #include <algorithm>
+#include <functional>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include <absl/strings/str_cat.h>
 
+#include "base/clock.h"
 #include "base/status_macros.h"
 #include "engine/checkpoint/safetensors.h"
 #include "engine/training/state_file.h"
 #include "proto/rank.grpc.pb.h"
 #include "rpc/status_conversion.h"
+#include "worker/layer_cache/layer_cache.h"
 #include "worker/training/job_files.h"
 #include "worker/training/rank_world.h"
 
 namespace enigma::worker {
 namespace {
+
+// For a coordinator that starts anew just now.
+constexpr absl::Duration kLoadPatience = absl::Minutes(2);
+constexpr absl::Duration kLoadPause = absl::Milliseconds(500);
 
 // Into memory: on a slow disk the others would wait for it.
 absl::StatusOr<std::vector<uint8_t>> Receive(v1::Ranks::Stub& stub, const v1::FetchStateRequest& request,
@@ -69,10 +80,39 @@ absl::Status StoreState(const RankWorld& world, const v1::NodeAddress& coordinat
   head.set_kind(file.kind);
   head.set_step(file.step);
   head.set_epoch(file.epoch);
+  if (file.validations) *head.mutable_validations() = *file.validations;
   head.set_node_id(world.node_id);
   return StoreJobFile(
       channel, std::move(head),
       [&](const engine::ByteSink& sink) { return engine::WriteState(state, layout, rank.identity, sink); }, stop);
+}
+
+absl::StatusOr<engine::TrainingState> LoadCheckpoint(const RankWorld& world,
+                                                     const std::function<v1::NodeAddress()>& coordinator, uint64_t job,
+                                                     const v1::JobFile& file, const engine::TrainingConfig& config,
+                                                     const PreparedRank& rank, const StopSignal& stop) {
+  ENIGMA_ASSIGN_OR_RETURN(const auto files, LayerCache::Create({.directory = world.FolderOf(job), .free_bytes = {}}));
+  const Clock& clock = Clock::System();
+  const absl::Duration begun = clock.Monotonic();
+  FetchProgress progress;
+  const auto fetch = [&]() -> absl::Status {
+    ENIGMA_ASSIGN_OR_RETURN(const auto channel, world.channels.Connect(coordinator()));
+    return FetchJobFile(channel, job, file, *files, progress, stop);
+  };
+  absl::Status fetched = fetch();
+  while (absl::IsUnavailable(fetched) && clock.Monotonic() - begun < kLoadPatience) {
+    if (stop.notification().WaitForNotificationWithTimeout(kLoadPause)) return stop.reason();
+    fetched = fetch();
+  }
+  ENIGMA_RETURN_IF_ERROR(fetched);
+  engine::Sha256 hash{};
+  std::copy_n(file.sha256().begin(), hash.size(), hash.begin());  // FetchJobFile has compared the length
+  const std::string path = files->PathOf(hash);
+  ENIGMA_ASSIGN_OR_RETURN(const std::unique_ptr<engine::SafetensorsFile> tensors, engine::SafetensorsFile::Open(path));
+  absl::StatusOr<engine::TrainingState> state =
+      engine::ReadState(*tensors, engine::ParameterLayout::OfJob(config), rank.identity);
+  ::unlink(path.c_str());
+  return state;
 }
 
 }  // namespace enigma::worker

@@ -18,15 +18,17 @@ inline constexpr uint64_t kControlCheckpoint = 2;
 inline constexpr uint64_t kControlStop = 4;  // pause and checkpoint in one
 uint64_t ControlWordOf(const v1::LeaderControl& control);
 
-// Validations so far, as far as early stopping must know them.
+// Validations so far, as far as early stopping and the choice of the best state must know them.
 struct ValidationRecord {
   uint64_t step = 0;  // of the last one; 0: none
+  double loss = 0;    // of that; not a number where only an earlier epoch knew
   double best_loss = 0;
   uint64_t best_step = 0;   // 0: none
   uint32_t since_best = 0;  // validations since then
 
   static ValidationRecord From(const v1::BeginEpoch& begin);
-  void Add(uint64_t at_step, double loss);
+  v1::ValidationRecord ToProto() const;
+  void Add(uint64_t at_step, double at_loss);
   // The validation part is empty: nothing is learned, but it is done.
   void Skip(uint64_t at_step) { step = at_step; }
 };

@@ -68,5 +68,21 @@ TEST(WatchJob, AWireThatTakesMoreThanAQuarterForAWhileIsToldOnce) {
   }
 }
 
+TEST(WatchJob, WhichStepsWeightsAreInTheModelIsSaid) {
+  v1::JobInfo job = Running("");
+  job.set_state("done");
+  job.set_model("answers");
+  job.set_step(60);
+  job.set_model_step(50);
+  job.set_best_step(50);
+  job.set_best_validation_loss(0.4155);
+  job.set_validation_loss(0.4175);
+  EXPECT_THAT(WhatNext(job),
+              HasSubstr("answers is registered (the weights of step 50 of 60, whose validation loss 0.4155 "
+                        "is the best; the last is 0.4175). To use it:"));
+  job.set_model_step(60);
+  EXPECT_THAT(WhatNext(job), HasSubstr("(loss 0.0000, best validation loss 0.4155 at step 50)"));
+}
+
 }  // namespace
 }  // namespace enigma::cli

@@ -75,6 +75,10 @@ void FakeTraining::SetCheckpointEvery(uint64_t steps) {
   absl::MutexLock lock(&mutex_);
   checkpoint_every_ = steps;
 }
+void FakeTraining::SetBestStep(uint64_t step) {
+  absl::MutexLock lock(&mutex_);
+  best_step_ = step;
+}
 void FakeTraining::SetExportFile(std::string path) {
   absl::MutexLock lock(&mutex_);
   export_path_ = std::move(path);
@@ -237,6 +241,10 @@ void FakeTraining::Begin(const std::string& node, Rank& rank, const enigma::v1::
   if (begin.rank() == 0) begun_.push_back(begin);
   rank.begin = begin;
   rank.control.Clear();
+  rank.validations.set_step(begin.validated_step());
+  rank.validations.set_best_loss(begin.best_validation_loss());
+  rank.validations.set_best_step(begin.best_validation_step());
+  rank.validations.set_since_best(begin.validations_since_best());
   standing.set_epoch(begin.epoch());
   standing.set_step(begin.step());
   standing.set_phase(enigma::v1::RANK_RUNNING);
@@ -260,7 +268,7 @@ void FakeTraining::Do(const std::string& node, const enigma::v1::RankOrder& orde
   }
   if (order.has_control()) rank.control.MergeFrom(order.control());
   if (order.has_finish() && order.finish().export_model() && !std::exchange(rank.exports, true)) {
-    QueueExport(node, rank);
+    QueueExport(node, rank, order.finish().state());
   }
   if (order.has_finish() && !order.finish().export_model()) ranks_.erase(found);
 }
@@ -293,6 +301,22 @@ void FakeTraining::HaltBroken() {
   }
 }
 
+void FakeTraining::Validate(uint64_t step, std::vector<Rank*>& group) {
+  const double loss = best_step_ == 0 || step <= best_step_ ? 12.0 / static_cast<double>(step + 1) : 12;
+  enigma::v1::ValidationRecord record = group.front()->validations;
+  const bool best = record.best_step() == 0 || loss < record.best_loss();
+  record.set_step(step);
+  record.set_loss(loss);
+  record.set_since_best(best ? 0 : record.since_best() + 1);
+  if (best) record.set_best_loss(loss);
+  if (best) record.set_best_step(step);
+  for (Rank* rank : group) rank->validations = record;
+  enigma::v1::RankEvent event;
+  event.mutable_validation()->set_step(step);
+  event.mutable_validation()->set_loss(loss);
+  Tell(*group.front(), event);
+}
+
 void FakeTraining::StepOf(const std::string& leader) {
   Rank& first = ranks_.at(leader);
   std::vector<Rank*> group;
@@ -322,15 +346,16 @@ void FakeTraining::StepOf(const std::string& leader) {
     done.add_compute_seconds(0.008);
   }
   Tell(first, event);
-  if (config.ok() && config->validate_every > 0 && step % config->validate_every == 0) {
-    event.mutable_validation()->set_step(step);
-    event.mutable_validation()->set_loss(12.0 / static_cast<double>(step + 1));
-    Tell(first, event);
-  }
-  const bool every = checkpoint_every_ > 0 && step % checkpoint_every_ == 0;
+  const bool validates =
+      config.ok() && config->validate_every > 0 && (step % config->validate_every == 0 || step == steps);
+  if (validates && first.validations.step() < step) Validate(step, group);
+  const bool every = (checkpoint_every_ > 0 && step % checkpoint_every_ == 0) || first.validations.best_step() == step;
   if (every || step == steps || first.control.checkpoint() || first.control.stop()) QueueCheckpoint(leader, first);
   for (Rank* rank : group) {
-    if (step == steps) rank->standing.set_phase(enigma::v1::RANK_FINISHED);
+    if (step == steps) {
+      rank->standing.set_phase(enigma::v1::RANK_FINISHED);
+      if (rank->validations.best_step() > 0) *rank->standing.mutable_validations() = rank->validations;
+    }
     // With a stop the ranks are paused once the checkpoint is stored.
     if (step < steps && first.control.pause() && !first.control.stop()) {
       rank->standing.set_phase(enigma::v1::RANK_PAUSED);
@@ -348,13 +373,16 @@ void FakeTraining::QueueCheckpoint(const std::string& node, const Rank& rank) {
   upload.head.set_job(rank.preparation.job());
   upload.head.set_step(rank.standing.step());
   upload.head.set_epoch(rank.standing.epoch());
+  if (rank.validations.best_step() > 0) *upload.head.mutable_validations() = rank.validations;
   upload.then.mutable_checkpoint()->set_step(rank.standing.step());
   upload.then.mutable_checkpoint()->set_error(checkpoint_refusal_);
   uploads_.push_back(std::move(upload));
 }
 
-void FakeTraining::QueueExport(const std::string& node, const Rank& rank) {
+void FakeTraining::QueueExport(const std::string& node, const Rank& rank, const enigma::v1::JobFile& state) {
   Upload upload;
+  upload.state = state;
+  upload.then.mutable_exported()->set_step(rank.standing.step());
   upload.node = node;
   upload.to = rank.preparation.coordinator();
   if (export_refusal_.empty()) upload.data = enigma::testing::ReadFileOrDie(export_path_);
@@ -363,6 +391,7 @@ void FakeTraining::QueueExport(const std::string& node, const Rank& rank) {
     Upload encoder = upload;
     encoder.data = enigma::testing::ReadFileOrDie(encoder_path_);
     encoder.head.set_kind("encoder");
+    encoder.then.Clear();
     uploads_.push_back(std::move(encoder));
   }
   upload.head.set_kind("gguf");
@@ -391,8 +420,15 @@ void FakeTraining::Store(const Upload& upload) {
     writer->WritesDone();
     stored = FromGrpc(writer->Finish());
   }
+  uint64_t step = 0;  // of a state that was fetched for the export
+  if (stored.ok() && !upload.state.name().empty()) {
+    const auto files = FilesAt(upload.to);
+    const absl::StatusOr<std::string> state = FetchFile(*files, upload.head.job(), upload.state);
+    if (!state.ok() || !absl::SimpleAtoi(state->substr(kState.size()), &step)) stored = absl::DataLossError("no state");
+  }
   absl::MutexLock lock(&mutex_);
   enigma::v1::RankEvent then = upload.then;
+  if (step > 0 && then.has_exported()) then.mutable_exported()->set_step(step);
   if (then.event_case() == enigma::v1::RankEvent::EVENT_NOT_SET) {
     if (!stored.ok()) Complain(stored.ToString());
     return;

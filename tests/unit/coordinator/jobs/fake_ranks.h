@@ -29,6 +29,7 @@ class FakeTraining {
   void SetStepMilliseconds(int milliseconds);
   void HoldSteps(bool hold);  // while true, none is done
   void SetCheckpointEvery(uint64_t steps);
+  void SetBestStep(uint64_t step);          // validation gets worse after it; 0: it never does
   void SetExportFile(std::string path);     // the GGUF that is "exported"
   void SetEncoderFile(std::string path);    // the image encoder that is exported with it; empty: none
   void RefuseExports(std::string why);      // empty: they go well
@@ -59,6 +60,7 @@ class FakeTraining {
     enigma::v1::RankStanding standing;
     enigma::v1::BeginEpoch begin;
     enigma::v1::LeaderControl control;
+    enigma::v1::ValidationRecord validations;
     std::vector<enigma::v1::RankEvent> to_repeat;  // on every new stream
     Stream* stream = nullptr;
     bool exports = false;
@@ -68,6 +70,8 @@ class FakeTraining {
   void Begin(const std::string& node, Rank& rank, const enigma::v1::BeginEpoch& begin)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status FetchAll(const std::string& node, const enigma::v1::PrepareRank& preparation, uint64_t* step);
+  // What ranks of one epoch validate alike.
+  void Validate(uint64_t step, std::vector<Rank*>& group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StepOf(const std::string& leader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void HaltBroken() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Halt(Rank& rank, const std::string& lost, const std::string& reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -77,11 +81,13 @@ class FakeTraining {
     enigma::v1::StoreJobFileRequest::Head head;
     std::string data;
     enigma::v1::NodeAddress to;
+    enigma::v1::JobFile state;   // of an export that is not of the rank's own state
     enigma::v1::RankEvent then;  // told when it is stored, or why it was not; empty: nothing is told
   };
   void Store(const Upload& upload);
   void QueueCheckpoint(const std::string& node, const Rank& rank) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void QueueExport(const std::string& node, const Rank& rank) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void QueueExport(const std::string& node, const Rank& rank, const enigma::v1::JobFile& state)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Tell(Rank& rank, const enigma::v1::RankEvent& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TellStanding(Rank& rank) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsCut(const std::string& a, const std::string& b) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
@@ -99,6 +105,7 @@ class FakeTraining {
   int step_ms_ ABSL_GUARDED_BY(mutex_) = 2;
   bool hold_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t checkpoint_every_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t best_step_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string export_path_ ABSL_GUARDED_BY(mutex_);
   std::string encoder_path_ ABSL_GUARDED_BY(mutex_);
   std::string export_refusal_ ABSL_GUARDED_BY(mutex_);

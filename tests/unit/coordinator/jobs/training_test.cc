@@ -255,6 +255,41 @@ TEST_F(TrainingTest, AModelOfQuestionsIsAskedAsItLearned) {
   EXPECT_EQ(rendered(running), "no template");
 }
 
+TEST_F(TrainingTest, TheModelIsOfTheBestStateByValidationWhichIsNeverPruned) {
+  StartTraining(2);
+  fakes_.SetBestStep(20);
+  fakes_.SetCheckpointEvery(7);
+  enigma::v1::TrainingOptions options = Nano("numbers", 95);
+  options.set_keep_checkpoints(1);
+  const uint64_t job = MustSubmit(options);
+  ASSERT_TRUE(Reaches(job, "done")) << Info(job).ShortDebugString();
+  const enigma::v1::JobInfo info = Info(job);
+  EXPECT_EQ(info.best_step(), 20u);
+  EXPECT_EQ(info.model_step(), 20u);
+  EXPECT_EQ(info.validation_loss(), 12.0) << "of step 95";
+  EXPECT_EQ(info.reason(), "the model is that of step 20, the best by validation");
+  EXPECT_EQ(fakes_.begun().size(), 1u);
+}
+
+TEST_F(TrainingTest, ABestStateThatWasLostIsComputedAgain) {
+  StartTraining(1);
+  fakes_.SetBestStep(20);
+  fakes_.SetStepMilliseconds(20);
+  const uint64_t job = MustSubmit(Nano("numbers", 60));
+  const std::string file = folder_ + "/data/jobs/1/checkpoints/step-000000020/state.safetensors";
+  ASSERT_TRUE(Eventually([&] {
+    fakes_.HoldSteps(fakes_.step() >= 30);
+    return fakes_.step() >= 30 && std::filesystem::exists(file);
+  }));
+  std::filesystem::resize_file(file, 3);
+  fakes_.HoldSteps(false);
+  ASSERT_TRUE(Reaches(job, "done")) << Info(job).ShortDebugString();
+  EXPECT_EQ(Info(job).model_step(), 20u);
+  EXPECT_GE(fakes_.begun().size(), 2u);
+  EXPECT_EQ(fakes_.begun().back().step(), 10u) << "from the one before";
+  EXPECT_EQ(fakes_.begun().back().best_validation_step(), 20u);
+}
+
 TEST_F(TrainingTest, ACheckpointThatIsNotStoredIsSaidUntilOneIs) {
   StartTraining(1);
   fakes_.SetCheckpointEvery(5);

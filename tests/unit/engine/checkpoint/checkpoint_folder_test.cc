@@ -216,6 +216,18 @@ TEST(CheckpointFolderTest, PruningKeepsTheNewestAndTheBest) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(temporary.File("c")), {}), 1);
 }
 
+TEST(CheckpointFolderTest, WhatIsNamedStaysAndWhatIsNewerGoes) {
+  const TemporaryFolder temporary;
+  const auto folder = OpenFolder(temporary.File("c"));
+  for (uint64_t step = 1; step <= 5; ++step) ASSERT_TRUE(WriteCheckpoint(*folder, step).ok());
+  EXPECT_THAT(folder->Prune({.keep_newest = 1, .keep_best = false, .keep_steps = {2, 9}}).value(),
+              ElementsAre(1, 3, 4));
+  EXPECT_THAT(StepsIn(*folder), ElementsAre(2, 5));
+  ASSERT_TRUE(folder->RemoveAfter(2).ok());
+  EXPECT_THAT(StepsIn(*folder), ElementsAre(2));
+  EXPECT_FALSE(folder->writing());
+}
+
 TEST(CheckpointFolderTest, PruningNeverRemovesTheNewestValidOne) {
   const TemporaryFolder temporary;
   {

@@ -103,6 +103,23 @@ TEST_F(Checkpoints, AFailureIsToldAndTriedAgainLater) {
   EXPECT_EQ(stored().front().file.step, 20U);
 }
 
+TEST_F(Checkpoints, TheBestStateIsKeptUntilItIsStored) {
+  config_.validate_every = 5;
+  hooks_["a"].validation_loss = [](uint64_t step) { return step == 5 ? 1.0 : 2.0; };
+  std::atomic<int> calls{0};
+  on_store_ = [&](const StoredFile&, const StopSignal&) {
+    return ++calls == 1 ? absl::UnavailableError("the coordinator is away") : absl::OkStatus();
+  };
+  ASSERT_TRUE(RunAlone());
+  ASSERT_TRUE(Await("a", v1::RANK_FINISHED, 1, 20));
+  ASSERT_TRUE(Eventually([&] { return See("a").checkpoints.size() == 1; }));
+  EXPECT_TRUE(stored().empty());
+  clock_.Advance(absl::Seconds(11));
+  ASSERT_TRUE(Eventually([&] { return stored().size() == 2; }));
+  EXPECT_THAT(StoredSteps(), ElementsAre(5, 20));
+  EXPECT_EQ(stored().front().weights, CountingTrainer::Expected(5, kSlots));
+}
+
 TEST_F(Checkpoints, ByTime) {
   config_.checkpoint_seconds = 30;
   hooks_["a"].before_slot = [&](uint64_t step, uint32_t slot) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
@@ -89,6 +90,14 @@ void RankFixture::SetTools() {
     absl::MutexLock lock(&mutex_);
     stored_.push_back({file, CountingTrainer::WeightsOf(state)});
     return absl::OkStatus();
+  };
+  // Of which step it is says the file's name.
+  tools_.load_checkpoint = [](const std::function<v1::NodeAddress()>&, uint64_t, const v1::JobFile& file,
+                              const engine::TrainingConfig&, const PreparedRank&,
+                              const StopSignal&) -> absl::StatusOr<engine::TrainingState> {
+    engine::TrainingState state = CountingTrainer::Initial();
+    if (!absl::SimpleAtoi(file.name(), &state.step)) return absl::NotFoundError("there is no such checkpoint");
+    return state;
   };
   tools_.export_model = [](const v1::PrepareRank&, const std::function<v1::NodeAddress()>&,
                            const engine::TrainingConfig&, const PreparedRank& rank, engine::ThreadPool&,

@@ -381,8 +381,58 @@ TEST_F(Runner, ValidationThatDoesNotImproveEndsTheJobOnEveryRank) {
   ASSERT_TRUE(Await("a", v1::RANK_FINISHED, 1, 10));
   ASSERT_TRUE(Await("b", v1::RANK_FINISHED, 1, 10));
   EXPECT_EQ(Standing("b").reason(), "no improvement in 3 validations");
-  ASSERT_TRUE(Eventually([&] { return stored().size() == 1; }));
-  EXPECT_EQ(stored().front().file.step, 10U);
+  // The first one, the best one, and the last.
+  ASSERT_TRUE(Eventually([&] { return stored().size() == 3; }));
+  std::vector<uint64_t> steps;
+  for (const Stored& one : stored()) steps.push_back(one.file.step);
+  EXPECT_THAT(steps, ElementsAre(2, 4, 10));
+  EXPECT_EQ(stored()[1].weights, CountingTrainer::Expected(4, kSlots));
+  EXPECT_EQ(stored()[1].file.validations->loss(), 1.0) << "stored after its validation";
+  for (const v1::ValidationRecord& told : {Standing("b").validations(), *stored()[2].file.validations}) {
+    EXPECT_EQ(told.step(), 10U);
+    EXPECT_EQ(told.loss(), 2.0);
+    EXPECT_EQ(told.best_step(), 4U);
+    EXPECT_EQ(told.best_loss(), 1.0);
+    EXPECT_EQ(told.since_best(), 3U);
+  }
+}
+
+TEST_F(Runner, TheBestStateIsStoredAgainWhereItIsPassedAgain) {
+  config_.validate_every = 5;
+  config_.early_stop_validations = 1;
+  hooks_["a"].validation_loss = [](uint64_t) { return 2.0; };
+  ASSERT_TRUE(Ready({"a"}));
+  v1::RankOrder order;
+  *order.mutable_begin() = BeginOf(1, 0, {"a"});
+  order.mutable_begin()->set_validated_step(15);
+  order.mutable_begin()->set_best_validation_step(10);
+  order.mutable_begin()->set_best_validation_loss(1.0);
+  order.mutable_begin()->set_validations_since_best(1);
+  EXPECT_TRUE(Rank("a").Obey(order).ok());
+  ASSERT_TRUE(Await("a", v1::RANK_FINISHED, 1, 15)) << "and not before it is where it was";
+  ASSERT_TRUE(Eventually([&] { return stored().size() == 2; }));
+  EXPECT_EQ(stored()[0].file.step, 10U);
+  EXPECT_EQ(stored()[0].weights, CountingTrainer::Expected(10, kSlots));
+  EXPECT_THAT(See("a").validations, IsEmpty());
+}
+
+TEST_F(Runner, AStateThatIsNamedIsExportedInsteadOfTheLast) {
+  ASSERT_TRUE(Ready({"a"}));
+  Begin(1, 0, {"a"});
+  ASSERT_TRUE(Await("a", v1::RANK_FINISHED, 1, 20));
+  v1::RankOrder order;
+  order.mutable_finish()->set_export_model(true);
+  order.mutable_finish()->mutable_state()->set_name("nothing");
+  EXPECT_TRUE(Rank("a").Obey(order).ok());
+  ASSERT_TRUE(Eventually([&] { return See("a").exported.has_value(); }));
+  EXPECT_THAT(See("a").exported->error(), HasSubstr("no such checkpoint"));
+  order.mutable_finish()->mutable_state()->set_name("4");
+  EXPECT_TRUE(Rank("a").Obey(order).ok());
+  ASSERT_TRUE(Eventually([&] { return See("a").exported->error().empty(); }));
+  EXPECT_EQ(See("a").exported->step(), 4U);
+  EXPECT_EQ(See("a").exported->largest_difference(), 4.0) << "the fixture's word for the step";
+  EXPECT_EQ(Standing("a").step(), 4U);
+  EXPECT_EQ(Standing("a").phase(), v1::RANK_FINISHED);
 }
 
 TEST_F(Runner, ALossThatIsNotFiniteFailsTheRank) {
