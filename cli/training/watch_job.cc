@@ -159,9 +159,8 @@ std::string WireWarning::Note(const v1::JobInfo& job) {
   if (told_ || job.step() < *since_ + kSteps) return "";
   told_ = true;
   return absl::StrFormat(
-      "warning: the first worker waits for the others in %.0f %% of each step: with a larger --batch, or fewer "
-      "--workers, "
-      "they compute for more of the time",
+      "warning: the first worker waits for the others in %.0f %% of each step: "
+      "with a larger --batch, or fewer --workers, they compute for more of the time",
       job.wire_share() * 100);
 }
 
@@ -185,9 +184,8 @@ absl::Status OutcomeOf(const v1::JobInfo& job) {
   // The same steps come to the same bits.
   if (job.state() == "failed" && absl::StrContains(job.reason(), "not finite")) {
     how = absl::StrFormat(
-        "; going on would come to the same. Train anew with a lower --lr (it was %.2g at step %d), a longer --warmup, "
-        "or "
-        "a smaller --clip; the newest checkpoint is of step %d",
+        "; going on would come to the same. Train anew with a lower --lr (it was %.2g at step %d), "
+        "a longer --warmup, or a smaller --clip; the newest checkpoint is of step %d",
         job.learning_rate(), job.step(), job.checkpoint_step());
   }
   if (job.state() == "failed") return absl::FailedPreconditionError(absl::StrCat(what, "failed: ", job.reason(), how));
